@@ -1,0 +1,1 @@
+"""Statistics on plain pandas and NumPy objects; nothing here reads, writes or draws."""
