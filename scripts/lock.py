@@ -18,16 +18,18 @@ COMPILE = (
     f"--no-header --quiet --python-version {PYTHON}"
 ).split()
 HEADER = """\
-# Written by scripts/lock.py from requirements.lock; edit pyproject.toml and run that script instead.
+# Written by scripts/lock.py from requirements.lock; edit pyproject.toml and run that script.
 # Conda provides Python itself; pip installs the locked rest. binder/environment.yml is a copy.
 """
 
 
 def locked_pins(lock: str) -> list[str]:
-    """Return the requirement lines of a lock file ("name==version" with markers), hashes left out."""
+    """Return a lock's requirement lines, "name==version" with markers, without the hashes."""
     return [
         match["pin"].strip()
-        for match in re.finditer(r"^(?P<pin>[A-Za-z0-9][^\s#=]*==[^\\\n]+?)\s*\\?$", lock, re.MULTILINE)
+        for match in re.finditer(
+            r"^(?P<pin>[A-Za-z0-9][^\s#=]*==[^\\\n]+?)\s*\\?$", lock, re.MULTILINE
+        )
     ]
 
 
@@ -52,7 +54,15 @@ def main() -> None:
     parser.add_argument("--environment-only", action="store_true")
     if not parser.parse_args().environment_only:
         subprocess.run([*COMPILE, "-o", "requirements.lock"], cwd=ROOT, check=True)
-        test = [*COMPILE, "--extra", "test", "-c", "requirements.lock", "-o", "requirements-test.lock"]
+        test = [
+            *COMPILE,
+            "--extra",
+            "test",
+            "-c",
+            "requirements.lock",
+            "-o",
+            "requirements-test.lock",
+        ]
         subprocess.run(test, cwd=ROOT, check=True)
     pins = locked_pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
     for folder in (ROOT, ROOT / "binder"):
