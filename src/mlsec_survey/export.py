@@ -46,7 +46,8 @@ class RawExport:
         path: the file.
         frame: one row per response in the order of the file, indexed by the line on which the
             record starts; one string column per column of the codebook. A cell that was NULL (not
-            shown) is missing (NaN); a cell left empty is "". Every empty cell is "" unless `marks_null`.
+            shown) is missing (NaN); a cell left empty is "", as is every empty cell unless
+            `marks_null`.
         manifest: what the file is.
         marks_null: whether the file tells cells that were not shown from cells left empty.
         ignored: headings that were dropped on reading, with the reason.
