@@ -76,6 +76,7 @@ class Population:
         self._fieldwork = Draws(seed, "fieldwork")
         self._background = Draws(seed, "background")
         self._ratings = Draws(seed, "ratings")
+        self._exposure = Draws(seed, "exposure")
         self._defences = Draws(seed, "defences")
         self._seconds = Draws(seed, "seconds")
         self._tokens: set[str] = set()
@@ -199,27 +200,28 @@ class Population:
     def exposure_score(self, person: Person) -> float:
         """Return the latent tendency of one person to report one attack."""
         return self._score(
-            self._ratings, (self.parameters.exposure.climate_loading, person.climate)
+            self._exposure, (self.parameters.exposure.climate_loading, person.climate)
         )
 
-    def no_report(self, person: Person, attack: str) -> None:
-        """Answer the question on the occurrence of an attack without reporting it."""
-        parameters = self.parameters.exposure
-        column = self._grid("occurrence")[attack]
-        item = self.codebook.item("occurrence")
-        draw = self._ratings.uniform()
-        if draw < parameters.dont_know:
-            person.answers[column] = self.codebook.missing.dont_know.code
-        elif draw < parameters.dont_know + parameters.prefer_not:
-            person.answers[column] = self.codebook.missing.prefer_not.code
-        elif draw > 1 - self.parameters.respondents.skipped:
-            person.answers[column] = ""
-        else:
-            person.answers[column] = self._code(item.id, "no")
+    def answer_occurrence(self, person: Person, attack: str, report: str | None) -> None:
+        """Answer whether an attack occurred: with `report` (yes, suspected), or that it did not.
 
-    def report(self, person: Person, attack: str, answer: str) -> None:
-        """Answer the question on the occurrence of an attack with `yes` or `suspected`."""
-        person.answers[self._grid("occurrence")[attack]] = self._code("occurrence", answer)
+        As many draws are made for a report as for none, so that the numbers of reports can be
+        changed without changing any other answer.
+        """
+        parameters = self.parameters.exposure
+        draw = self._exposure.uniform()
+        if report is not None:
+            code = self._code("occurrence", report)
+        elif draw < parameters.dont_know:
+            code = self.codebook.missing.dont_know.code
+        elif draw < parameters.dont_know + parameters.prefer_not:
+            code = self.codebook.missing.prefer_not.code
+        elif draw > 1 - self.parameters.respondents.skipped:
+            code = ""
+        else:
+            code = self._code("occurrence", "no")
+        person.answers[self._grid("occurrence")[attack]] = code
 
     def rate(self, person: Person) -> None:
         """Answer both grids on the attacks; a reason may follow only a rating of relevance."""

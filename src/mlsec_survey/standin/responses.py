@@ -84,7 +84,7 @@ def _report_attacks(
         for rank, (_, at) in enumerate(scored):
             person = core[at]
             if rank < counts.happened:
-                population.report(person, attack, "yes")
+                population.answer_occurrence(person, attack, "yes")
                 if rank < exposure.confirmed_but_doubted[attack]:
                     person.outcomes[attack] = "doubted"
                 elif rank < exposure.confirmed[attack]:
@@ -92,10 +92,10 @@ def _report_attacks(
                 else:
                     person.outcomes[attack] = "unconfirmed"
             elif rank < counts.happened + counts.suspected:
-                population.report(person, attack, "suspected")
+                population.answer_occurrence(person, attack, "suspected")
                 person.outcomes[attack] = "unconfirmed"
             else:
-                population.no_report(person, attack)
+                population.answer_occurrence(person, attack, None)
 
 
 def _report_by_chance(
@@ -108,10 +108,10 @@ def _report_by_chance(
     for attack in codebook.attacks:
         counts = parameters.exposure.counts[attack]
         if mess.chance(counts.suspected / parameters.sample.respondents):
-            population.report(person, attack, "suspected")
+            population.answer_occurrence(person, attack, "suspected")
             person.outcomes[attack] = "unconfirmed"
         else:
-            population.no_report(person, attack)
+            population.answer_occurrence(person, attack, None)
 
 
 def _spoil_quality(
@@ -214,7 +214,7 @@ def _outside(
     for at in range(parameters.excluded.test_run):
         person = population.person()
         for attack in codebook.attacks:
-            population.no_report(person, attack)
+            population.answer_occurrence(person, attack, None)
         population.rate(person)
         population.expect(person)
         population.defend(person)

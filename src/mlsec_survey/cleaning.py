@@ -1,0 +1,439 @@
+"""From the raw export to the analysis file: exclusions, recoding, kinds of missing, quality flags.
+
+Every decision comes from the codebook. Functions take and return tables and write nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from .codebook import (
+    OTHER_VALUE,
+    Codebook,
+    Column,
+    DiffersFlag,
+    ExcludeEarlyExit,
+    ExcludeEquals,
+    ExcludeRepeated,
+    Item,
+    NoVariationFlag,
+    SpeedFlag,
+)
+from .errors import AnalysisError
+from .export import RawExport
+from .text_safety import escape_spreadsheet, tidy
+
+RESPONDENT = "respondent_id"
+ANSWERED = "answered"
+KINDS = (ANSWERED, "not_answered", "not_shown", "dont_know", "prefer_not")
+KIND_DTYPE = pd.CategoricalDtype(list(KINDS))
+
+
+def exclusion_reasons(raw: RawExport, codebook: Codebook) -> pd.Series:
+    """Return the first exclusion that applies to each response.
+
+    Returns:
+        Series indexed as `raw.frame`, category with the ids of the exclusions in their order;
+        missing for responses that are kept.
+    """
+    frame = raw.frame
+    reasons = pd.Series(pd.NA, index=frame.index, dtype="object")
+    for rule in codebook.exclusions:
+        open_rows = frame[reasons.isna()]
+        reasons[open_rows.index[_excluded(open_rows, rule, codebook)]] = rule.id
+    dtype = pd.CategoricalDtype([rule.id for rule in codebook.exclusions])
+    return reasons.astype(dtype).rename("exclusion")
+
+
+def _excluded(
+    frame: pd.DataFrame,
+    rule: ExcludeEquals | ExcludeEarlyExit | ExcludeRepeated,
+    codebook: Codebook,
+) -> np.ndarray:
+    if isinstance(rule, ExcludeEarlyExit):
+        return (_numbers(frame["lastpage"]).fillna(0) < rule.value).to_numpy()
+    if isinstance(rule, ExcludeRepeated):
+        # Response numbers rise with the time of start, whatever the order of the rows.
+        in_order = frame.loc[_numbers(frame["id"]).sort_values(kind="stable").index, rule.column]
+        given = in_order.notna() & (in_order.str.strip() != "")
+        repeated = in_order.where(given).duplicated(keep=rule.keep) & given
+        return repeated.reindex(frame.index).to_numpy()
+    item = codebook.item(rule.item)
+    code = next(o.code for o in codebook.options(item) if o.value == rule.value)
+    equal = (frame[item.code] == code).to_numpy()
+    return equal if rule.rule == "equals" else ~equal
+
+
+def apply_exclusions(raw: RawExport, codebook: Codebook) -> tuple[RawExport, pd.DataFrame]:
+    """Apply the exclusions in the order of the codebook.
+
+    Args:
+        raw: export as read.
+        codebook: names the exclusions; a response counts under the first that applies.
+
+    Returns:
+        The export with the kept responses only, and the flow: one row for the responses in the
+        export (step 0) and one per exclusion, with columns step, id, label, reason, excluded and
+        remaining.
+
+    Raises:
+        AnalysisError: no response remains.
+    """
+    reasons = exclusion_reasons(raw, codebook)
+    remaining = len(raw.frame)
+    rows: list[dict[str, object]] = [
+        {
+            "step": 0,
+            "id": "raw",
+            "label": "Responses in the export",
+            "reason": "",
+            "excluded": 0,
+            "remaining": remaining,
+        }
+    ]
+    for step, rule in enumerate(codebook.exclusions, start=1):
+        excluded = int((reasons == rule.id).sum())
+        remaining -= excluded
+        rows.append(
+            {
+                "step": step,
+                "id": rule.id,
+                "label": rule.label,
+                "reason": rule.reason,
+                "excluded": excluded,
+                "remaining": remaining,
+            }
+        )
+    if remaining == 0:
+        raise AnalysisError(f"all {len(raw.frame)} responses in {raw.path.name} are excluded")
+    kept = RawExport(raw.path, raw.frame[reasons.isna()], raw.manifest, raw.marks_null, raw.ignored)
+    return kept, pd.DataFrame(rows)
+
+
+def missing_kinds(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
+    """Say of every answer whether it is there, and if not, why not.
+
+    Args:
+        kept: responses to describe.
+        codebook: defines the codes of missing answers, pages and filters.
+
+    Returns:
+        One row per response in the order of the export: `respondent_id`, then every variable of
+        the codebook as a category of answered, not_answered, not_shown, dont_know and prefer_not.
+
+    Notes:
+        In an export that does not tell NULL from empty, a cell counts as not shown if its page was
+        not reached or its filter not met. A checklist with nothing ticked, not even "none of
+        these", counts as not answered. The text of the option other is not shown to those who did
+        not choose it.
+    """
+    frame = kept.frame
+    columns: dict[str, pd.Series] = {RESPONDENT: _numbers(frame["id"], "int64")}
+    reached = _numbers(frame["lastpage"]).fillna(0)
+    for item in codebook.items:
+        shown = _shown(kept, codebook, item, reached)
+        if item.type == "multiple":
+            columns.update(_checklist_kinds(kept, codebook, item, shown))
+            continue
+        codes = codebook.missing_codes(item)
+        for column in _item_columns(codebook, item):
+            cells = frame[column.name]
+            kinds = np.full(len(frame), ANSWERED, dtype=object)
+            text = column.kind in {"text", "other"}
+            blank = (cells.isna() | (cells.str.strip() == "")).to_numpy()
+            kinds[blank] = "not_answered"
+            if not text:
+                for code, kind in codes.items():
+                    if code != "":
+                        kinds[(cells == code).to_numpy()] = kind
+            not_shown = ~shown[column.variable]
+            if kept.marks_null:
+                not_shown = not_shown | cells.isna().to_numpy()
+            kinds[blank & not_shown] = "not_shown"
+            columns[column.variable] = _kinds(kinds, frame.index)
+    result = pd.DataFrame(columns)
+    return result[[RESPONDENT, *codebook.variables()]].reset_index(drop=True)
+
+
+def _shown(
+    kept: RawExport, codebook: Codebook, item: Item, reached: pd.Series
+) -> dict[str, np.ndarray]:
+    """Return by variable which responses can have been shown the item."""
+    frame = kept.frame
+    on_page = (reached >= item.page).to_numpy()
+    result: dict[str, np.ndarray] = {}
+    for column in _item_columns(codebook, item):
+        shown = on_page
+        if column.kind == "other":
+            other = next(o.code for o in codebook.options(item) if o.value == OTHER_VALUE)
+            shown = shown & (frame[item.code] == other).to_numpy()
+        if item.shown_if is not None:
+            filter_item = codebook.item(item.shown_if.item)
+            name = filter_item.code
+            if filter_item.subquestions is not None and column.subquestion is not None:
+                name = f"{name}[{column.subquestion.code}]"
+            passing = [
+                option.code
+                for option in codebook.options(filter_item)
+                if option.value in item.shown_if.values
+            ]
+            shown = shown & frame[name].isin(passing).to_numpy()
+        result[column.variable] = shown
+    return result
+
+
+def _checklist_kinds(
+    kept: RawExport, codebook: Codebook, item: Item, shown: dict[str, np.ndarray]
+) -> Iterator[tuple[str, pd.Series]]:
+    frame = kept.frame
+    boxes = _item_columns(codebook, item)
+    ticked = _ticked(frame, codebook, item)
+    kinds = np.full(len(frame), "not_answered", dtype=object)
+    exclusive = codebook.exclusive_codes(item)
+    for code, meaning in exclusive.items():
+        chosen = (frame[f"{item.code}[{code}]"] == "Y").to_numpy()
+        kinds[chosen] = ANSWERED if meaning == "none" else meaning
+    # A ticked box outweighs an exclusive one, which the tool lets nobody tick together.
+    kinds[ticked.any(axis=1)] = ANSWERED
+    names = [box.name for box in boxes] + [f"{item.code}[{code}]" for code in exclusive]
+    never = ~shown[boxes[0].variable]
+    if kept.marks_null:
+        never = never | frame[names].isna().all(axis=1).to_numpy()
+    else:
+        never = never | (frame[names] == codebook.missing.not_shown.code).all(axis=1).to_numpy()
+    kinds[never & (kinds == "not_answered")] = "not_shown"
+    for box in boxes:
+        yield box.variable, _kinds(kinds, frame.index)
+
+
+def recode(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
+    """Turn response codes into values for analysis.
+
+    Args:
+        kept: responses to recode; any rows of an export.
+        codebook: defines values and their order.
+
+    Returns:
+        One row per response in the order of the export, with a plain index: `respondent_id`
+        (int64), then every variable of the codebook. Ordinal variables are Int64 with the values
+        of the codebook; nominal ones and checklist boxes are categories of the option values in
+        their order; texts are strings, tidied of control characters and surplus space. Then the
+        paradata: submitted, started and last_action as datetime64, last_page as Int64, language as
+        category, duration_seconds and page_seconds_N as float64. Identifying paradata (invitation,
+        referrer) are left out. A missing answer of whatever kind is NA.
+    """
+    frame = kept.frame
+    columns: dict[str, pd.Series] = {RESPONDENT: _numbers(frame["id"], "int64")}
+    kinds = missing_kinds(kept, codebook).set_axis(frame.index)
+    for item in codebook.items:
+        if item.type == "multiple":
+            columns.update(_checklist_values(frame, codebook, item, kinds))
+            continue
+        for column in _item_columns(codebook, item):
+            cells = frame[column.name].where(kinds[column.variable] == ANSWERED)
+            if column.kind in {"text", "other"}:
+                tidied = cells.map(tidy, na_action="ignore")
+                columns[column.variable] = tidied.where(tidied != "").astype("str")
+                continue
+            values = {option.code: option.value for option in codebook.options(item)}
+            if codebook.measure(column.variable) == "ordinal":
+                columns[column.variable] = cells.map(values).astype("Int64")
+            else:
+                dtype = pd.CategoricalDtype([str(value) for value in values.values()])
+                columns[column.variable] = cells.map(values).astype(dtype)
+    columns.update(_paradata(frame, codebook))
+    return pd.DataFrame(columns).reset_index(drop=True)
+
+
+def _checklist_values(
+    frame: pd.DataFrame, codebook: Codebook, item: Item, kinds: pd.DataFrame
+) -> Iterator[tuple[str, pd.Series]]:
+    dtype = pd.CategoricalDtype([str(option.value) for option in codebook.options(item)])
+    ticked = _ticked(frame, codebook, item)
+    for at, box in enumerate(_item_columns(codebook, item)):
+        values = pd.Series(np.where(ticked[:, at], "yes", "no"), index=frame.index, dtype="object")
+        yield box.variable, values.where(kinds[box.variable] == ANSWERED).astype(dtype)
+
+
+def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd.Series]]:
+    for column in codebook.column_specs:
+        entry = column.paradata
+        cells = frame[column.name]
+        if column.kind == "timing":
+            yield column.variable, _numbers(cells, "float64")
+        elif entry is None or entry.variable == RESPONDENT or entry.identifying:
+            continue
+        elif entry.kind == "datetime":
+            filled = cells.where(cells != "")
+            yield (
+                entry.variable,
+                pd.to_datetime(filled, format="%Y-%m-%d %H:%M:%S").astype("datetime64[s]"),
+            )
+        elif entry.kind == "integer":
+            yield entry.variable, _numbers(cells)
+        elif entry.kind == "number":
+            yield entry.variable, _numbers(cells, "float64")
+        elif entry.kind == "category":
+            yield entry.variable, cells.astype(pd.CategoricalDtype(list(entry.values)))
+        else:
+            yield entry.variable, cells.where(cells != "")
+
+
+def quality_flags(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """Flag responses of doubtful quality; nothing is excluded by a flag.
+
+    Args:
+        responses: recoded responses, as `recode` returns them.
+        codebook: defines the flags.
+
+    Returns:
+        One row per response: `respondent_id`, one bool column per flag, and `quality_flags`, their
+        number. A speed flag is False where the time is unknown; a check left unanswered counts as
+        failed; no variation means that at least half the cells of each grid are answered and all
+        with one option.
+    """
+    flags: dict[str, pd.Series] = {RESPONDENT: responses[RESPONDENT]}
+    for flag in codebook.quality_flags:
+        if isinstance(flag, SpeedFlag):
+            seconds = responses["duration_seconds"]
+            flagged = (seconds < flag.value * seconds.median()).fillna(False)
+        elif isinstance(flag, NoVariationFlag):
+            flagged = _straight(responses, codebook, flag)
+        else:
+            assert isinstance(flag, DiffersFlag)
+            flagged = (responses[flag.item] != flag.value).fillna(True)
+        flags[flag.id] = flagged.astype(bool)
+    result = pd.DataFrame(flags)
+    result["quality_flags"] = result.drop(columns=RESPONDENT).sum(axis=1).astype("int64")
+    return result
+
+
+def _straight(responses: pd.DataFrame, codebook: Codebook, flag: NoVariationFlag) -> pd.Series:
+    grids = [list(codebook.rating_variables(item).values()) for item in flag.items]
+    enough = pd.Series(True, index=responses.index)
+    for names in grids:
+        enough &= 2 * responses[names].notna().sum(axis=1) >= len(names)
+    cells = responses[[name for names in grids for name in names]]
+    return enough & (cells.nunique(axis=1) == 1)
+
+
+def variable_list(codebook: Codebook) -> pd.DataFrame:
+    """Describe every variable of the analysis file, scales and flags included.
+
+    Returns:
+        One row per variable: variable, label, measure, construct, about, basis, values (as text),
+        missing (kinds that can occur), page, identifying, source (column of the export or rule).
+    """
+    rows: list[dict[str, object]] = []
+    for variable in codebook.variables():
+        column = codebook.column(variable)
+        item = column.item
+        assert item is not None
+        part = column.subquestion
+        text = column.kind in {"text", "other"}
+        options = () if text else codebook.options(item)
+        rows.append(
+            {
+                "variable": variable,
+                "label": codebook.label(variable),
+                "measure": codebook.measure(variable),
+                "construct": item.construct_,
+                "about": item.about if part is None else f"{item.about}: {part.about}",
+                "basis": item.basis,
+                "values": "; ".join(f"{option.value} = {option.label}" for option in options),
+                "missing": ", ".join(["not_answered", "not_shown", *item.missing]),
+                "page": item.page,
+                "identifying": item.identifying or text,
+                "source": column.name,
+            }
+        )
+    for scale in codebook.scales:
+        item = codebook.item(scale.item)
+        rows.append(
+            {
+                "variable": scale.id,
+                "label": scale.label,
+                "measure": scale.measure,
+                "construct": scale.construct_,
+                "about": f"{scale.rule} over {item.label.lower()}",
+                "basis": item.basis,
+                "values": f"{scale.low:g} to {scale.high:g}",
+                "missing": f"fewer than {scale.minimum} answers",
+                "page": item.page,
+                "identifying": False,
+                "source": f"{scale.rule} of {item.id}",
+            }
+        )
+    for flag in codebook.quality_flags:
+        rows.append(
+            {
+                "variable": flag.id,
+                "label": flag.label,
+                "measure": "binary",
+                "construct": "quality",
+                "about": flag.reason,
+                "basis": "reconstructed",
+                "values": "True; False",
+                "missing": "",
+                "page": 0,
+                "identifying": False,
+                "source": flag.rule,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def labelled(responses: pd.DataFrame, codebook: Codebook, *, texts: bool = False) -> pd.DataFrame:
+    """Return responses with option labels in place of values, for people and other programs.
+
+    Args:
+        responses: recoded responses; columns that the codebook does not know stay as they are.
+        codebook: defines labels.
+        texts: keep free text, escaped against execution by a spreadsheet; dropped otherwise.
+    """
+    result: dict[str, pd.Series] = {}
+    known = set(codebook.variables())
+    for name in responses.columns:
+        values = responses[name]
+        if name not in known:
+            result[name] = values
+            continue
+        column = codebook.column(name)
+        assert column.item is not None
+        if column.kind in {"text", "other"}:
+            if texts:
+                result[name] = values.map(escape_spreadsheet, na_action="ignore")
+            continue
+        options = codebook.options(column.item)
+        labels = {option.value: option.label for option in options}
+        result[name] = (
+            values.astype("object")
+            .map(labels, na_action="ignore")
+            .astype(
+                pd.CategoricalDtype(
+                    list(labels.values()), ordered=codebook.measure(name) == "ordinal"
+                )
+            )
+        )
+    return pd.DataFrame(result)
+
+
+def _item_columns(codebook: Codebook, item: Item) -> list[Column]:
+    return [codebook.column(variable) for variable in codebook.variables(item)]
+
+
+def _ticked(frame: pd.DataFrame, codebook: Codebook, item: Item) -> np.ndarray:
+    names = [box.name for box in _item_columns(codebook, item)]
+    return (frame[names] == "Y").to_numpy()
+
+
+def _kinds(values: np.ndarray, index: pd.Index) -> pd.Series:
+    return pd.Series(pd.Categorical(values, dtype=KIND_DTYPE), index=index)
+
+
+def _numbers(cells: pd.Series, dtype: Literal["Int64", "int64", "float64"] = "Int64") -> pd.Series:
+    return pd.to_numeric(cells.where(cells != "")).astype(dtype)
