@@ -540,22 +540,22 @@ def load_codebook(path: Path | str) -> Codebook:
     """
     document = read_yaml(Path(path))
     codebook = validate(document, Codebook)
-    problems = list(_reference_problems(codebook))
-    if problems:
-        location, problem, remedy = problems[0]
-        raise document.error(location, problem + more(len(problems) - 1), remedy=remedy)
+    # Each check relies on what the checks before it made sure of.
+    for check in (
+        _missing_problems,
+        _option_problems,
+        _item_problems,
+        _rule_problems,
+        _name_problems,
+    ):
+        problems = list(check(codebook))
+        if problems:
+            location, problem, remedy = problems[0]
+            raise document.error(location, problem + more(len(problems) - 1), remedy=remedy)
     return codebook
 
 
 Problem = tuple[Location, str, str | None]
-
-
-def _reference_problems(codebook: Codebook) -> Iterator[Problem]:
-    yield from _missing_problems(codebook)
-    yield from _option_problems(codebook)
-    yield from _item_problems(codebook)
-    yield from _rule_problems(codebook)
-    yield from _name_problems(codebook)
 
 
 def _missing_problems(codebook: Codebook) -> Iterator[Problem]:
@@ -851,10 +851,7 @@ def _name_problems(codebook: Codebook) -> Iterator[Problem]:
         [(("paradata", at, "column"), entry.column) for at, entry in enumerate(codebook.paradata)],
         "another column",
     )
-    try:
-        names = codebook.columns()
-    except KeyError:
-        return  # An unknown set was reported above.
+    names = codebook.columns()
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         yield ("items",), f"two columns of the export would be named {doubled[0]!r}", None
