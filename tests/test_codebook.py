@@ -83,7 +83,7 @@ def test_variables_labels_measures_and_order() -> None:
     }
     dtype = codebook.ordered_dtype("concern")
     assert dtype.ordered
-    assert list(dtype.categories)[0] == "Not at all concerned"
+    assert dtype.categories[0] == "Not at all concerned"
     assert not codebook.ordered_dtype("role").ordered
     assert list(codebook.ordered_dtype("role").categories)[-1] == "Other"
 
@@ -288,7 +288,7 @@ def no_label(content: dict[str, Any]) -> None:
         (no_attacks, ["subquestion_sets", "no set `attacks`"]),
         (no_last_page, ["paradata", "'lastpage'"]),
         (variable_clash, ["'role' is already used by another variable"]),
-        (typo_key, ["items[3]", "mising", "Correct the spelling"]),
+        (typo_key, ["items[3]", "mising", "Correct the key"]),
         (truth_value, ["option_sets.yes_no.options[0]", "quote"]),
         (number_for_text, ["items[3].label", "value '3'"]),
         (bad_basis, ["items[3].basis", "'guessed'", "'published' or 'reconstructed'"]),

@@ -205,13 +205,24 @@ def validate(document: YamlDocument, model: type[ModelT]) -> ModelT:
         return model.model_validate(document.content)
     except ValidationError as error:
         problems = error.errors(include_url=False)
-        first = problems[0]
+        # A misspelt key shows up twice, as unknown and as missing; the unknown one says more.
+        unknown = [entry for entry in problems if entry["type"] == "extra_forbidden"]
+        first = (unknown or problems)[0]
         value = first.get("input")
         plain = value if isinstance(value, str | int | float | bool) else None
         remedy = None
         if first["type"] == "extra_forbidden":
-            remedy = "Correct the spelling of the key or remove it."
-        elif first["type"] in {"string_type", "int_type", "float_type"} and isinstance(value, bool):
+            parent, key = first["loc"][:-1], str(first["loc"][-1])
+            wanted = [
+                str(entry["loc"][-1])
+                for entry in problems
+                if entry["type"] == "missing" and entry["loc"][:-1] == parent
+            ]
+            close = difflib.get_close_matches(key, wanted, n=1)
+            remedy = f"Did you mean {close[0]!r}?" if close else "Correct the key or remove it."
+        elif first["type"] == "missing":
+            remedy = "Add the key."
+        elif first["type"].endswith("_type") and isinstance(value, bool):
             remedy = "YAML reads plain yes, no, on, off, true and false as truth values; quote it."
         raise document.error(
             first["loc"],
