@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 
+from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.codebook import Codebook, load_codebook
 from mlsec_survey.errors import InputError
 from mlsec_survey.export import RawExport, read_export

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 
+from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.codebook import Codebook, load_codebook
 from mlsec_survey.export import _tokenised, read_export
 from mlsec_survey.text_safety import escape_spreadsheet, tidy

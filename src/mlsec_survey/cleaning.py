@@ -271,7 +271,7 @@ def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd
             filled = cells.where(cells != "")
             yield (
                 entry.variable,
-                pd.to_datetime(filled, format="%Y-%m-%d %H:%M:%S").astype("datetime64[s]"),
+                pd.to_datetime(filled, format="%Y-%m-%d %H:%M:%S").astype("datetime64[ms]"),
             )
         elif entry.kind == "integer":
             yield entry.variable, _numbers(cells)

@@ -1,0 +1,92 @@
+"""Derived scales follow their rules exactly, including when too few answers are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlsec_survey.cleaning import KIND_DTYPE
+from mlsec_survey.codebook import Codebook, load_codebook
+from mlsec_survey.scales import derive_scales
+
+ROOT = Path(__file__).resolve().parent.parent
+ATTACKS = 6
+
+
+@pytest.fixture(scope="module")
+def codebook() -> Codebook:
+    return load_codebook(ROOT / "data" / "codebook.yml")
+
+
+def tables(codebook: Codebook, **answers: list[list[object]]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return responses and kinds of missing with the given rows of grids, the rest missing."""
+    n = len(next(iter(answers.values())))
+    responses: dict[str, object] = {"respondent_id": range(1, n + 1)}
+    kinds: dict[str, object] = {"respondent_id": range(1, n + 1)}
+    for item in ("concern", "relevance", "familiarity", "occurrence", "defence", "planned"):
+        for at, variable in enumerate(codebook.rating_variables(item).values()):
+            rows = answers.get(item)
+            values = [None] * n if rows is None else [row[at] for row in rows]
+            ordinal = codebook.measure(variable) == "ordinal"
+            responses[variable] = pd.Series(values, dtype="Int64" if ordinal else "object")
+            kinds[variable] = pd.Categorical(
+                ["not_answered" if value is None else "answered" for value in values],
+                dtype=KIND_DTYPE,
+            )
+    return pd.DataFrame(responses), pd.DataFrame(kinds)
+
+
+def scale(codebook: Codebook, name: str, **answers: list[list[object]]) -> list[object]:
+    derived = derive_scales(*tables(codebook, **answers), codebook)[name]
+    return [None if pd.isna(value) else value for value in derived]
+
+
+def test_mean_needs_four_of_six(codebook: Codebook) -> None:
+    rows: list[list[object]] = [
+        [1, 2, 3, 4, 5, 5],
+        [1, None, None, 4, 5, 5],
+        [1, None, None, None, 5, 5],
+        [None] * ATTACKS,
+    ]
+    values = scale(codebook, "concern_scale", concern=rows)
+    assert values == [pytest.approx(20 / 6), pytest.approx(3.75), None, None]
+    derived = derive_scales(*tables(codebook, concern=rows), codebook)
+    assert derived["concern_scale"].dtype == np.float64
+
+
+def test_count_of_known_attacks_needs_all(codebook: Codebook) -> None:
+    rows: list[list[object]] = [[0, 1, 2, 0, 1, 2], [0] * 6, [2, 2, 2, 2, 2, None]]
+    assert scale(codebook, "familiarity_scale", familiarity=rows) == [4, 0, None]
+
+
+def test_exposure_with_and_without_suspicion(codebook: Codebook) -> None:
+    rows: list[list[object]] = [
+        ["no"] * 6,
+        ["no", "suspected", "no", None, "no", "no"],
+        ["yes", None, None, None, None, None],
+        ["no", None, None, None, None, None],
+        [None] * 6,
+        ["suspected", None, None, None, None, None],
+    ]
+    assert scale(codebook, "exposure", occurrence=rows) == [0, 1, 1, 0, None, 1]
+    assert scale(codebook, "exposure_strict", occurrence=rows) == [0, 0, 1, 0, None, 0]
+    assert scale(codebook, "exposure_count", occurrence=rows) == [0, 1, 1, 0, None, 1]
+
+
+def test_number_of_defences(codebook: Codebook) -> None:
+    rows: list[list[object]] = [["yes"] * 3 + ["no"] * 7, ["no"] * 10, [None] * 10]
+    assert scale(codebook, "defence_count", defence=rows) == [3, 0, None]
+    derived = derive_scales(*tables(codebook, defence=rows), codebook)
+    assert str(derived["defence_count"].dtype) == "Int64"
+
+
+def test_any_index_and_mismatched_respondents(codebook: Codebook) -> None:
+    responses, kinds = tables(codebook, concern=[[1, 1, 1, 1, 1, 1], [5, 5, 5, 5, 5, 5]])
+    shifted = responses.set_axis([7, 3])
+    derived = derive_scales(shifted, kinds, codebook)
+    assert derived.loc[[7, 3], "concern_scale"].tolist() == [1, 5]
+    with pytest.raises(ValueError, match="same respondents"):
+        derive_scales(responses.iloc[::-1], kinds, codebook)
