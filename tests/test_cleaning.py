@@ -12,6 +12,7 @@ from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.cleaning import (
     KINDS,
     apply_exclusions,
+    candidates,
     exclusion_reasons,
     labelled,
     missing_kinds,
@@ -97,8 +98,9 @@ def test_each_exclusion_and_their_order(build: Build, codebook: Codebook) -> Non
     ]
     kept, flow = apply_exclusions(raw, codebook)
     assert list(kept.frame["id"]) == ["6", "8", "9", "10"]
-    assert flow["excluded"].tolist() == [0, 1, 2, 1, 2, 1]
-    assert flow["remaining"].tolist() == [11, 10, 8, 7, 5, 4]
+    assert flow["excluded"].tolist() == [1, 2, 1, 2, 1]
+    assert flow["remaining"].tolist() == [10, 8, 7, 5, 4]
+    assert len(raw) == flow["remaining"].iloc[0] + flow["excluded"].iloc[0]
 
 
 def test_first_of_a_repeated_token_goes_by_response_number(
@@ -262,6 +264,26 @@ def test_excluded_responses_can_be_recoded_too(standin: RawExport, codebook: Cod
     assert len(derive_scales(responses, kinds, codebook)) == 212
 
 
+def test_candidates_have_consent_and_say_what_excluded_them(
+    standin: RawExport, codebook: Codebook
+) -> None:
+    table = candidates(standin, codebook)
+    counts = table["exclusion"].value_counts(dropna=False)
+    _, flow = apply_exclusions(standin, codebook)
+    excluded = flow.set_index("id")["excluded"]
+    assert counts["partial"] == excluded["partial"]
+    assert counts["duplicate"] == excluded["duplicate"]
+    assert table["exclusion"].isna().sum() == 139
+    assert len(table) == 139 + excluded["partial"] + excluded["duplicate"]
+    assert (table["consent"] == "yes").all()
+    assert (table["screening"] == "yes").all()
+    kept, _ = apply_exclusions(standin, codebook)
+    responses = derive_scales(recode(kept, codebook), missing_kinds(kept, codebook), codebook)
+    responses = responses.join(quality_flags(responses, codebook))
+    same = table[table["exclusion"].isna()].drop(columns="exclusion").reset_index(drop=True)
+    pd.testing.assert_frame_equal(same, responses)
+
+
 def flagged(responses: pd.DataFrame, codebook: Codebook, flag: str) -> list[bool]:
     return quality_flags(responses, codebook)[flag].tolist()
 
@@ -295,12 +317,14 @@ def test_attention_flag(build: Build, codebook: Codebook) -> None:
 def test_variable_list_describes_every_column(standin: RawExport, codebook: Codebook) -> None:
     kept, _ = apply_exclusions(standin, codebook)
     responses = recode(kept, codebook)
-    scales = derive_scales(responses, missing_kinds(kept, codebook), codebook)
-    flags = quality_flags(responses, codebook)
+    responses = derive_scales(responses, missing_kinds(kept, codebook), codebook)
+    responses = responses.join(quality_flags(responses, codebook))
     listed = variable_list(codebook).set_index("variable")
     assert listed.index.is_unique
-    assert {*codebook.variables(), *scales.columns[1:]} <= set(listed.index)
-    assert set(flags.columns) - set(listed.index) == {"respondent_id", "quality_flags"}
+    paradata = {entry.variable for entry in codebook.paradata}
+    rest = set(responses.columns) - set(listed.index) - paradata
+    assert rest == {"quality_flags", *(f"page_seconds_{page}" for page in range(1, 9))}
+    assert set(listed.index) <= set(responses.columns)
     assert listed.at["concern__evasion", "values"].startswith("1 = Not at all concerned; 2 =")
     assert listed.at["concern__evasion", "source"] == "CON[EVA]"
     assert listed.at["why__evasion", "identifying"]

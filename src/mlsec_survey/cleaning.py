@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 
 from .codebook import (
+    ANSWERED,
     OTHER_VALUE,
+    RESPONDENT,
     Codebook,
     Column,
     DiffersFlag,
@@ -25,10 +27,9 @@ from .codebook import (
 )
 from .errors import AnalysisError
 from .export import RawExport
+from .scales import derive_scales
 from .text_safety import escape_spreadsheet, tidy
 
-RESPONDENT = "respondent_id"
-ANSWERED = "answered"
 KINDS = (ANSWERED, "not_answered", "not_shown", "dont_know", "prefer_not")
 KIND_DTYPE = pd.CategoricalDtype(list(KINDS))
 
@@ -76,25 +77,15 @@ def apply_exclusions(raw: RawExport, codebook: Codebook) -> tuple[RawExport, pd.
         codebook: names the exclusions; a response counts under the first that applies.
 
     Returns:
-        The export with the kept responses only, and the flow: one row for the responses in the
-        export (step 0) and one per exclusion, with columns step, id, label, reason, excluded and
-        remaining.
+        The export with the kept responses only, and the flow: one row per exclusion with columns
+        step (from 1), id, label, reason, excluded and remaining.
 
     Raises:
         AnalysisError: no response remains.
     """
     reasons = exclusion_reasons(raw, codebook)
     remaining = len(raw.frame)
-    rows: list[dict[str, object]] = [
-        {
-            "step": 0,
-            "id": "raw",
-            "label": "Responses in the export",
-            "reason": "",
-            "excluded": 0,
-            "remaining": remaining,
-        }
-    ]
+    rows: list[dict[str, object]] = []
     for step, rule in enumerate(codebook.exclusions, start=1):
         excluded = int((reasons == rule.id).sum())
         remaining -= excluded
@@ -110,8 +101,30 @@ def apply_exclusions(raw: RawExport, codebook: Codebook) -> tuple[RawExport, pd.
         )
     if remaining == 0:
         raise AnalysisError(f"all {len(raw.frame)} responses in {raw.path.name} are excluded")
-    kept = RawExport(raw.path, raw.frame[reasons.isna()], raw.manifest, raw.marks_null, raw.ignored)
-    return kept, pd.DataFrame(rows)
+    columns = ["step", "id", "label", "reason", "excluded", "remaining"]
+    return raw.where(reasons.isna()), pd.DataFrame(rows, columns=columns)
+
+
+def candidates(raw: RawExport, codebook: Codebook) -> pd.DataFrame:
+    """Return the responses that a sensitivity analysis may draw on.
+
+    Args:
+        raw: export as read.
+        codebook: says which exclusions may be lifted.
+
+    Returns:
+        Recoded responses with scales and quality flags, of those kept and of those excluded under
+        a rule that may be lifted, and the column `exclusion` with the id of that rule (category,
+        missing for those kept).
+    """
+    reasons = exclusion_reasons(raw, codebook)
+    liftable = [rule.id for rule in codebook.exclusions if rule.liftable]
+    chosen = raw.where(reasons.isna() | reasons.isin(liftable))
+    responses = derive_scales(recode(chosen, codebook), missing_kinds(chosen, codebook), codebook)
+    reason = reasons[chosen.frame.index].reset_index(drop=True)
+    flags = quality_flags(responses, codebook, reference=responses[reason.isna()])
+    exclusion = reason.cat.set_categories(liftable)
+    return responses.join(flags).assign(exclusion=exclusion)
 
 
 def missing_kinds(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
@@ -283,33 +296,35 @@ def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd
             yield entry.variable, cells.where(cells != "")
 
 
-def quality_flags(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+def quality_flags(
+    responses: pd.DataFrame, codebook: Codebook, reference: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Flag responses of doubtful quality; nothing is excluded by a flag.
 
     Args:
         responses: recoded responses, as `recode` returns them.
         codebook: defines the flags.
+        reference: responses whose median time a speed flag is measured by; default `responses`.
 
     Returns:
-        One row per response: `respondent_id`, one bool column per flag, and `quality_flags`, their
-        number. A speed flag is False where the time is unknown; a check left unanswered counts as
-        failed; no variation means that at least half the cells of each grid are answered and all
-        with one option.
+        One row per response, indexed as `responses`: one bool column per flag, and
+        `quality_flags`, their number. A speed flag is False where the time is unknown; a check
+        left unanswered counts as failed; no variation means that at least half the cells of each
+        grid are answered and all with one option.
     """
-    flags: dict[str, pd.Series] = {RESPONDENT: responses[RESPONDENT]}
+    flags: dict[str, pd.Series] = {}
     for flag in codebook.quality_flags:
         if isinstance(flag, SpeedFlag):
-            seconds = responses["duration_seconds"]
-            flagged = (seconds < flag.value * seconds.median()).fillna(False)
+            median = (responses if reference is None else reference)["duration_seconds"].median()
+            flagged = responses["duration_seconds"] < flag.value * median
         elif isinstance(flag, NoVariationFlag):
             flagged = _straight(responses, codebook, flag)
         else:
             assert isinstance(flag, DiffersFlag)
             flagged = (responses[flag.item] != flag.value).fillna(True)
         flags[flag.id] = flagged.astype(bool)
-    result = pd.DataFrame(flags)
-    result["quality_flags"] = result.drop(columns=RESPONDENT).sum(axis=1).astype("int64")
-    return result
+    result = pd.DataFrame(flags, index=responses.index)
+    return result.assign(quality_flags=result.sum(axis=1).astype("int64"))
 
 
 def _straight(responses: pd.DataFrame, codebook: Codebook, flag: NoVariationFlag) -> pd.Series:

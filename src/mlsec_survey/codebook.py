@@ -36,6 +36,10 @@ ColumnKind = Literal[
 ]
 Measure = Literal["nominal", "ordinal", "binary", "count", "interval", "text"]
 
+# Names that the processed files share.
+RESPONDENT = "respondent_id"
+ANSWERED = "answered"
+
 OTHER_CODE = "-oth-"
 OTHER_VALUE = "other"
 PARTS = "__"
@@ -195,6 +199,8 @@ class _Exclusion(Entry):
     id: Identifier
     reason: Text
     label: Text
+    # Whether a sensitivity analysis may lift the exclusion; never so where consent is missing.
+    liftable: bool = False
 
 
 class ExcludeEquals(_Exclusion):

@@ -18,7 +18,7 @@ import codecs
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -63,6 +63,14 @@ class RawExport:
     def is_synthetic(self) -> bool:
         """Whether outputs must carry the stand-in label."""
         return self.manifest.is_synthetic
+
+    def __len__(self) -> int:
+        """Return the number of responses."""
+        return len(self.frame)
+
+    def where(self, keep: pd.Series) -> RawExport:
+        """Return the export with only the responses for which `keep` is true."""
+        return replace(self, frame=self.frame[keep])
 
 
 @dataclass(frozen=True, slots=True)

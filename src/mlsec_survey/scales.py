@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .cleaning import ANSWERED, RESPONDENT
-from .codebook import AnyScale, Codebook, CountScale, MeanScale
+from .codebook import ANSWERED, RESPONDENT, AnyScale, Codebook, CountScale, MeanScale
 
 
 def derive_scales(
@@ -19,8 +18,8 @@ def derive_scales(
         codebook: defines the scales.
 
     Returns:
-        One row per response: `respondent_id`, then one column per scale: float64 for means, Int64
-        for counts and for 0/1. A scale is missing where fewer sub-questions than its minimum were
+        The responses with one more column per scale: float64 for means, Int64 for counts and for
+        0/1. A scale is missing where fewer sub-questions than its minimum were
         answered (for a 0/1 scale: where none speaks for it and too few speak against it).
 
     Raises:
@@ -32,7 +31,7 @@ def derive_scales(
         .equals(missing[RESPONDENT].reset_index(drop=True))
     ):
         raise ValueError("responses and missing are not of the same respondents in the same order")
-    scales: dict[str, pd.Series] = {RESPONDENT: responses[RESPONDENT]}
+    scales: dict[str, pd.Series] = {}
     for scale in codebook.scales:
         names = list(codebook.rating_variables(scale.item).values())
         answers = responses[names]
@@ -49,4 +48,4 @@ def derive_scales(
             speaks_for = answers.isin(list(scale.values)).any(axis=1)
             against = answers.isin(list(scale.against)).sum(axis=1) >= scale.minimum
             scales[scale.id] = speaks_for.astype("Int64").where(speaks_for | against)
-    return pd.DataFrame(scales)
+    return responses.join(pd.DataFrame(scales, index=responses.index))
