@@ -1,0 +1,249 @@
+"""Tables count what they say they count, and suppression cannot be undone by subtraction."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlsec_survey.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
+from mlsec_survey.codebook import Codebook, load_codebook
+from mlsec_survey.descriptives import (
+    checklist_table,
+    describe_flow,
+    flag_counts,
+    item_nonresponse,
+    missing_kind_counts,
+    occurrence_table,
+    rating_distribution,
+    suppress_small_cells,
+    table_one,
+)
+from mlsec_survey.export import RawExport, read_export
+from mlsec_survey.scales import derive_scales
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def codebook() -> Codebook:
+    return load_codebook(ROOT / "data" / "codebook.yml")
+
+
+@pytest.fixture(scope="module")
+def kept(codebook: Codebook) -> RawExport:
+    raw = read_export(ROOT / "data" / "raw" / "standin.csv", codebook)
+    return apply_exclusions(raw, codebook)[0]
+
+
+@pytest.fixture(scope="module")
+def missing(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
+    return missing_kinds(kept, codebook)
+
+
+@pytest.fixture(scope="module")
+def responses(kept: RawExport, missing: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    table = derive_scales(recode(kept, codebook), missing, codebook)
+    return table.join(quality_flags(table, codebook))
+
+
+def made(
+    codebook: Codebook, variable: str, values: list[object], kinds: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    ordinal = codebook.measure(variable) == "ordinal"
+    series = pd.Series(values, dtype="Int64" if ordinal else "object")
+    return pd.DataFrame({variable: series}), pd.DataFrame({variable: kinds})
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_intervals_are_those_of_newcombes_examples(
+    codebook: Codebook, count: int, n: int, low: float, high: float
+) -> None:
+    """Newcombe 1998, Statistics in Medicine 17, table I, method 3 (Wilson's score)."""
+    values: list[object] = ["social"] * count + ["event"] * (n - count)
+    table = table_one(*made(codebook, "channel", values, ["answered"] * n), codebook, ["channel"])
+    row = table[table["option"] == "Social media"].iloc[0]
+    assert (row["count"], row["n"]) == (count, n)
+    assert round(row["low"], 4) == low
+    assert round(row["high"], 4) == high
+
+
+def test_table_one_counts_options_and_missing_kinds(codebook: Codebook) -> None:
+    values: list[object] = [5, 5, 1, None, None, None]
+    kinds = ["answered"] * 3 + ["dont_know", "dont_know", "not_answered"]
+    table = table_one(*made(codebook, "org_size", values, kinds), codebook, ["org_size"])
+    assert table["option"].tolist() == [
+        "1–9 employees",
+        "10–49 employees",
+        "50–249 employees",
+        "250–999 employees",
+        "1000 employees or more",
+        "Not answered",
+        "Don't know",
+    ]
+    assert table["count"].tolist() == [1, 0, 0, 0, 2, 1, 2]
+    assert table["n"].tolist() == [3] * 5 + [6] * 2
+    assert table["estimate"].iloc[4] == pytest.approx(2 / 3)
+
+
+def test_table_one_adds_up(
+    responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook
+) -> None:
+    items = ["role", "experience", "education", "org_size", "industry", "maturity", "channel"]
+    table = table_one(responses, missing, codebook, items)
+    assert list(dict.fromkeys(table["variable"])) == items
+    assert (table.groupby("variable")["count"].sum() == len(responses)).all()
+    assert ((table["low"] <= table["estimate"]) & (table["estimate"] <= table["high"])).all()
+
+
+def test_item_nonresponse_is_of_those_who_were_shown(
+    missing: pd.DataFrame, codebook: Codebook
+) -> None:
+    table = item_nonresponse(missing, codebook).set_index("variable")
+    kinds = ["answered", "not_answered", "dont_know", "prefer_not", "not_shown"]
+    assert (table[kinds].sum(axis=1) == len(missing)).all()
+    assert (table["n"] == len(missing) - table["not_shown"]).all()
+    row = table.loc["why__evasion"]
+    assert row["not_shown"] > 0
+    assert row["estimate"] == pytest.approx(row["not_answered"] / row["n"])
+    assert table.at["consent", "estimate"] == 0
+
+
+def test_missing_kinds_in_cells(missing: pd.DataFrame, codebook: Codebook) -> None:
+    table = missing_kind_counts(missing, codebook).set_index("item")
+    assert table.at["concern", "cells"] == 6 * len(missing)
+    assert table.at["role", "cells"] == len(missing)
+    assert (table.drop(columns=["label", "cells"]).sum(axis=1) == table["cells"]).all()
+
+
+def test_flags(responses: pd.DataFrame, codebook: Codebook) -> None:
+    table = flag_counts(responses, codebook).set_index("flag")
+    assert table.at["speeder", "count"] == responses["speeder"].sum()
+    assert table.at["any", "count"] <= table["count"].iloc[:-1].sum()
+    assert table.at["any", "share"] == table.at["any", "count"] / len(responses)
+
+
+def test_occurrence_counts_substantive_answers_only(codebook: Codebook) -> None:
+    names = codebook.rating_variables("occurrence")
+    values = ["yes", "suspected", "suspected", "no", None, None, None]
+    kinds = ["answered"] * 4 + ["dont_know", "prefer_not", "not_answered"]
+    responses = pd.DataFrame(dict.fromkeys(names.values(), values))
+    missing = pd.DataFrame(dict.fromkeys(names.values(), kinds))
+    table = occurrence_table(responses, missing, codebook)
+    evasion = table[table["subquestion"] == "evasion"].set_index("report")
+    assert evasion["count"].to_dict() == {"yes": 1, "suspected": 2, "either": 3}
+    assert set(evasion["n"]) == {4}
+    assert evasion.at["either", "estimate"] == 0.75
+    assert evasion.iloc[0][["dont_know", "prefer_not", "no_answer"]].tolist() == [1, 1, 1]
+    assert list(dict.fromkeys(table["label"])) == list(codebook.attacks.values())
+
+
+def test_rating_distribution(codebook: Codebook) -> None:
+    names = codebook.rating_variables("concern")
+    values = pd.Series([1, 4, 4, 5, None, None], dtype="Int64")
+    kinds = ["answered"] * 4 + ["dont_know", "not_answered"]
+    responses = pd.DataFrame(dict.fromkeys(names.values(), values))
+    missing = pd.DataFrame(dict.fromkeys(names.values(), kinds))
+    responses[names["backdoor"]] = pd.Series([None] * 6, dtype="Int64")
+    table = rating_distribution(responses, missing, codebook, "concern").set_index("subquestion")
+    row = table.loc["evasion"]
+    assert [row[f"count_{value}"] for value in range(1, 6)] == [1, 0, 0, 2, 1]
+    assert row["share_4"] == 0.5
+    assert (row["count"], row["n"], row["estimate"]) == (3, 4, 0.75)
+    assert (row["median"], row["mean"]) == (4, 3.5)
+    assert (row["dont_know"], row["no_answer"]) == (1, 1)
+    assert table.at["backdoor", "n"] == 0
+    assert math.isnan(table.at["backdoor", "estimate"])
+    with pytest.raises(ValueError, match="not ordinal"):
+        rating_distribution(responses, missing, codebook, "occurrence")
+
+
+def test_checklist(responses: pd.DataFrame, codebook: Codebook) -> None:
+    table = checklist_table(responses, codebook, "defence")
+    assert table["count"].sum() == responses["defence_count"].sum()
+    assert set(table["n"]) == {responses["defence_count"].notna().sum()}
+
+
+def test_flow_in_words() -> None:
+    flow = pd.DataFrame(
+        {
+            "label": ["No consent", "Test", "Duplicate"],
+            "excluded": [2, 0, 1],
+            "remaining": [8, 8, 7],
+        }
+    )
+    assert describe_flow(flow) == (
+        "Of 10 exported responses 3 were excluded (no consent 2, duplicate 1); "
+        "7 respondents are analysed."
+    )
+
+
+def hidden(counts: list[int], groups: list[str] | None = None) -> list[int | None]:
+    table = pd.DataFrame({"count": counts, "group": groups or ["a"] * len(counts)})
+    column = suppress_small_cells(table, "count", "group")["count"]
+    return [None if pd.isna(value) else int(value) for value in column]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        ([10, 20, 30], [10, 20, 30]),
+        ([3, 20, 30], [None, None, 30]),
+        ([3, 4, 30], [None, None, 30]),
+        ([1, 2, 30, 9], [None, None, 30, None]),
+        ([0, 20, 30], [0, 20, 30]),
+        ([3, 0, 30], [None, 0, None]),
+        ([3, 0], [None, None]),
+        ([3], [None]),
+        ([4, 9, 9], [None, None, 9]),
+    ],
+)
+def test_suppression(counts: list[int], expected: list[int | None]) -> None:
+    assert hidden(counts) == expected
+
+
+def test_suppression_by_group_and_of_missing_counts() -> None:
+    assert hidden([3, 20, 30, 40], ["a", "a", "b", "b"]) == [None, None, 30, 40]
+    table = pd.DataFrame({"count": pd.Series([3, None, 9, 8], dtype="Int64"), "x": 1.5})
+    result = suppress_small_cells(table, "count")
+    assert result["count"].isna().tolist() == [True, True, False, True]
+    assert table["count"].isna().sum() == 1
+    with pytest.raises(ValueError, match="counts"):
+        suppress_small_cells(pd.DataFrame({"count": [1.5]}), "count")
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(st.integers(0, 12), min_size=2, max_size=5))
+def test_an_attacker_with_the_total_cannot_pin_a_small_count(counts: list[int]) -> None:
+    shown = hidden(counts)
+    unknown = [at for at, value in enumerate(shown) if value is None]
+    assert [c for c, value in zip(counts, shown, strict=True) if value is not None] == [
+        value for value in shown if value is not None
+    ]
+    assert all(value is None or value == 0 or value >= 5 for value in shown)
+    small = [at for at in unknown if 0 < counts[at] < 5]
+    if not small or len(unknown) == len(counts) == 1:
+        return
+    rest = sum(counts) - sum(value for value in shown if value is not None)
+    worlds = [
+        world
+        for world in itertools.product(range(rest + 1), repeat=len(unknown))
+        if sum(world) == rest
+    ]
+    for at in small:
+        possible = {world[unknown.index(at)] for world in worlds}
+        assert len(possible) >= 2
+    assert len(unknown) >= 2
