@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mlsec_survey.codebook import Codebook, load_codebook
 from mlsec_survey.errors import InputError
 from mlsec_survey.export import RawExport, read_export
 from mlsec_survey.manifest import load_manifest, manifest_path
+from mlsec_survey.plan import load_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDIN = ROOT / "data" / "raw" / "standin.csv"
@@ -339,3 +341,68 @@ def test_every_truncation_of_a_good_file_is_an_input_error_or_shorter(
         with pytest.raises(InputError) as caught:
             read_export(path, codebook)
         assert caught.value.remedy
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """Return content with a few bytes changed, dropped or put in."""
+    result = bytearray(content)
+    pieces = [
+        b'"',
+        b",",
+        b"\r\n",
+        b";",
+        b"\x00",
+        b"\xff",
+        b"=",
+        b'""',
+        b"\xef\xbb\xbf",
+        b"A9",
+        b"\t",
+    ]
+    for _ in range(rng.randint(1, 4)):
+        at, kind = rng.randrange(len(result)), rng.random()
+        if kind < 0.35:
+            result[at:at] = rng.choice(pieces)
+        elif kind < 0.7:
+            del result[at : at + rng.randint(1, 30)]
+        else:
+            result[at] = rng.randrange(256)
+    return bytes(result)
+
+
+def test_damaged_exports_are_refused_or_read_never_a_crash(
+    tmp_path: Path, codebook: Codebook, rows: Rows
+) -> None:
+    rng = random.Random(1)
+    refusals = 0
+    for _ in range(400):
+        content = damaged(as_csv(rows), rng)
+        path = write_with_manifest(tmp_path / "export.csv", content, 2)
+        try:
+            export = read_export(path, codebook)
+        except InputError as error:
+            refusals += 1
+            assert error.remedy
+            assert error.file is not None
+            assert len(str(error)) < 1000
+        else:
+            assert export.frame.shape == (2, len(codebook.columns()))
+    assert refusals > 300
+
+
+@pytest.mark.parametrize("name", ["codebook.yml", "analysis_plan.yml"])
+def test_damaged_yaml_is_refused_or_read_never_a_crash(
+    tmp_path: Path, codebook: Codebook, name: str
+) -> None:
+    rng = random.Random(2)
+    original = (ROOT / "data" / name).read_bytes()
+    refusals = 0
+    for _ in range(150):
+        path = tmp_path / name
+        path.write_bytes(damaged(original, rng))
+        try:
+            load_codebook(path) if name == "codebook.yml" else load_plan(path, codebook)
+        except InputError as error:
+            refusals += 1
+            assert error.file == path
+    assert refusals > 100
