@@ -1,0 +1,118 @@
+"""Coded concerns: how often each stands behind each attack, and which occur together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mlsec_survey.figures.style import (
+    BLUE,
+    COLUMN,
+    FAINT,
+    GREY,
+    INK,
+    PAGE,
+    entries,
+    new_figure,
+    wrapped,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def draw_code_by_attack(
+    counts: pd.DataFrame, residuals: pd.DataFrame, replies: pd.Series
+) -> Figure:
+    """Draw a table of counts shaded by share of replies; marked residuals stand out from chance.
+
+    Args:
+        counts: codes (rows, labels as index) × attacks (columns, labels): replies with the code.
+        residuals: adjusted standardised residuals of the same shape.
+        replies: coded replies per attack, same columns; the denominators.
+    """
+    figure = new_figure(PAGE, 0.72 + 0.2 * len(counts))
+    axes = figure.add_subplot()
+    shares = counts / replies
+    axes.imshow(
+        shares.to_numpy(),
+        cmap="Blues",
+        vmin=0,
+        vmax=max(0.5, float(np.nanmax(shares.to_numpy(dtype=float)))),
+        aspect="auto",
+    )
+    beyond = residuals.to_numpy(dtype=float)
+    numbers, parts = counts.to_numpy(dtype=int), shares.to_numpy(dtype=float)
+    for i in range(len(counts)):
+        for j in range(counts.shape[1]):
+            residual = beyond[i, j]
+            mark = " ▲" if residual > 1.96 else " ▼" if residual < -1.96 else ""
+            axes.text(
+                j,
+                i,
+                f"{numbers[i, j]}{mark}",
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                color="white" if parts[i, j] > 0.34 else INK,
+                fontweight="bold" if mark else "normal",
+            )
+    heads = [f"{name}\n{int(n)} replies" for name, n in zip(counts.columns, replies, strict=True)]
+    axes.set_xticks(range(counts.shape[1]), heads, fontsize=6)
+    axes.xaxis.tick_top()
+    axes.set_yticks(range(len(counts)), wrapped(list(counts.index), 38))
+    axes.set_xlabel(
+        "counts of replies; shade: share of the attack's replies; "
+        "▲ ▼ more or fewer than independence expects (adjusted residual beyond ±1.96)",
+        fontsize=6,
+        color=GREY,
+    )
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def draw_intersections(sets: pd.Series, intersections: pd.DataFrame) -> Figure:
+    """Draw which codes occur together in a reply: one column per combination, its count on top.
+
+    Args:
+        sets: replies with each code; index is the code's label.
+        intersections: one row per combination, most frequent first, with columns `codes` (tuple of
+            labels from `sets`) and count.
+    """
+    order = sets.sort_values(ascending=False, kind="stable")
+    labels = list(order.index)
+    figure = new_figure(
+        COLUMN if len(intersections) <= 12 else PAGE, 0.95 + 0.19 * len(labels) + 0.2
+    )
+    top, below = figure.subplots(
+        2, 1, sharex=True, gridspec_kw={"height_ratios": [0.85, 0.19 * len(labels)]}
+    )
+    for x, entry in enumerate(entries(intersections)):
+        top.bar(x, entry.count, width=0.6, color=BLUE)
+        top.annotate(
+            f"{int(entry.count)}",
+            (x, entry.count),
+            xytext=(0, 1.5),
+            textcoords="offset points",
+            ha="center",
+            fontsize=6,
+        )
+        members = sorted(labels.index(code) for code in entry.codes)
+        below.plot([x, x], [members[0], members[-1]], color=INK, lw=1)
+        for y in range(len(labels)):
+            below.plot(x, y, "o", ms=3.6, color=INK if y in members else FAINT)
+    top.set_ylabel("replies")
+    top.spines["bottom"].set_visible(False)
+    top.tick_params(axis="x", length=0, labelbottom=False)
+    top.margins(y=0.2)
+    ticks = [f"{label} ({int(n)})" for label, n in order.items()]
+    below.set_yticks(range(len(labels)), ticks, fontsize=6)
+    below.set_ylim(len(labels) - 0.5, -0.5)
+    below.tick_params(length=0, labelbottom=False)
+    below.spines[:].set_visible(False)
+    for y in range(0, len(labels), 2):
+        below.axhspan(y - 0.5, y + 0.5, color=GREY, alpha=0.07, lw=0)
+    return figure

@@ -1,0 +1,69 @@
+"""Shares with their intervals, each labelled with its count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlsec_survey.figures.style import (
+    BLUE,
+    COLUMN,
+    GREEN,
+    GREY,
+    ORANGE,
+    entries,
+    new_figure,
+    row_axes,
+    value_label,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_SERIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), (GREY, "^"))
+
+
+def draw_intervals(
+    table: pd.DataFrame,
+    *,
+    row: str,
+    series: str | None = None,
+    axis: str,
+    height: float | None = None,
+    width: float = COLUMN,
+) -> Figure:
+    """Draw one row per category, in it one point with interval per series.
+
+    Args:
+        table: columns `row`, optionally `series`, and estimate, low, high (shares), count, n.
+        row: column whose values are the rows, drawn in order of appearance.
+        series: column whose values are told apart by colour, marker and a direct label.
+        axis: label of the horizontal axis.
+        height: inches; default by the number of rows.
+        width: inches.
+    """
+    rows = list(dict.fromkeys(table[row]))
+    names = [None] if series is None else list(dict.fromkeys(table[series]))
+    step = 0.62 / max(len(names), 1)
+    figure = new_figure(width, height or 0.5 + 0.24 * len(rows) * max(1, 0.62 * len(names)))
+    axes = figure.add_subplot()
+    for position, name in enumerate(names):
+        colour, marker = _SERIES[position % len(_SERIES)]
+        part = table if name is None else table[table[series] == name]
+        for entry in entries(part):
+            y = rows.index(getattr(entry, row)) + (position - (len(names) - 1) / 2) * step
+            axes.plot([100 * entry.low, 100 * entry.high], [y, y], color=colour, lw=1.3)
+            axes.plot(100 * entry.estimate, y, marker=marker, color=colour, ms=3.4, clip_on=False)
+            value_label(axes, 100 * entry.high, y, f"{int(entry.count)}/{int(entry.n)}")
+    row_axes(axes, [str(name) for name in rows])
+    largest = 100 * float(table["high"].max())
+    axes.set_xlim(left=0, right=min(largest * 1.22 + 0.5, 120))
+    axes.set_xlabel(axis)
+    axes.grid(axis="x")
+    if series is not None:
+        handles = [
+            axes.plot([], [], marker=marker, color=colour, ms=3.4, lw=1.3, label=str(name))[0]
+            for name, (colour, marker) in zip(names, _SERIES, strict=False)
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(names))
+    return figure

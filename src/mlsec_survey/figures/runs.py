@@ -1,0 +1,37 @@
+"""The same results across several runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlsec_survey.figures.style import BLUE, FAINT, INK, PAGE, entries, new_figure, row_axes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def draw_runs(results: pd.DataFrame) -> Figure:
+    """Draw each result's estimate and interval across runs, one panel per result.
+
+    Args:
+        results: columns result (label), run, estimate, low, high and null.
+    """
+    names = list(dict.fromkeys(results["result"]))
+    runs = list(dict.fromkeys(results["run"]))
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = new_figure(PAGE, (0.42 + 0.13 * len(runs)) * rows + 0.2)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
+    for axes, name in zip(grid.flat, names, strict=False):
+        part = results[results["result"] == name].set_index("run").reindex(runs)
+        for y, entry in enumerate(entries(part)):
+            axes.plot([entry.low, entry.high], [y, y], color=BLUE)
+            axes.plot(entry.estimate, y, "o", color=BLUE, ms=2.8)
+        axes.axvline(float(part["null"].dropna().iloc[0]), color=INK, lw=0.6)
+        row_axes(axes, runs)
+        axes.set_title(name, fontsize=6.5)
+        axes.grid(axis="x", color=FAINT)
+    for axes in list(grid.flat)[len(names) :]:
+        axes.set_axis_off()
+    return figure

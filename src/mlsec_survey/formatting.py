@@ -1,0 +1,73 @@
+"""Numbers as readers see them, and rounded so that every processor writes the same."""
+
+from __future__ import annotations
+
+import math
+
+_NOT_ESTIMABLE = "not estimable"
+
+
+def significant(value: float, digits: int = 6) -> float:
+    """Return `value` rounded to significant digits.
+
+    The last bits of a floating-point result differ between processors; six digits do not, and lie
+    well inside the width of every interval that the compendium reports.
+    """
+    return float(f"{value:.{digits - 1}e}") if math.isfinite(value) else value
+
+
+def as_text(value: float | int | str, digits: int | str) -> str:
+    """Return a number as readers see it.
+
+    Args:
+        value: the number; text is returned as it is.
+        digits: decimals (2 → "0.25"), or significant digits with an s ("2s" → "0.25", "1,300").
+    """
+    if isinstance(value, str):
+        return value
+    if math.isnan(value):
+        return _NOT_ESTIMABLE
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    # A tie such as 0.125 must not fall to either side by the last bit.
+    value = significant(float(value), 12)
+    decimals, value = _decimals(value, digits)
+    text = f"{value:,.{decimals}f}"
+    if not float(text.replace(",", "")):
+        return text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def _decimals(value: float, digits: int | str) -> tuple[int, float]:
+    if not isinstance(digits, str):
+        return digits, value
+    wanted = int(digits.removesuffix("s"))
+    if wanted < 1:
+        raise ValueError(f"{digits!r}: at least one significant digit")
+    rounded = significant(value, wanted)
+    magnitude = 0 if rounded == 0 else math.floor(math.log10(abs(rounded)))
+    return max(wanted - 1 - magnitude, 0), rounded
+
+
+def p_text(p: float) -> str:
+    """Return a p-value as readers see it: three decimals, "< 0.001" below, empty when undefined.
+
+    A p-value never reads as 1.000 or 0.000 unless it is exactly that.
+    """
+    if math.isnan(p):
+        return ""
+    if p < 0.001:
+        return "< 0.001"
+    return "> 0.999" if 0.999 < p < 1 else f"{significant(p, 9):.3f}"
+
+
+def interval_text(low: float, high: float, digits: int | str = 2, *, percent: bool = False) -> str:
+    """Return an interval as "0.12 to 0.34", with `percent` as "12 to 34 %"."""
+    factor = 100 if percent else 1
+    ends = f"{as_text(factor * low, digits)} to {as_text(factor * high, digits)}"
+    return f"{ends} %" if percent else ends
+
+
+def percent_text(share: float, digits: int | str = 0) -> str:
+    """Return a share as per cent ("12 %"); "not estimable" when it is undefined."""
+    return _NOT_ESTIMABLE if math.isnan(share) else f"{as_text(100 * share, digits)} %"

@@ -1,0 +1,26 @@
+"""The words that mark synthetic results; the only place where they stand."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+SYNTHETIC_SHORT = "Synthetic stand-in data: no evidence about anybody"
+SYNTHETIC_LONG = (
+    "Synthetic stand-in data: a program generated the answers. They show how the analysis works "
+    "and are no evidence about anybody."
+)
+
+# What a published result rests on: the survey's answers, facts that others published, or
+# arithmetic and simulation about the design that need no answers.
+Basis = Literal["responses", "published", "design"]
+
+BASIS_WORDS: dict[Basis, str] = {
+    "responses": "survey responses",
+    "published": "published facts",
+    "design": "design analysis, no answers used",
+}
+
+
+def basis_label(basis: Basis, synthetic: bool) -> str:
+    """Return what a table's or number's record says it rests on."""
+    return "synthetic stand-in" if synthetic and basis == "responses" else BASIS_WORDS[basis]
