@@ -106,6 +106,20 @@ def test_trend_does_not_depend_on_origin_and_knows_the_unit():
     assert mirrored.low == pytest.approx(1 / first.high, rel=1e-9)
 
 
+def test_trend_with_scores_too_fine_to_enumerate():
+    rng = np.random.default_rng(5)
+    predictor = DATA["size"] + pd.Series(rng.normal(0, 1e-6, len(DATA)))
+    with pytest.raises(ValueError, match="generator"):
+        association.trend_permutation(DATA.rare, predictor)
+    drawn = association.trend_permutation(DATA.rare, predictor, rng=rng, resamples=20_000)
+    exact = association.trend_permutation(DATA.rare, DATA["size"])
+    error = math.sqrt(exact.p * (1 - exact.p) / 20_000)
+    # Jitter breaks ties at the observed sum, so only roughly half of their mass counts.
+    observed = abs(exact.statistic)
+    assert exact.p - 0.1 < drawn.p < exact.p + 4 * error
+    assert abs(drawn.statistic) == pytest.approx(observed, rel=1e-3)
+
+
 def test_sum_distribution_against_all_subsets():
     scores = np.array([0.5, 0.5, 1.0, 2.5, 2.5, 2.5, -1.0])
     for size in range(1, 7):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -106,6 +107,130 @@ def design(predictors: pd.DataFrame) -> Design:
             f"the predictors {', '.join(terms)} cannot be told apart in {len(matrix)} respondents"
         )
     return Design(matrix, tuple(columns), terms)
+
+
+def term_result(
+    coded: Design,
+    name: str,
+    coefficients: pd.DataFrame,
+    *,
+    method: str,
+    effect: str,
+    statistic: float,
+    p: float,
+    n: int,
+    confidence: float,
+    notes: tuple[str, ...] = (),
+    extra: Mapping[str, float] | None = None,
+    chi_square: float | None = None,
+) -> TestResult:
+    """Report one term of a model whose coefficients are logarithms of ratios.
+
+    A term with one column is reported as a ratio with its interval. One with several has no one
+    ratio: it is reported as Cohen's w, and the ratio of each group in `extra`.
+
+    Args:
+        coded: the design, without the intercept.
+        name: the term.
+        coefficients: as in `ModelResult`.
+        method: name of the model.
+        effect: name of the ratio, "odds ratio" or "incidence-rate ratio".
+        statistic: of the test of the term.
+        p: of the test of the term.
+        n: respondents used.
+        confidence: level of the interval.
+        notes: to hand on.
+        extra: to hand on.
+        chi_square: the statistic on the chi-square scale, when `statistic` is not.
+    """
+    columns = coded.terms[name]
+    handed = {"df": float(len(columns)), **(extra or {})}
+    if len(columns) == 1:
+        estimate, se, low, high = (float(value) for value in coefficients.iloc[columns[0]])
+        return TestResult(
+            method=method,
+            effect=effect,
+            estimate=safe_exp(estimate),
+            low=safe_exp(low),
+            high=safe_exp(high),
+            n=n,
+            statistic=statistic,
+            p=p,
+            confidence=confidence,
+            null=1.0,
+            notes=notes,
+            extra={**handed, "coefficient": estimate, "se": se},
+        )
+    for k in columns:
+        ratio = safe_exp(float(coefficients["estimate"].iloc[k]))
+        handed[f"{effect}, {coded.columns[k]}"] = ratio
+    return joint_result(
+        statistic if chi_square is None else chi_square,
+        len(columns),
+        method=method,
+        p=p,
+        n=n,
+        confidence=confidence,
+        notes=notes,
+        extra=handed,
+        statistic=statistic,
+    )
+
+
+def joint_result(
+    chi_square: float,
+    df: int,
+    *,
+    method: str,
+    p: float,
+    n: int,
+    confidence: float,
+    notes: tuple[str, ...] = (),
+    extra: Mapping[str, float] | None = None,
+    statistic: float | None = None,
+) -> TestResult:
+    """Report a test of several coefficients at once, with Cohen's w as effect size."""
+    w, low, high = effect_size_w(chi_square, df, n, confidence)
+    return TestResult(
+        method=method,
+        effect="Cohen's w",
+        estimate=w,
+        low=low,
+        high=high,
+        n=n,
+        statistic=chi_square if statistic is None else statistic,
+        p=p,
+        confidence=confidence,
+        notes=(*notes, "interval of w by inverting the noncentral chi-square"),
+        extra={"df": float(df), **(extra or {})},
+    )
+
+
+def profile_bounds(
+    gap: Callable[[float], float], estimate: float, se: float
+) -> tuple[float, float]:
+    """Find where a profile likelihood has fallen below its limit, on both sides of the estimate.
+
+    Args:
+        gap: profile log-likelihood at a value of the coefficient, minus the limit; it is
+            positive at the estimate.
+        estimate: of the coefficient.
+        se: a step to search by.
+
+    Returns:
+        The two roots; infinite where `gap` stays positive within 40 standard errors.
+    """
+
+    def bound(direction: int) -> float:
+        inner, reach = 0.0, 2.0 * se
+        while gap(estimate + direction * reach) > 0:
+            inner, reach = reach, reach * 1.5
+            if reach > 40 * se:
+                return direction * math.inf
+        ends = (estimate + direction * inner, estimate + direction * reach)
+        return float(optimize.brentq(gap, *ends, xtol=1e-11, rtol=1e-13))
+
+    return bound(-1), bound(1)
 
 
 def is_ordered(values: pd.Series) -> bool:

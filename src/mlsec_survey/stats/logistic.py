@@ -16,7 +16,14 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from ..errors import AnalysisError
-from .design import Design, ModelResult, complete_rows, design, effect_size_w, safe_exp
+from .design import (
+    ModelResult,
+    complete_rows,
+    design,
+    joint_result,
+    profile_bounds,
+    term_result,
+)
 from .pairs import BoolArray, FloatArray, as_binary, check_confidence
 from .result import TestResult
 
@@ -116,8 +123,6 @@ def profile_interval(
     40 standard errors, is infinite.
     """
     drop = float(stats.chi2.ppf(confidence, 1)) / 2
-    estimate = float(fit.coefficients[column])
-    se = math.sqrt(float(fit.covariance[column, column]))
     last = fit.coefficients
 
     def gap(value: float) -> float:
@@ -128,18 +133,8 @@ def profile_interval(
         last = profiled.coefficients
         return profiled.log_likelihood - fit.log_likelihood + drop
 
-    def bound(direction: int) -> float:
-        nonlocal last
-        inner, reach = 0.0, 2.0 * se
-        last = fit.coefficients
-        while gap(estimate + direction * reach) > 0:
-            inner, reach = reach, reach * 1.5
-            if reach > 40 * se:
-                return direction * math.inf
-        ends = (estimate + direction * inner, estimate + direction * reach)
-        return float(optimize.brentq(gap, *ends, xtol=1e-11, rtol=1e-13))
-
-    return bound(-1), bound(1)
+    se = math.sqrt(float(fit.covariance[column, column]))
+    return profile_bounds(gap, float(fit.coefficients[column]), se)
 
 
 def firth_logistic(
@@ -213,25 +208,33 @@ def firth_logistic_model(
         ratio = max(0.0, 2 * (fit.log_likelihood - null.log_likelihood))
         return ratio, float(stats.chi2.sf(ratio, len(held)))
 
-    terms = {
-        name: _term(coded, coefficients, columns, test(columns), len(y), confidence, notes, counts)
-        for name, columns in coded.terms.items()
-    }
+    terms = {}
+    for name, columns in coded.terms.items():
+        ratio, p = test(columns)
+        terms[name] = term_result(
+            coded,
+            name,
+            coefficients,
+            method=_METHOD,
+            effect="odds ratio",
+            statistic=ratio,
+            p=p,
+            n=len(y),
+            confidence=confidence,
+            notes=notes,
+            extra=counts,
+        )
     everything = tuple(range(len(coded.columns)))
     ratio, p = test(everything)
-    w, low, high = effect_size_w(ratio, len(everything), len(y), confidence)
-    joint = TestResult(
+    joint = joint_result(
+        ratio,
+        len(everything),
         method=f"{_METHOD}, joint test",
-        effect="Cohen's w",
-        estimate=w,
-        low=low,
-        high=high,
-        n=len(y),
-        statistic=ratio,
         p=p,
+        n=len(y),
         confidence=confidence,
         notes=("penalised likelihood-ratio test of all predictors",),
-        extra={"df": float(len(everything)), **counts},
+        extra=counts,
     )
     return ModelResult(
         method=_METHOD,
@@ -245,52 +248,6 @@ def firth_logistic_model(
             "penalised_log_likelihood": fit.log_likelihood,
             **counts,
         },
-    )
-
-
-def _term(
-    coded: Design,
-    coefficients: pd.DataFrame,
-    columns: tuple[int, ...],
-    test: tuple[float, float],
-    n: int,
-    confidence: float,
-    notes: tuple[str, ...],
-    counts: dict[str, float],
-) -> TestResult:
-    ratio, p = test
-    extra = {"df": float(len(columns)), **counts}
-    if len(columns) == 1:
-        estimate, se, low, high = (float(v) for v in coefficients.iloc[columns[0]])
-        return TestResult(
-            method=_METHOD,
-            effect="odds ratio",
-            estimate=safe_exp(estimate),
-            low=safe_exp(low),
-            high=safe_exp(high),
-            n=n,
-            statistic=ratio,
-            p=p,
-            confidence=confidence,
-            null=1.0,
-            notes=notes,
-            extra={**extra, "log_odds_ratio": estimate, "se": se},
-        )
-    for k in columns:
-        extra[f"odds ratio, {coded.columns[k]}"] = safe_exp(float(coefficients["estimate"].iloc[k]))
-    w, low, high = effect_size_w(ratio, len(columns), n, confidence)
-    return TestResult(
-        method=_METHOD,
-        effect="Cohen's w",
-        estimate=w,
-        low=low,
-        high=high,
-        n=n,
-        statistic=ratio,
-        p=p,
-        confidence=confidence,
-        notes=(*notes, "interval by inverting the noncentral chi-square"),
-        extra=extra,
     )
 
 
