@@ -144,12 +144,18 @@ def test_nominal_columns_keep_their_relation():
     rng = np.random.default_rng(4)
     x = rng.integers(0, 3, 400)
     group = np.where(rng.random(400) < 0.9, x, rng.integers(0, 3, 400))
-    data = pd.DataFrame({"x": x, "group": pd.Categorical.from_codes(group, ["a", "b", "c"])})
+    names = ["a", "b", "c"]
+    data = pd.DataFrame(
+        {
+            "x": pd.Categorical.from_codes(x, names),
+            "group": pd.Categorical.from_codes(group, names),
+        }
+    )
     gaps = data.copy()
     lost = rng.random(400) < 0.3
     gaps.loc[lost, "group"] = np.nan
-    done = impute(gaps.astype({"x": float}), rng=rng, imputations=20, iterations=2)
-    agree = np.mean([(f["group"].cat.codes == x)[lost].mean() for f in done.datasets])
+    done = impute(gaps, rng=rng, imputations=20, iterations=2)
+    agree = np.mean([(f["group"] == f["x"])[lost].mean() for f in done.datasets])
     expected = np.mean((group == x)[~lost])
     assert agree == pytest.approx(expected, abs=0.04)
 
