@@ -171,7 +171,7 @@ def effects() -> pd.DataFrame:
     rows = [
         ("E1", "Exposure ~ organisation size", "odds ratio per step", 1.12, 0.83, 1.52, 1, 1.5),
         ("E3", "Exposure ~ maturity of ML use", "odds ratio per step", 1.31, 0.94, 1.83, 1, 1.5),
-        ("E5", "Exposure ~ security practice", "odds ratio per step", 0.71, 0.41, 1.22, 1, 1.5),
+        ("E5", "Exposure ~ security practice", "odds ratio per step", 2.71, 0.81, np.inf, 1, 1.5),
         ("E2", "Exposure ~ industry", "Cramér's V", 0.21, 0.0, 0.34, 0, 0.3),
         (
             "D1",
@@ -341,6 +341,7 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         line="effect",
         x="n",
         labels={"n": "respondents", "effect": "effect × SESOI: "},
+        mark=139,
     ),
     "trend_power": lambda: figures.draw_trend_power(trend_power()),
     "power_grid": lambda: figures.draw_power_grid(trend_power()),

@@ -185,7 +185,7 @@ class Publisher:
         width: Width = "column",
         wrap: Mapping[str, float] | None = None,
         counts: Sequence[str] = (),
-        group: str | None = None,
+        group: str | Sequence[str] | None = None,
         keep: bool = False,
     ) -> None:
         r"""Publish a table; the paper uses it as `\resulttable{key}`.
@@ -204,7 +204,7 @@ class Publisher:
             wrap: per column the share of the line width at which the paper wraps it.
             counts: columns of counts of respondents. With real data, counts below 5 and those that
                 would reveal them are suppressed, with all fractional numbers of their rows.
-            group: column that names the groups within which counts add up, for suppression.
+            group: column, or columns, that name the groups within which counts add up.
             keep: as for `number`.
 
         Raises:
@@ -359,7 +359,7 @@ def _output_folder(project: Path | None) -> Path:
 
 
 def _suppress(
-    table: pd.DataFrame, counts: Sequence[str], group: str | None
+    table: pd.DataFrame, counts: Sequence[str], group: str | Sequence[str] | None
 ) -> tuple[pd.DataFrame, bool]:
     """Return the table with a mark for each number to hide, and whether there was any."""
     import pandas as pd

@@ -1,6 +1,25 @@
 """Figures: each function takes tidy tables and returns a drawn figure; none reads or writes."""
 
 from mlsec_survey.figures.concerns import draw_code_by_attack, draw_intersections
+from mlsec_survey.figures.describe import (
+    describe_attack_profile,
+    describe_bayes_sensitivity,
+    describe_code_by_attack,
+    describe_documented_against_ranking,
+    describe_dose_response,
+    describe_error_rates,
+    describe_forest,
+    describe_incidents_by_year,
+    describe_intersections,
+    describe_intervals,
+    describe_pairwise,
+    describe_power_curves,
+    describe_ranking,
+    describe_ratings,
+    describe_runs,
+    describe_specification_curve,
+    describe_trend_power,
+)
 from mlsec_survey.figures.design import (
     draw_bayes_sensitivity,
     draw_error_rates,
@@ -18,6 +37,23 @@ from mlsec_survey.figures.runs import draw_runs
 from mlsec_survey.figures.specification import draw_specification_curve
 
 __all__ = [
+    "describe_attack_profile",
+    "describe_bayes_sensitivity",
+    "describe_code_by_attack",
+    "describe_documented_against_ranking",
+    "describe_dose_response",
+    "describe_error_rates",
+    "describe_forest",
+    "describe_incidents_by_year",
+    "describe_intersections",
+    "describe_intervals",
+    "describe_pairwise",
+    "describe_power_curves",
+    "describe_ranking",
+    "describe_ratings",
+    "describe_runs",
+    "describe_specification_curve",
+    "describe_trend_power",
     "draw_attack_profile",
     "draw_bayes_sensitivity",
     "draw_code_by_attack",

@@ -19,6 +19,7 @@ from mlsec_survey.figures.style import (
     value_label,
     wrapped,
 )
+from mlsec_survey.formatting import as_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +56,8 @@ def draw_forest(effects: pd.DataFrame) -> Figure:
     )
     for (axes, side), name in zip(grid, names, strict=True):
         part = effects[effects["effect"] == name].reset_index(drop=True)
+        log = any(word in name.lower() for word in _LOG_EFFECTS)
+        limits = _limits(part, log)
         for y, entry in enumerate(entries(part)):
             if np.isfinite(entry.sesoi_low) and np.isfinite(entry.sesoi_high):
                 axes.fill_betweenx(
@@ -62,10 +65,16 @@ def draw_forest(effects: pd.DataFrame) -> Figure:
                 )
             clear = entry.low > entry.null or entry.high < entry.null
             colour = BLUE if clear else GREY
-            axes.plot([entry.low, entry.high], [y, y], color=colour, lw=1.4)
+            # An end at infinity (or at zero on a log scale) is drawn to the edge, with an arrow.
+            low, high = np.clip([entry.low, entry.high], *limits)
+            axes.plot([low, high], [y, y], color=colour, lw=1.4)
+            for end, marker in ((entry.low, "<"), (entry.high, ">")):
+                if not limits[0] <= end <= limits[1]:
+                    edge = limits[0] if marker == "<" else limits[1]
+                    axes.plot(edge, y, marker, color=colour, ms=3.4)
             axes.plot(entry.estimate, y, "o" if clear else "D", color=colour, ms=3.4)
             cells = (
-                f"{entry.estimate:.2f} [{entry.low:.2f}, {entry.high:.2f}]".replace("-", "−"),
+                f"{as_text(entry.estimate, 2)} [{as_text(entry.low, 2)}, {as_text(entry.high, 2)}]",
                 f"{int(entry.n)}",
                 entry.p_text,
                 entry.p_adjusted_text,
@@ -77,13 +86,24 @@ def draw_forest(effects: pd.DataFrame) -> Figure:
         side.set_axis_off()
         side.set_xlim(0, 1)
         side.set_ylim(axes.get_ylim())
-        if any(word in name.lower() for word in _LOG_EFFECTS):
+        if log:
             _log_ticks(axes)
         axes.set_title(name)
         axes.grid(axis="x", color=FAINT)
     for x, head in _COLUMNS:
         grid[0, 1].text(x, -0.62, head, ha="right", va="bottom", fontsize=6, color=GREY)
     return figure
+
+
+def _limits(part: pd.DataFrame, log: bool) -> tuple[float, float]:
+    """Return the range to draw: all finite ends, on a log scale within 50-fold of the null."""
+    values = part[["estimate", "low", "high", "null"]].to_numpy(dtype=float)
+    values = values[np.isfinite(values)]
+    if not log:
+        return float(values.min()), float(values.max())
+    null = float(part["null"].iloc[0])
+    inside = values[(values > null / 50) & (values < null * 50)]
+    return float(inside.min()), float(inside.max())
 
 
 def _log_ticks(axes: Axes) -> None:
