@@ -1,0 +1,494 @@
+"""What leaves a notebook: bytes, labels, escaping, anchors, records, and the paper's macros."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import figure_examples as examples
+from mlsec_survey import publish
+from mlsec_survey.assemble import assemble, uses_in
+from mlsec_survey.errors import InputError
+from mlsec_survey.formatting import as_text, interval_text, p_text, percent_text, significant
+from mlsec_survey.labels import SYNTHETIC_SHORT
+from mlsec_survey.latex import escape_latex, latex_tabular
+from mlsec_survey.publish import SUPPRESSED, Publisher
+
+SYNTHETIC = SimpleNamespace(is_synthetic=True)
+REAL = SimpleNamespace(is_synthetic=False)
+HOSTILE = '=HYPERLINK("http://x")&<script>alert(1)</script> 50% $x_1^2$ {a}~#\\ 😀 Größe'
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict, dict]]:
+    """Record what a notebook would show."""
+    outputs: list[tuple[dict, dict]] = []
+    monkeypatch.setattr(
+        publish, "_display", lambda data, metadata=None: outputs.append((data, metadata or {}))
+    )
+    return outputs
+
+
+def opened(folder: Path, manifest=SYNTHETIC, notebook: str = "02_sample") -> Publisher:
+    return Publisher.open(notebook, manifest=manifest, output=folder)
+
+
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "option": ["A", HOSTILE, "-x"],
+            "count": pd.array([10, 2, pd.NA], dtype="Int64"),
+            "share": [10 / 12, 1 / 6, np.nan],
+            "many": [1234567, 2, 3],
+            "flag": [True, False, True],
+        }
+    )
+
+
+# Numbers as text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [
+        (139, 0, "139"),
+        (1234.5678, 1, "1,234.6"),
+        (0.12345, "2s", "0.12"),
+        (0.0996, "2s", "0.10"),
+        (12345.0, "2s", "12,000"),
+        (0.00012345, "2s", "0.00012"),
+        (-0.5, 2, "−0.50"),
+        (-0.001, 2, "0.00"),
+        (0.0, "2s", "0.0"),
+        (math.nan, 2, "not estimable"),
+        (math.inf, 2, "∞"),
+        (-math.inf, 2, "−∞"),
+        ("1.2 to 3.4", 2, "1.2 to 3.4"),
+    ],
+)
+def test_numbers_as_readers_see_them(value: float, digits: int | str, text: str) -> None:
+    assert as_text(value, digits) == text
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e12, max_value=1e12))
+def test_the_last_bits_do_not_show(value: float) -> None:
+    neighbour = math.nextafter(value, math.inf)
+    assert as_text(significant(value), "3s") == as_text(significant(significant(value)), "3s")
+    if significant(value, 12) == significant(neighbour, 12):
+        assert as_text(value, 2) == as_text(neighbour, 2)
+
+
+def test_p_values_never_read_as_certain() -> None:
+    assert [p_text(p) for p in (0.0004, 0.0005, 0.04949, 0.9996, 1.0, math.nan)] == [
+        "< 0.001",
+        "< 0.001",
+        "0.049",
+        "> 0.999",
+        "1.000",
+        "",
+    ]
+    assert interval_text(-0.1, math.inf) == "−0.10 to ∞"
+    assert interval_text(0.123, 0.456, 0, percent=True) == "12 to 46 %"
+    assert percent_text(0.126) == "13 %"
+
+
+# Escaping
+
+
+@given(st.text(max_size=60))
+def test_latex_text_has_no_live_character_and_is_ascii_or_t1(text: str) -> None:
+    escaped = escape_latex(text)
+    # The few commands that escaping itself writes are taken out; then nothing special may remain.
+    rest = re.sub(
+        r"\\fbox\{\\tiny U\+[0-9A-F]+\}|\\textsuperscript\{2\}|\\[a-zA-Z]+\{\}", "", escaped
+    )
+    rest = re.sub(r"\$(?:\\[a-z]+|-)\$", "", rest)
+    rest = re.sub(r"\\[&%$#_{}]|\\,", "", rest)
+    rest = rest.replace("~", "")
+    assert not re.search(r"[\\&%$#_{}^]", rest)
+    assert "\n" not in escaped
+
+
+@pytest.mark.parametrize(
+    ("text", "latex"),
+    [
+        ("50 % & more", r"50 \% \& more"),
+        ("a_b^c", r"a\_b\textasciicircum{}c"),
+        ("\\input{x}", r"\textbackslash{}input\{x\}"),
+        ("Größe", "Größe"),
+        ("😀", r"\fbox{\tiny U+1F600}"),
+        ("a\x00b\u202ec", "abc"),
+        ("two\nlines", "two lines"),
+        ("p < 0.001, −1", r"p \textless{} 0.001, $-$1"),
+    ],
+)
+def test_latex_escapes(text: str, latex: str) -> None:
+    assert escape_latex(text) == latex
+
+
+def test_tabular_escapes_cells_and_aligns() -> None:
+    tex = latex_tabular(["a_b", "n"], [["x & y", "1"], ["z", "2"]], [False, True], wrap=[0.5, None])
+    assert r"a\_b & n \\" in tex
+    assert r"x \& y & 1 \\" in tex
+    assert r"p{0.50\linewidth}r" in tex
+
+
+# Tables
+
+
+def test_table_is_written_for_paper_page_and_spreadsheet(tmp_path: Path, shown: list) -> None:
+    pub = opened(tmp_path)
+    pub.table(
+        "one",
+        table(),
+        caption="A <b>table</b>",
+        columns={"option": "Option", "count": "n", "share": "Share"},
+        formats={"share": percent_text},
+        note="A note.",
+    )
+    tex = (tmp_path / "paper/generated/tables/one.tex").read_text()
+    assert r"Option & n & Share \\" in tex
+    assert r"A & 10 & 83 \% \\" in tex
+    assert "synthetic stand-in" in tex.splitlines()[0]
+    assert r"{\raggedright" not in tex
+    assert re.search(r"<script|[^\\]%[^ ]|\\input", tex) is None
+    csv = pd.read_csv(tmp_path / "paper/generated/tables/one.csv")
+    assert list(csv.columns) == ["data_basis", "option", "count", "share"]
+    assert set(csv["data_basis"]) == {"synthetic stand-in"}
+    assert csv["option"].tolist()[1].startswith("'=HYPERLINK")
+    assert csv["option"].tolist()[2] == "'-x"
+    assert csv["share"][0] == 0.833333
+    page, _ = shown[0]
+    assert 'id="tab-one"' in page["text/html"]
+    assert SYNTHETIC_SHORT in page["text/html"]
+    assert "<script" not in page["text/html"]
+    assert "A &lt;b&gt;table" in page["text/html"]
+    assert "A note." in page["text/html"]
+    assert "Größe" in page["text/plain"]
+
+
+def test_cells_show_integers_flags_and_nothing_for_missing(tmp_path: Path, shown: list) -> None:
+    opened(tmp_path).table("t", table(), caption="c")
+    rows = re.findall(r"<tr>(.*?)</tr>", shown[0][0]["text/html"])
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows[1:]]
+    assert cells[0] == ["A", "10", "0.83", "1,234,567", "yes"]
+    assert cells[2] == ["-x", "", "", "3", "yes"]
+
+
+def test_html_of_a_table_is_well_formed(tmp_path: Path, shown: list) -> None:
+    opened(tmp_path).table("t", table(), caption=HOSTILE, note=HOSTILE)
+
+    class Balanced(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.open: list[str] = []
+
+        def handle_starttag(self, tag: str, attrs) -> None:
+            if tag != "br":
+                self.open.append(tag)
+            assert tag in {
+                "p",
+                "b",
+                "br",
+                "small",
+                "div",
+                "table",
+                "thead",
+                "tbody",
+                "tr",
+                "th",
+                "td",
+            }
+
+        def handle_endtag(self, tag: str) -> None:
+            assert self.open.pop() == tag
+
+    parser = Balanced()
+    parser.feed(shown[0][0]["text/html"])
+    assert parser.open == []
+
+
+def test_real_data_carry_no_label_and_small_counts_are_hidden(tmp_path: Path, shown: list) -> None:
+    counts = pd.DataFrame(
+        {
+            "variable": ["role"] * 4,
+            "option": list("abcd"),
+            "count": [60, 3, 7, 69],
+            "share": [0.43, 0.02, 0.05, 0.5],
+        }
+    )
+    pub = opened(tmp_path, REAL)
+    pub.table("t", counts, caption="c", counts=["count"], group="variable")
+    csv = pd.read_csv(tmp_path / "paper/generated/tables/t.csv", dtype=str)
+    assert csv["count"].tolist() == ["60", SUPPRESSED, SUPPRESSED, "69"]
+    assert csv["share"].tolist()[1:3] == [SUPPRESSED] * 2
+    assert csv["data_basis"].unique().tolist() == ["survey responses"]
+    text = shown[0][0]["text/html"] + (tmp_path / "paper/generated/tables/t.tex").read_text()
+    assert SYNTHETIC_SHORT not in text
+    assert "stand-in" not in text
+    assert "below 5" in text
+    assert not re.search(r">0?\.?0?2<|>3<", text)
+
+
+def test_synthetic_counts_are_shown_whole(tmp_path: Path) -> None:
+    counts = pd.DataFrame({"option": ["a", "b"], "count": [60, 3]})
+    opened(tmp_path).table("t", counts, caption="c", counts=["count"])
+    assert "\nsynthetic stand-in,b,3\n" in (tmp_path / "paper/generated/tables/t.csv").read_text()
+
+
+# Figures and numbers
+
+
+def test_figure_is_written_in_three_forms_with_its_text(tmp_path: Path, shown: list) -> None:
+    pub = opened(tmp_path)
+    pub.figure("rank", examples.EXAMPLES["ranking"](), caption="Ranks", alt="Evasion\nfirst.")
+    assert (tmp_path / "figures/rank.pdf").read_bytes().startswith(b"%PDF")
+    assert (tmp_path / "figures/rank.png").read_bytes().startswith(b"\x89PNG")
+    assert b"<svg" in (tmp_path / "figures/rank.svg").read_bytes()
+    (picture, metadata), (caption, _) = shown
+    assert set(picture) == {"image/png", "text/plain"}
+    assert metadata["image/png"]["alt"] == f"{SYNTHETIC_SHORT}. Evasion first."
+    assert metadata["image/png"]["width"] > 300
+    assert 'id="fig-rank"' in caption["text/html"]
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_figure_from_published_facts_names_its_source_and_has_no_label(tmp_path: Path) -> None:
+    pub = opened(tmp_path)
+    figure = examples.EXAMPLES["published"]()
+    pub.figure("p", figure, caption="c", alt="a", basis="published", source="arXiv 2207.05164")
+    words = [text.get_text() for text in figure.texts]
+    assert words == ["Source: arXiv 2207.05164"]
+    figure = examples.EXAMPLES["published"]()
+    pub.figure("q", figure, caption="c", alt="a")
+    assert [text.get_text() for text in figure.texts] == [SYNTHETIC_SHORT]
+    figure = examples.EXAMPLES["published"]()
+    opened(tmp_path, REAL).figure("r", figure, caption="c", alt="a")
+    assert figure.texts == []
+
+
+def test_number_is_recorded_rounded_and_shown(tmp_path: Path, shown: list) -> None:
+    pub = opened(tmp_path)
+    pub.number("w", np.float64(1 / 3), digits=2, unit="", description="Kendall's W", basis="design")
+    pub.number("n", np.int64(139), unit="respondents", description="analysed")
+    pub.number("bad", math.nan, description="undefined", show=False)
+    record = json.loads(pub.record_path.read_text())
+    assert record["numbers"]["w"] == {
+        "value": 0.333333,
+        "text": "0.33",
+        "unit": "",
+        "description": "Kendall's W",
+        "basis": "design",
+        "keep": False,
+    }
+    assert record["numbers"]["n"]["value"] == 139
+    assert record["numbers"]["bad"]["value"] == "not estimable"
+    assert record["synthetic"] is True
+    assert 'id="num-w"' in shown[0][0]["text/html"]
+    assert SYNTHETIC_SHORT not in shown[0][0]["text/html"]
+    assert "139 respondents" in shown[1][0]["text/html"]
+    assert SYNTHETIC_SHORT in shown[1][0]["text/html"]
+    assert shown[2][0]["text/html"] == '<a id="num-bad"></a>'
+
+
+def test_outside_a_notebook_nothing_is_shown(tmp_path: Path, capsys) -> None:
+    opened(tmp_path).number("n", 1, description="d")
+    assert capsys.readouterr().out == ""
+
+
+def test_in_ipython_the_result_is_displayed_with_its_metadata(tmp_path: Path) -> None:
+    code = f"""
+import io
+from types import SimpleNamespace
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+shell = InteractiveShell.instance()
+with capture_output() as captured:
+    from pathlib import Path
+    import figure_examples as e
+    from mlsec_survey.publish import Publisher
+    manifest = SimpleNamespace(is_synthetic=True)
+    pub = Publisher.open("n", manifest=manifest, output=Path({str(tmp_path)!r}))
+    pub.figure("f", e.EXAMPLES["ranking"](), caption="c", alt="the finding")
+    pub.number("k", 1, description="d")
+first = captured.outputs[0]
+assert first.data["image/png"].startswith("iVBOR")
+assert first.metadata["image/png"]["alt"].endswith("the finding")
+assert 'id="num-k"' in captured.outputs[2].data["text/html"]
+"""
+    environment = {"PYTHONPATH": ":".join(sys.path), "PATH": "", "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+# Keys and records
+
+
+@pytest.mark.parametrize("key", ["", "Big", "with space", "1st", "a-b", "x}", "../x"])
+def test_keys_are_checked(tmp_path: Path, key: str) -> None:
+    with pytest.raises(InputError, match="no key"):
+        opened(tmp_path).number(key, 1, description="d")
+
+
+def test_a_key_published_twice_is_refused_by_the_runner_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pub = opened(tmp_path)
+    pub.number("n", 1, description="d")
+    pub.number("n", 2, description="d")
+    assert json.loads(pub.record_path.read_text())["numbers"]["n"]["value"] == 2
+    monkeypatch.setenv("MLSEC_NOTEBOOK", "02_sample")
+    pub = opened(tmp_path)
+    pub.number("n", 1, description="d")
+    with pytest.raises(InputError, match="publishes the number 'n' twice"):
+        pub.number("n", 1, description="d")
+
+
+def test_running_one_cell_by_hand_keeps_the_rest_until_close(tmp_path: Path) -> None:
+    pub = opened(tmp_path)
+    pub.number("first", 1, description="d")
+    pub.number("second", 2, description="d")
+    pub.close()
+    again = opened(tmp_path)
+    again.number("second", 3, description="d")
+    numbers = json.loads(pub.record_path.read_text())["numbers"]
+    assert {key: entry["value"] for key, entry in numbers.items()} == {"first": 1, "second": 3}
+    again.close()
+    assert list(json.loads(pub.record_path.read_text())["numbers"]) == ["second"]
+
+
+def test_results_of_synthetic_data_do_not_stay_beside_real_ones(tmp_path: Path) -> None:
+    opened(tmp_path).number("first", 1, description="d")
+    real = opened(tmp_path, REAL)
+    real.number("second", 2, description="d")
+    assert list(json.loads(real.record_path.read_text())["numbers"]) == ["second"]
+
+
+def test_output_folder_comes_from_the_runner(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("MLSEC_OUTPUT", str(tmp_path / "stage"))
+    pub = Publisher.open("02_sample", manifest=SYNTHETIC)
+    pub.number("n", 1, description="d")
+    assert (tmp_path / "stage/paper/generated/records/02_sample.json").is_file()
+
+
+def test_everything_has_the_same_bytes_twice(tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        pub = opened(tmp_path / folder)
+        pub.table("t", table(), caption="c")
+        pub.figure("f", examples.EXAMPLES["forest"](), caption="c", alt="a")
+        pub.number("n", 0.1 + 0.2, description="d", digits="3s")
+        pub.close()
+    files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
+    assert len(files) == 6
+    for file in files:
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
+
+
+# The paper's macros
+
+
+def paper(folder: Path, text: str, name: str = "main.tex") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text)
+    return folder
+
+
+def two_records(folder: Path) -> list[Path]:
+    one = opened(folder, notebook="01_cleaning")
+    one.number("n_raw", 215, description="d")
+    one.number("kept", 1, description="d", keep=True)
+    one.close()
+    two = opened(folder, notebook="02_sample")
+    two.number("p_value", "< 0.001", description="d", basis="design")
+    two.table("table_one", table(), caption="100 % of _all_", note="N.")
+    two.figure("ranks", examples.EXAMPLES["ranking"](), caption="Ranks", alt="É first.")
+    two.close()
+    return [one.record_path, two.record_path]
+
+
+USES = "\\result{n_raw} \\result{p_value} \\resulttable{table_one} \\resultfigure{ranks}\n"
+
+
+def test_assemble_defines_each_result_with_its_link(tmp_path: Path) -> None:
+    records = two_records(tmp_path)
+    assemble(records, paper(tmp_path / "paper", USES), tmp_path / "out")
+    tex = (tmp_path / "out/numbers.tex").read_text()
+    assert r"\synthetictrue" in tex
+    assert r"\defineresult{n_raw}{215}{../html/01_cleaning.html\#num-n_raw}" in tex
+    assert r"\defineresult{p_value}{\textless{} 0.001}" in tex
+    assert r"\definetable{table_one}{column}{\syntheticmark{} 100 \% of \_all\_}" in tex
+    assert f"{{N. {SYNTHETIC_SHORT}.}}" in tex
+    alt = f"{SYNTHETIC_SHORT}. É first.".encode("utf-16-be").hex().upper()
+    assert f"{{FEFF{alt}}}" in tex
+    assert tex == _again(records, tmp_path)
+
+
+def _again(records: list[Path], folder: Path) -> str:
+    assemble(records[::-1], folder / "paper", folder / "out2")
+    return (folder / "out2/numbers.tex").read_text()
+
+
+def test_a_key_of_two_notebooks_is_refused(tmp_path: Path) -> None:
+    records = two_records(tmp_path)
+    third = opened(tmp_path, notebook="03_attack_relevance")
+    third.number("n_raw", 1, description="d")
+    with pytest.raises(InputError, match="'n_raw' is published by 01_cleaning and by 03_attack"):
+        assemble([*records, third.record_path], paper(tmp_path / "paper", USES), tmp_path / "out")
+
+
+def test_an_unknown_key_is_refused_with_its_place(tmp_path: Path) -> None:
+    records = two_records(tmp_path)
+    folder = paper(tmp_path / "paper", USES)
+    paper(folder / "sections", "text\n% \\result{commented}\n50\\% \\resulttable{n_raw}", "a.tex")
+    with pytest.raises(InputError, match="no notebook publishes the table 'n_raw'") as error:
+        assemble(records, folder, tmp_path / "out")
+    assert (str(error.value.file), error.value.row) == ("paper/sections/a.tex", 3)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_result_that_nobody_reads_is_refused_unless_kept(tmp_path: Path) -> None:
+    records = two_records(tmp_path)
+    folder = paper(tmp_path / "paper", USES.replace("\\resultfigure{ranks}", ""))
+    with pytest.raises(InputError, match="02_sample publishes the figure 'ranks'"):
+        assemble(records, folder, tmp_path / "out")
+
+
+def test_uses_in_generated_files_do_not_count(tmp_path: Path) -> None:
+    paper(tmp_path / "generated", "\\result{x}", "numbers.tex")
+    paper(tmp_path, "\\newcommand{\\result}[1]{..} \\result {spaced}")
+    assert [(use.kind, use.key) for use in uses_in(tmp_path)] == [("numbers", "spaced")]
+
+
+def test_a_broken_record_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(InputError, match="record of published results"):
+        assemble([tmp_path / "x.json"], tmp_path, tmp_path / "out")
+
+
+def test_real_records_make_the_switch_false(tmp_path: Path) -> None:
+    pub = opened(tmp_path, REAL)
+    pub.table("t", pd.DataFrame({"a": [1]}), caption="c", keep=True)
+    assemble([pub.record_path], tmp_path, tmp_path / "out")
+    tex = (tmp_path / "out/numbers.tex").read_text()
+    assert r"\syntheticfalse" in tex
+    assert r"\syntheticmark" not in tex
+
+
+def test_assemble_is_cheap_to_import() -> None:
+    code = (
+        "import sys, mlsec_survey.publish\n"
+        "heavy = {'pandas', 'numpy', 'matplotlib', 'scipy', 'pydantic', 'IPython'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
