@@ -109,7 +109,9 @@ class Project:
 
         from mlsec_survey.yaml_input import read_yaml
 
-        entry = read_yaml(self.root / "notebooks" / "pipeline.yml").content["notebooks"][self.notebook]
+        entry = read_yaml(self.root / "notebooks" / "pipeline.yml").content["notebooks"][
+            self.notebook
+        ]
         reads, writes = (
             ", ".join(f"<code>{html.escape(name)}</code>" for name in entry.get(kind) or [])
             for kind in ("inputs", "outputs")

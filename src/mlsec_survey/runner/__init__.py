@@ -1,0 +1,1 @@
+"""The runner: from what changed to executed notebooks, web pages and the paper."""

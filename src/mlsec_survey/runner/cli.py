@@ -1,0 +1,302 @@
+"""The command line of scripts/run_all.py."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlsec_survey.errors import CompendiumError, InputError
+from mlsec_survey.runner.engine import Outcome, do
+from mlsec_survey.runner.fingerprint import combined
+from mlsec_survey.runner.pipeline import load_pipeline
+from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, Workshop, steps_of
+from mlsec_survey.runner.store import Store
+
+DESCRIPTION = """\
+Run the notebooks and make figures, tables, web pages and the paper.
+
+Without options: everything that a change made necessary, into the project's own folders
+(notebooks/, figures/, paper/, html/). Nothing changed: nothing to do.
+"""
+EXAMPLES = """\
+examples:
+  run_all.py                                  whatever a change made necessary
+  run_all.py --only 03_attack_relevance       one notebook with its page, and what it needs
+  run_all.py --why 04_hypotheses              what would make that notebook run again
+  run_all.py --run wave2 --set seed=7         the same with another seed, under runs/wave2/
+  run_all.py --batch my_runs.yml              many runs, then a notebook that compares them
+
+exit status:
+  0 all done   1 an analysis failed   2 bad input or usage   3 all but the PDF (TeX is missing)
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog="run_all.py",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = made.add_argument_group("what to run")
+    what.add_argument("--only", nargs="+", metavar="NAME", help="these steps and what they need")
+    what.add_argument("--run", metavar="NAME", help="a run of its own, under runs/NAME/")
+    what.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter; repeatable"
+    )
+    what.add_argument("--batch", metavar="FILE", type=Path, help="many runs, listed in a YAML file")
+    what.add_argument("--no-pdf", action="store_true", help="leave the paper out")
+    how = made.add_argument_group("how to run it")
+    how.add_argument("--force", action="store_true", help="also what is unchanged")
+    how.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="side by side (default: %(default)s)",
+    )
+    how.add_argument("--cold", action="store_true", help="ordinary kernels instead of forked ones")
+    how.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask scheduler for computations, or a batch's notebooks",
+    )
+    tell = made.add_argument_group("tell, do nothing")
+    tell.add_argument("--why", metavar="NAME", help="tell why a step would run")
+    tell.add_argument(
+        "--list", action="store_true", help="list the steps and whether they are current"
+    )
+    made.add_argument("--root", type=Path, default=None, help=argparse.SUPPRESS)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
+    """Run the command line and return the exit status."""
+    options = parser().parse_args(arguments)
+    root = (options.root or root or Path.cwd()).resolve()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        return _main(options, root)
+    except CompendiumError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("\ninterrupted; what was finished is kept", file=sys.stderr)
+        return 130
+
+
+def _main(options: argparse.Namespace, root: Path) -> int:
+    started = time.monotonic()
+    if options.jobs < 1:
+        raise InputError("--jobs must be at least 1", value=options.jobs)
+    pipeline = load_pipeline(root)
+    cache = root / ".cache"
+    store = Store(cache)
+    kernels = _Kernels(options.cold)
+    shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
+    with _alone(cache):
+        repaired = store.recover()
+        if repaired:
+            print(
+                f"completed what an earlier run left half-done: {', '.join(repaired)}",
+                file=sys.stderr,
+            )
+        if options.batch:
+            from mlsec_survey.runner.batch import run_batch
+
+            with kernels:
+                return run_batch(options, root, shop, store)
+        steps = _wanted(steps_of(_run(options, root), shop), options.only)
+        if options.why:
+            return _why(_wanted(steps, [options.why])[-1], store)
+        if options.list:
+            for step in steps:
+                print(f"{_state(step, store):9} {step.label}")
+            return 0
+        force = frozenset(step.label for step in steps) if options.force else frozenset()
+        with kernels:
+            outcome = do(steps, store, jobs=options.jobs, force=force)
+        store.prune()
+    summarise(outcome, time.monotonic() - started, steps[0].run.folder, root)
+    return outcome.exit_status
+
+
+def _run(options: argparse.Namespace, root: Path) -> Run:
+    parameters = dict(parse_setting(text) for text in options.set)
+    if parameters and not options.run:
+        raise InputError(
+            "--set changes results, so it needs a run of its own",
+            remedy="add --run NAME; the default run keeps the default parameters",
+        )
+    if not options.run:
+        return Run(DEFAULT_RUN, root, {}, pdf=not options.no_pdf)
+    return Run(
+        valid_name(options.run), root / "runs" / options.run, parameters, pdf=not options.no_pdf
+    )
+
+
+def valid_name(name: str) -> str:
+    """Return the name of a run if it can be a folder's.
+
+    Raises:
+        InputError: it has other characters than letters, digits, dot, hyphen and underscore.
+    """
+    import re
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name == DEFAULT_RUN:
+        raise InputError(
+            f"{name!r} cannot name a run", remedy="use letters, digits, dots, hyphens, underscores"
+        )
+    return name
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """Return key and value of `key=value`, the value read as YAML.
+
+    Raises:
+        InputError: there is no `=`.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise InputError(f"{text!r} is not KEY=VALUE", remedy="write, for example, --set seed=7")
+    try:
+        return key.strip(), yaml.safe_load(value)
+    except yaml.YAMLError:
+        return key.strip(), value
+
+
+def _wanted(steps: list[Step], names: Sequence[str] | None) -> list[Step]:
+    """Return the named steps with all that they need; pages follow their notebooks."""
+    if not names:
+        return steps
+    by_name = {step.name: step for step in steps}
+    for name in names:
+        if name not in by_name:
+            raise InputError(
+                f"no step is called {name!r}", value=name, remedy="one of " + ", ".join(by_name)
+            )
+    wanted: set[str] = set()
+    waiting = [*names, *(f"{name}.html" for name in names if f"{name}.html" in by_name)]
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted.add(name)
+            waiting += by_name[name].after
+    last = names[0] if len(names) == 1 else None
+    return [step for step in steps if step.name in wanted and step.name != last] + (
+        [by_name[last]] if last else []
+    )
+
+
+def _state(step: Step, store: Store) -> str:
+    try:
+        sha = combined(step.inputs())
+    except (OSError, CompendiumError, SyntaxError):
+        return "to do"
+    current = store.is_current(step.run.name, step.name, step.run.folder, sha)
+    return "current" if current else "to do"
+
+
+def _why(step: Step, store: Store) -> int:
+    record = store.record(step.run.name, step.name)
+    if record is None:
+        print(f"{step.label} would run: there is no record that it ever did here")
+        return 0
+    inputs = step.inputs()
+    lines = [
+        f"changed   {k}"
+        for k in sorted(inputs)
+        if k in record.inputs and inputs[k] != record.inputs[k]
+    ]
+    lines += [f"new       {key}" for key in sorted(set(inputs) - set(record.inputs))]
+    lines += [f"gone      {key}" for key in sorted(set(record.inputs) - set(inputs))]
+    from mlsec_survey.runner.fingerprint import file_digest
+
+    lines += [
+        f"output    {path} is not what the last run wrote"
+        for path, sha in record.outputs.items()
+        if file_digest(step.run.folder / path) != sha
+    ]
+    if lines:
+        print(f"{step.label} would run, because of what it was last made from:")
+        print(textwrap.indent("\n".join(lines), "  "))
+    else:
+        print(f"{step.label} is current: none of its {len(inputs)} inputs changed")
+    return 0
+
+
+def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> None:
+    """Print what was made, skipped and failed, and where to look."""
+    where = folder.relative_to(root).as_posix() if folder != root else ""
+    prefix = f"{where}/" if where else ""
+    if not (outcome.made or outcome.reused or outcome.failed):
+        print(f"nothing to do: all {len(outcome.current)} steps are current ({seconds:.2f} s)")
+        return
+    parts = [f"made {len(outcome.made)}"]
+    if outcome.reused:
+        parts.append(f"reused {len(outcome.reused)} made earlier")
+    parts.append(f"unchanged {len(outcome.current)}")
+    if outcome.failed:
+        parts.append(f"failed {len(outcome.failed)}")
+    if outcome.left_out:
+        parts.append(f"left out {len(outcome.left_out)} that depend on these")
+    print(f"{', '.join(parts)} ({seconds:.1f} s)")
+    for label, error in outcome.failed.items():
+        print(f"failed {label}: {error}")
+    status = outcome.exit_status
+    if status in (0, 3):
+        print(f"pages: {prefix}html/index.html   figures: {prefix}figures/", end="")
+        print(f"   paper: {prefix}paper/main.pdf" if status == 0 else "")
+
+
+class _Kernels:
+    """Kernels that come into being when first asked for, and end with the `with` block."""
+
+    def __init__(self, cold: bool) -> None:
+        self._cold = cold
+        self._made: Any = None
+        import threading
+
+        self._lock = threading.Lock()
+
+    def get(self) -> Any:
+        with self._lock:
+            if self._made is None:
+                from mlsec_survey.runner.kernels import Kernels
+
+                self._made = Kernels(cold=self._cold)
+            return self._made
+
+    def __enter__(self) -> _Kernels:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._made is not None:
+            self._made.close()
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Let one runner at a time work in a project."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "lock").open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                "another run is under way in this folder",
+                remedy="wait for it, or end it; then run again",
+            ) from None
+        yield

@@ -1,0 +1,198 @@
+"""Executing one notebook with papermill, and making the result the same on every run."""
+
+from __future__ import annotations
+
+import logging
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlsec_survey.errors import AnalysisError, CompendiumError, InputError
+from mlsec_survey.runner.fingerprint import digest
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+KERNEL = "python3"
+
+
+class PassedOnInputError(InputError):
+    """An input error that a notebook raised; its message is complete already."""
+
+    def __init__(self, message: str) -> None:
+        self._complete = message
+        super().__init__(message)
+
+    def _message(self) -> str:
+        return self._complete
+
+
+@dataclass(frozen=True)
+class NotebookJob:
+    """One notebook to execute.
+
+    Attributes:
+        name: the notebook's name.
+        source: text of the notebook in percent format.
+        parameters: those to inject, without those that have their default.
+        project: folder with the inputs.
+        run: folder with what earlier notebooks of the run wrote.
+        output: folder that receives what this notebook writes.
+        settings: further environment of the kernel.
+    """
+
+    name: str
+    source: str
+    parameters: Mapping[str, Any]
+    project: Path
+    run: Path
+    output: Path
+    settings: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells the kernel where it reads and writes."""
+        return {
+            "MLSEC_PROJECT": str(self.project),
+            "MLSEC_RUN": str(self.run),
+            "MLSEC_OUTPUT": str(self.output),
+            "MLSEC_NOTEBOOK": self.name,
+            **self.settings,
+        }
+
+
+def read_notebook(source: str) -> NotebookNode:
+    """Return a notebook from its text in percent format, with cell ids that depend on content."""
+    import jupytext
+
+    notebook = jupytext.reads(source, fmt="py:percent")
+    return _plain(notebook)
+
+
+def sources_of(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """Return kind and source of each cell, parameters that papermill injected left out."""
+    return [
+        (cell.cell_type, cell.source.rstrip("\n"))
+        for cell in notebook.cells
+        if "injected-parameters" not in cell.metadata.get("tags", [])
+    ]
+
+
+def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> None:
+    """Execute a notebook and write it, executed, to notebooks/NAME.ipynb below the job's output.
+
+    Args:
+        job: what to execute.
+        manager_class: Jupyter kernel manager class that starts its kernel.
+        failed: where the notebook is kept for inspection if a cell fails.
+
+    Raises:
+        InputError: the notebook met an input that cannot be used.
+        AnalysisError: a cell failed; names notebook, cell and exception.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import nbformat
+        import papermill
+
+    for name in ("papermill", "papermill.translators", "traitlets"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    notebook = read_notebook(job.source)
+    notebook.metadata.kernelspec = {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": KERNEL,
+    }
+    try:
+        done = papermill.execute_notebook(
+            notebook,
+            None,
+            parameters=dict(job.parameters),
+            kernel_name=KERNEL,
+            kernel_manager_class=manager_class,
+            shutdown_kernel="immediate",
+            progress_bar=False,
+            log_output=False,
+        )
+    except papermill.PapermillExecutionError as error:
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, failed)
+        raise _error(job.name, error, failed) from None
+    except Exception as error:
+        if isinstance(error, CompendiumError):
+            raise
+        raise AnalysisError(f"notebook {job.name}: {type(error).__name__}: {error}") from error
+    target = job.output / "notebooks" / f"{job.name}.ipynb"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(notebook_text(done), encoding="utf-8")
+
+
+def notebook_text(notebook: NotebookNode) -> str:
+    """Return an executed notebook as text that is the same on every run."""
+    import nbformat
+
+    return nbformat.writes(_plain(notebook), version=4, indent=1) + "\n"
+
+
+def _error(name: str, error: Any, failed: Path) -> CompendiumError:
+    if error.ename.endswith("InputError"):
+        return PassedOnInputError(error.evalue)
+    first = (error.evalue.strip().splitlines() or [""])[0]
+    return AnalysisError(
+        f"notebook {name}, cell {error.exec_count or error.cell_index + 1}: {error.ename}: {first}\n"
+        f"  What to do: look at {_shown(failed)}, where the notebook is kept as far as it went"
+    )
+
+
+def _shown(path: Path) -> str:
+    return (
+        "/".join(path.parts[path.parts.index(".cache") :]) if ".cache" in path.parts else path.name
+    )
+
+
+def _plain(notebook: NotebookNode) -> NotebookNode:
+    """Remove from a notebook what differs between runs, and name cells by what they hold."""
+    kept = {"kernelspec": notebook.metadata.get("kernelspec"), "language_info": {"name": "python"}}
+    notebook.metadata.clear()
+    notebook.metadata.update({key: value for key, value in kept.items() if value})
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    seen: dict[str, int] = {}
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata.clear()
+        if tags:
+            cell.metadata["tags"] = list(tags)
+        name = digest(f"{cell.cell_type}\n{cell.source}".encode())[:12]
+        seen[name] = seen.get(name, 0) + 1
+        cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+        if cell.cell_type == "code":
+            cell.outputs = [_plain_output(output) for output in _joined(cell.outputs)]
+        if "injected-parameters" in (tags or []):
+            cell.source = re.sub(r"^# Parameters\n", "# Parameters of this run\n", cell.source)
+    return notebook
+
+
+def _joined(outputs: list[Any]) -> list[Any]:
+    """Join neighbouring pieces of one stream, which arrive in pieces that depend on timing."""
+    joined: list[Any] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if (
+            output.output_type == "stream"
+            and last is not None
+            and last.output_type == "stream"
+            and last.name == output.name
+        ):
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
+def _plain_output(output: Any) -> Any:
+    if output.output_type == "stream":
+        output.text = re.sub(r"/[^\s:'\"]*/(?=[\w.-]+\.py)", "", output.text)
+    return output

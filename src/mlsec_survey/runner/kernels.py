@@ -1,0 +1,322 @@
+"""Kernels for notebooks: forked from a warm server on Linux, ordinary ones elsewhere.
+
+Jupyter's own extension point is used: a kernel provisioner, handed to papermill through a kernel
+manager class. Both kinds of kernel get the same environment, so that outputs are the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any
+
+from mlsec_survey.errors import AnalysisError
+
+# What makes floating-point results and hashes the same everywhere: one BLAS thread, a kernel type
+# that any x86-64 processor of the last ten years has, no code paths for newer ones.
+FIXED_ENVIRONMENT = {
+    "PYTHONHASHSEED": "0",
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+    "OPENBLAS_CORETYPE": "Haswell",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MPLBACKEND": "agg",
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "LANG": "C.UTF-8",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONWARNINGS": "ignore::DeprecationWarning:zmq",
+}
+_AVX512 = ("X86_V4", "AVX512_ICL", "AVX512_SPR", "AVX512F", "AVX512CD", "AVX512_SKX")
+
+
+def kernel_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of a kernel: this process's, with what makes results the same."""
+    environment = {**os.environ, **FIXED_ENVIRONMENT}
+    environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(_disabled_features())
+    return environment | (extra or {})
+
+
+def _disabled_features() -> list[str]:
+    """Return the names of NumPy's AVX-512 paths that this NumPy has and this processor supports.
+
+    NumPy refuses names that it was not built with, so they are asked for in a process of its own,
+    once for each installation.
+    """
+    code = (
+        "from numpy._core._multiarray_umath import __cpu_dispatch__ as d, __cpu_features__ as f\n"
+        f"print(*[n for n in {_AVX512!r} if n in d and f.get(n)])"
+    )
+    return _once(code).split()
+
+
+def _once(code: str, cache: dict[str, str] = {}) -> str:  # noqa: B006
+    if code not in cache:
+        clean = {k: v for k, v in os.environ.items() if k != "NPY_DISABLE_CPU_FEATURES"}
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=clean, check=False
+        )
+        cache[code] = done.stdout.strip()
+    return cache[code]
+
+
+def can_fork() -> bool:
+    """Return whether warm kernels work here."""
+    return sys.platform == "linux" and hasattr(os, "pidfd_open")
+
+
+class ForkedProcess:
+    """A process that the warm server forked, with the part of Popen's interface that is needed."""
+
+    stdin = stdout = stderr = None
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.returncode: int | None = None
+        try:
+            self._descriptor: int | None = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._descriptor, self.returncode = None, 0
+
+    def poll(self) -> int | None:
+        """Return None while it runs."""
+        return self._wait(0)
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it has ended."""
+        return self._wait(timeout)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal unless it has ended."""
+        if self._descriptor is not None and self.poll() is None:
+            signal.pidfd_send_signal(self._descriptor, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it."""
+        self.send_signal(signal.SIGKILL)
+
+    def _wait(self, timeout: float | None) -> int | None:
+        if self._descriptor is not None:
+            poller = select.poll()
+            poller.register(self._descriptor, select.POLLIN)
+            if not poller.poll(None if timeout is None else int(timeout * 1000)):
+                return None
+            os.close(self._descriptor)
+            self._descriptor, self.returncode = None, 0
+        return self.returncode
+
+
+class WarmServer:
+    """The runner's end of the warm server; safe for threads."""
+
+    def __init__(self, scratch: Path) -> None:
+        self.scratch = scratch
+        self._lock = threading.Lock()
+        ours, theirs = socket.socketpair()
+        self._connection = ours
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mlsec_survey.runner.warm_server", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env=kernel_environment(_search_path()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=(scratch / "server.log").open("ab"),
+            start_new_session=True,
+        )
+        theirs.close()
+        self._replies = ours.makefile("rb")
+        self._ready = False
+
+    def fork(
+        self, kind: str, env: dict[str, str], cwd: Path, log: Path, **rest: Any
+    ) -> ForkedProcess:
+        """Fork a process from the warm state; waits until the server is ready.
+
+        Raises:
+            AnalysisError: the server has died.
+        """
+        request = {"kind": kind, "env": env, "cwd": str(cwd), "log": str(log), **rest}
+        with self._lock:
+            if not self._ready:
+                self._ready = "ready" in self._reply()
+            self._connection.sendall(json.dumps(request).encode() + b"\n")
+            reply = self._reply()
+        if "pid" not in reply:
+            raise AnalysisError(f"no process could be started: {reply.get('error')}")
+        return ForkedProcess(reply["pid"])
+
+    def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
+        """Run `module:function` with JSON-like arguments in a forked process and wait for it.
+
+        Raises:
+            AnalysisError: it failed; the message has the last line that it wrote.
+        """
+        descriptor, name = tempfile.mkstemp(dir=self.scratch, suffix=".log")
+        os.close(descriptor)
+        done = Path(name).with_suffix(".done")
+        process = self.fork(
+            "call",
+            kernel_environment(_search_path()),
+            cwd,
+            Path(name),
+            function="mlsec_survey.runner.kernels:report_done",
+            arguments={"function": function, "arguments": arguments, "done": str(done)},
+        )
+        process.wait()
+        if not done.exists():
+            lines = Path(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise AnalysisError(f"{function} failed: {lines[-1] if lines else 'no message'}")
+
+    def close(self) -> None:
+        """End the server and everything that it forked."""
+        self._connection.close()
+        self._replies.close()
+        self._process.kill()
+        self._process.wait()
+
+    def _reply(self) -> dict[str, Any]:
+        line = self._replies.readline()
+        if not line:
+            log = self.scratch / "server.log"
+            lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise AnalysisError(
+                "the warm server ended unexpectedly"
+                + (f" ({lines[-1]})" if lines else "")
+                + "; --cold does without it"
+            )
+        return dict(json.loads(line))
+
+
+def report_done(function: str, arguments: dict[str, Any], done: str) -> None:
+    """Call `module:function` in this process and leave a file when it has returned."""
+    import importlib
+
+    module, name = function.split(":")
+    getattr(importlib.import_module(module), name)(**arguments)
+    Path(done).touch()
+
+
+def _search_path() -> dict[str, str]:
+    """Return PYTHONPATH such that children find the package where this process found it."""
+    source = str(Path(__file__).resolve().parents[2])
+    known = os.environ.get("PYTHONPATH", "")
+    paths = [source, *(entry for entry in known.split(os.pathsep) if entry and entry != source)]
+    return {"PYTHONPATH": os.pathsep.join(paths)}
+
+
+class Kernels:
+    """Makes kernel manager classes for one run of the runner, warm or cold."""
+
+    def __init__(self, *, cold: bool = False) -> None:
+        self.scratch = Path(tempfile.mkdtemp(prefix="mlsec-"))
+        self.server = None if cold or not can_fork() else WarmServer(self.scratch)
+
+    def close(self) -> None:
+        """End all processes and remove what they used."""
+        if self.server is not None:
+            self.server.close()
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def manager_class(self, environment: dict[str, str], cwd: Path) -> type:
+        """Return a kernel manager class whose kernels have this environment and folder."""
+        return kernel_manager_class(
+            self.server, kernel_environment(_search_path() | environment), cwd, self.scratch
+        )
+
+    def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
+        """Run a function in a process of its own, warm if possible."""
+        if self.server is not None:
+            self.server.call(function, arguments, cwd)
+            return
+        payload = json.dumps({"function": function, "arguments": arguments})
+        code = (
+            "import json, sys; from mlsec_survey.runner.kernels import report_done\n"
+            "request = json.loads(sys.argv[1]); report_done(**request, done=sys.argv[2])"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, payload, os.devnull],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=kernel_environment(_search_path()),
+            check=False,
+        )
+        if done.returncode:
+            lines = done.stderr.strip().splitlines()
+            raise AnalysisError(f"{function} failed: {lines[-1] if lines else 'no message'}")
+
+
+def kernel_manager_class(
+    server: WarmServer | None, environment: dict[str, str], cwd: Path, scratch: Path
+) -> type:
+    """Return a kernel manager class; with a server its kernels are forked, else started."""
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.provisioning import LocalProvisioner
+    from traitlets import Unicode
+
+    class Provisioner(LocalProvisioner):
+        """Starts a kernel as a fork of the warm server, or as a process, with a fixed environment."""
+
+        async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
+            if server is None:
+                kwargs |= {"env": environment, "cwd": str(cwd)}
+                return await super().launch_kernel(cmd, **kwargs)
+            flag = cmd.index("-f")
+            log = scratch / f"kernel-{self.kernel_id}.log"
+            self.process = server.fork(  # type: ignore[assignment]
+                "kernel", environment, cwd, log, argv=[*cmd[flag : flag + 2], *_KERNEL_OPTIONS]
+            )
+            self.pid = self.pgid = self.process.pid  # type: ignore[attr-defined]
+            return self.connection_info
+
+        async def wait(self) -> int | None:
+            # The base class looks ten times a second; a forked process can be waited for.
+            if isinstance(self.process, ForkedProcess):
+                self.process.wait(10)
+                self.process = None
+                return 0
+            return await super().wait()
+
+    class Manager(AsyncKernelManager):
+        transport = Unicode("ipc" if sys.platform == "linux" else "tcp")
+        connection_file = Unicode()
+
+        def _connection_file_default(self) -> str:
+            return str(scratch / f"kernel-{self.kernel_id}.json")
+
+        async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
+            self.kernel_id = self.kernel_id or os.urandom(8).hex()
+            self.connection_file = str(scratch / f"k{self.kernel_id}.json")
+            if self.transport == "ipc":
+                self.ip = str(scratch / f"k{self.kernel_id}")
+            if self.provisioner is None:
+                self.provisioner = Provisioner(
+                    kernel_id=self.kernel_id, kernel_spec=self.kernel_spec, parent=self
+                )
+            kw |= {"env": environment, "cwd": str(cwd), "extra_arguments": list(_KERNEL_OPTIONS)}
+            return await super()._async_pre_start_kernel(**kw)
+
+        pre_start_kernel = _async_pre_start_kernel
+
+    return Manager
+
+
+_KERNEL_OPTIONS = (
+    "--HistoryManager.enabled=False",
+    "--Completer.use_jedi=False",
+)

@@ -1,0 +1,157 @@
+"""The pipeline as declared in notebooks/pipeline.yml: notebooks, their inputs, outputs and order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mlsec_survey.errors import InputError
+
+PIPELINE = Path("notebooks") / "pipeline.yml"
+PUBLISHED = "published:"
+_NOTEBOOK_KEYS = {"title", "question", "parameters", "inputs", "outputs", "kind"}
+
+
+@dataclass(frozen=True)
+class NotebookEntry:
+    """One notebook as declared.
+
+    Attributes:
+        inputs: paths, names of parameters that hold a path, or `published:NOTEBOOK`.
+        outputs: files that it writes besides what it publishes.
+        kind: `analysis` runs in every run; `comparison` runs once after a batch.
+    """
+
+    name: str
+    title: str
+    question: str
+    parameters: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    kind: str = "analysis"
+
+    @property
+    def source(self) -> Path:
+        """The text notebook that is edited."""
+        return Path("notebooks") / f"{self.name}.py"
+
+    @property
+    def executed(self) -> Path:
+        """The notebook that is executed and read."""
+        return Path("notebooks") / f"{self.name}.ipynb"
+
+    @property
+    def record(self) -> Path:
+        """The record of what it published."""
+        return record_path(self.name)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """All notebooks with the defaults of their parameters, and the paper."""
+
+    parameters: Mapping[str, Any]
+    notebooks: Mapping[str, NotebookEntry]
+    paper_main: Path | None
+    paper_inputs: tuple[Path, ...] = ()
+
+    @property
+    def analysis(self) -> tuple[NotebookEntry, ...]:
+        """The notebooks that make a run, in order."""
+        return tuple(entry for entry in self.notebooks.values() if entry.kind == "analysis")
+
+    def after(self, entry: NotebookEntry) -> tuple[str, ...]:
+        """Return the notebooks whose outputs or published results `entry` reads."""
+        makers = {path: other.name for other in self.notebooks.values() for path in other.outputs}
+        names = [
+            name.removeprefix(PUBLISHED) if name.startswith(PUBLISHED) else makers.get(name)
+            for name in entry.inputs
+        ]
+        return tuple(dict.fromkeys(name for name in names if name))
+
+
+def record_path(notebook: str) -> Path:
+    """Return where the record of what a notebook published stands, below the run's folder."""
+    return Path("paper") / "generated" / "records" / f"{notebook}.json"
+
+
+def load_pipeline(root: Path) -> Pipeline:
+    """Read notebooks/pipeline.yml.
+
+    Raises:
+        InputError: the file is malformed, names a notebook without a source, a parameter without a
+            default or a cycle.
+    """
+    path = root / PIPELINE
+    try:
+        content = yaml.load(
+            path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        )
+        pipeline = _parse(content)
+    except FileNotFoundError:
+        raise InputError(
+            "no such file", file=PIPELINE, remedy="run from the compendium's folder"
+        ) from None
+    except (yaml.YAMLError, AttributeError, TypeError, KeyError) as error:
+        raise InputError(
+            f"not a valid pipeline: {error}", file=PIPELINE, remedy="see the comments in that file"
+        ) from None
+    _check(pipeline, root)
+    return pipeline
+
+
+def _parse(content: Any) -> Pipeline:
+    notebooks = {}
+    for name, fields in content["notebooks"].items():
+        unknown = set(fields) - _NOTEBOOK_KEYS
+        if unknown:
+            raise KeyError(f"notebook {name} has unknown entries {sorted(unknown)}")
+        lists = {key: tuple(fields.get(key) or ()) for key in ("parameters", "inputs", "outputs")}
+        notebooks[name] = NotebookEntry(
+            name, fields["title"], fields["question"], kind=fields.get("kind", "analysis"), **lists
+        )
+    paper = content.get("paper") or {}
+    return Pipeline(
+        parameters=content.get("parameters") or {},
+        notebooks=notebooks,
+        paper_main=Path(paper["main"]) if paper else None,
+        paper_inputs=tuple(Path(entry) for entry in paper.get("inputs", ())),
+    )
+
+
+def _check(pipeline: Pipeline, root: Path) -> None:
+    seen: set[str] = set()
+    for entry in pipeline.notebooks.values():
+        if not (root / entry.source).is_file():
+            raise InputError(
+                f"notebook {entry.name} has no source",
+                file=entry.source,
+                remedy="add it, or remove the entry",
+            )
+        for name in entry.parameters:
+            if name not in pipeline.parameters:
+                raise InputError(
+                    f"notebook {entry.name}: parameter {name!r} has no default",
+                    file=PIPELINE,
+                    value=name,
+                    remedy="add it under `parameters`",
+                )
+        for name in pipeline.after(entry):
+            if name not in pipeline.notebooks:
+                raise InputError(
+                    f"notebook {entry.name} reads what {name!r} published, which is no notebook",
+                    file=PIPELINE,
+                    value=name,
+                    remedy="name one of " + ", ".join(pipeline.notebooks),
+                )
+            if name not in seen:
+                raise InputError(
+                    f"notebook {entry.name} reads from {name}, which comes after it",
+                    file=PIPELINE,
+                    remedy="put notebooks in the order in which they run",
+                )
+        seen.add(entry.name)

@@ -1,0 +1,315 @@
+"""The steps of a run: execute a notebook, render a page, gather the numbers, set the paper."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlsec_survey.errors import InputError
+from mlsec_survey.project import resolve_export
+from mlsec_survey.runner.fingerprint import Modules, code_of, combined, digest, file_digest
+from mlsec_survey.runner.pipeline import PIPELINE, PUBLISHED, NotebookEntry, Pipeline, record_path
+
+PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
+DEFAULT_RUN = "default"
+# Settings of how a run is computed, not of what: they never change a result.
+HOW = ("scheduler",)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: a folder and the parameters that differ from the defaults."""
+
+    name: str
+    folder: Path
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    pdf: bool = True
+
+
+@dataclass(frozen=True)
+class Step:
+    """One unit of work.
+
+    Attributes:
+        run: the run that it belongs to.
+        name: unique within the run.
+        after: names of the steps of the same run that come first.
+        inputs: returns the digest of each input by name, once the earlier steps are done.
+        make: writes all outputs below an empty folder.
+    """
+
+    run: Run
+    name: str
+    after: tuple[str, ...]
+    inputs: Callable[[], dict[str, str]]
+    make: Callable[[Path], None]
+
+    @property
+    def label(self) -> str:
+        """What people call it: `02_sample`, or `wave2/02_sample` in a run of that name."""
+        return self.name if self.run.name == DEFAULT_RUN else f"{self.run.name}/{self.name}"
+
+
+@dataclass
+class Workshop:
+    """What steps need to do their work; kernels come into being when the first step asks.
+
+    Attributes:
+        root: folder of the project.
+        pipeline: as declared.
+        kernels: returns the kernels of this process.
+        execute: executes a notebook job; replaced when notebooks are sent to a cluster.
+        scheduler: address of a Dask scheduler for computations inside notebooks, or None.
+    """
+
+    root: Path
+    pipeline: Pipeline
+    kernels: Callable[[], Any]
+    cache: Path
+    scheduler: str | None = None
+    remote: Any = None
+
+    def __post_init__(self) -> None:
+        self.modules = Modules(PACKAGE_FOLDER)
+        self._constant: dict[str, str] = {}
+
+    def constant(self, path: Path) -> str:
+        """Return the digest of a file that no step writes."""
+        key = str(path)
+        if key not in self._constant:
+            self._constant[key] = file_digest(path)
+        return self._constant[key]
+
+
+def steps_of(run: Run, shop: Workshop) -> list[Step]:
+    """Return the steps of one run, in an order in which they can be done."""
+    unknown = sorted(set(run.parameters) - set(shop.pipeline.parameters))
+    if unknown:
+        raise InputError(
+            f"no notebook has a parameter {unknown[0]!r}",
+            value=unknown[0],
+            remedy="use one of " + ", ".join(shop.pipeline.parameters),
+        )
+    steps: list[Step] = []
+    entries = shop.pipeline.analysis
+    for entry in entries:
+        steps += [_notebook_step(run, entry, shop), _page_step(run, entry, shop)]
+    names = tuple(entry.name for entry in entries)
+    steps.append(_index_step(run, names, shop))
+    if shop.pipeline.paper_main is not None:
+        steps.append(_numbers_step(run, names, shop))
+        if run.pdf:
+            steps.append(_paper_step(run, shop))
+    return steps
+
+
+def _notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
+    parameters = {**shop.pipeline.parameters, **run.parameters}
+
+    def inputs() -> dict[str, str]:
+        source = (shop.root / entry.source).read_text(encoding="utf-8")
+        found = {"notebook": digest(source.encode())}
+        for name in entry.parameters:
+            if name not in HOW:
+                found[f"parameter {name}"] = digest(json.dumps(parameters[name]).encode())
+        for name, path in input_files(entry, parameters, shop, run).items():
+            found[name] = file_digest(path)
+        for module, sha in shop.modules.used_by(code_of(source)).items():
+            found[f"module {module}"] = sha
+        found["entry in pipeline"] = digest(repr(entry).encode())
+        return found | _environment(shop, "execute.py", "kernels.py")
+
+    def make(output: Path) -> None:
+        from mlsec_survey.runner.execute import NotebookJob
+
+        changed = {
+            name: value
+            for name, value in run.parameters.items()
+            if name in entry.parameters
+            and name not in HOW
+            and value != shop.pipeline.parameters[name]
+        }
+        job = NotebookJob(
+            entry.name,
+            (shop.root / entry.source).read_text(encoding="utf-8"),
+            changed,
+            shop.root,
+            run.folder,
+            output,
+            {"MLSEC_SCHEDULER": shop.scheduler} if shop.scheduler else {},
+        )
+        failed = shop.cache / "failed" / run.name / entry.executed.name
+        if shop.remote is not None:
+            shop.remote.execute(job, input_files(entry, parameters, shop, run))
+        else:
+            from mlsec_survey.runner.execute import execute_notebook
+
+            cwd = shop.root / "notebooks"
+            execute_notebook(job, shop.kernels().manager_class(job.environment, cwd), failed)
+        absent = [path for path in entry.outputs if not (output / path).is_file()]
+        if absent:
+            raise InputError(
+                f"notebook {entry.name} did not write {absent[0]}",
+                file=PIPELINE,
+                remedy="write it in the notebook, or take it out of its outputs",
+            )
+
+    return Step(run, entry.name, shop.pipeline.after(entry), inputs, make)
+
+
+def input_files(
+    entry: NotebookEntry, parameters: Mapping[str, Any], shop: Workshop, run: Run
+) -> dict[str, Path]:
+    """Return the files that a notebook reads, by the names that the pipeline gives them."""
+    made = {path for other in shop.pipeline.notebooks.values() for path in other.outputs}
+    files: dict[str, Path] = {}
+    for name in entry.inputs:
+        if name == "export":
+            export = resolve_export(shop.root, parameters["export"])
+            files["export"] = export
+            files["manifest"] = export.with_name(f"{export.stem}.manifest.yml")
+        elif name in parameters:
+            files[name] = shop.root / str(parameters[name])
+        elif name.startswith(PUBLISHED):
+            files[name] = run.folder / record_path(name.removeprefix(PUBLISHED))
+        else:
+            files[name] = (run.folder if name in made else shop.root) / name
+    return files
+
+
+def _environment(shop: Workshop, *code: str) -> dict[str, str]:
+    found = {
+        "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
+        "requirements.lock": shop.constant(shop.root / "requirements.lock"),
+    }
+    for name in code:
+        found[f"runner {name}"] = shop.constant(Path(__file__).with_name(name))
+    return found
+
+
+def _synthetic(record: Path) -> bool:
+    return bool(json.loads(record.read_text(encoding="utf-8"))["synthetic"])
+
+
+def _navigation(shop: Workshop) -> list[tuple[str, str]]:
+    return [("index", "Overview")] + [
+        (entry.name, f"{entry.name[:2]} {entry.title}") for entry in shop.pipeline.analysis
+    ]
+
+
+def _page_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
+    notebook = run.folder / entry.executed
+
+    def facts() -> dict[str, Any]:
+        return {
+            "name": entry.name,
+            "title": entry.title,
+            "navigation": _navigation(shop),
+            "synthetic": _synthetic(run.folder / entry.record),
+        }
+
+    def inputs() -> dict[str, str]:
+        return {
+            "executed notebook": file_digest(notebook),
+            "template": shop.constant(Path(__file__).with_name("template")),
+            "facts": digest(json.dumps(facts()).encode()),
+        } | _environment(shop, "pages.py")
+
+    def make(output: Path) -> None:
+        page = output / "html" / f"{entry.name}.html"
+        shop.kernels().call(
+            "mlsec_survey.runner.pages:render_page",
+            {"notebook": str(notebook), "output": str(page), "entry": facts()},
+            shop.root,
+        )
+
+    return Step(run, f"{entry.name}.html", (entry.name,), inputs, make)
+
+
+def _records(run: Run, names: tuple[str, ...]) -> list[Path]:
+    return [run.folder / record_path(name) for name in names]
+
+
+def _index_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
+    def facts() -> dict[str, Any]:
+        paper = shop.pipeline.paper_main
+        return {
+            "title": "Machine learning security in industry: the notebooks",
+            "navigation": _navigation(shop),
+            "questions": {entry.name: entry.question for entry in shop.pipeline.analysis},
+            "synthetic": any(_synthetic(path) for path in _records(run, names)),
+            "paper": f"../{paper.with_suffix('.pdf').as_posix()}" if paper and run.pdf else None,
+        }
+
+    def inputs() -> dict[str, str]:
+        return {
+            "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
+            "template": shop.constant(Path(__file__).with_name("template")),
+            "facts": digest(json.dumps(facts()).encode()),
+        } | _environment(shop, "pages.py")
+
+    def make(output: Path) -> None:
+        from mlsec_survey.runner.pages import render_index
+
+        records = [str(path) for path in _records(run, names)]
+        render_index(records, str(output / "html" / "index.html"), facts())
+
+    return Step(run, "index.html", names, inputs, make)
+
+
+def _numbers_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
+    main = shop.pipeline.paper_main
+    assert main is not None
+
+    def inputs() -> dict[str, str]:
+        return {
+            "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
+            **_paper_sources(shop),
+            "module assemble": shop.constant(PACKAGE_FOLDER / "assemble.py"),
+            "module latex": shop.constant(PACKAGE_FOLDER / "latex.py"),
+        }
+
+    def make(output: Path) -> None:
+        from mlsec_survey.assemble import assemble
+
+        assemble(_records(run, names), shop.root / main.parent, output / "paper" / "generated")
+
+    return Step(run, "numbers", names, inputs, make)
+
+
+def _paper_sources(shop: Workshop) -> dict[str, str]:
+    paths = [shop.pipeline.paper_main, *shop.pipeline.paper_inputs]
+    return {str(path): file_digest(shop.root / path) for path in paths if path is not None}
+
+
+def _paper_step(run: Run, shop: Workshop) -> Step:
+    main = shop.pipeline.paper_main
+    assert main is not None
+
+    def inputs() -> dict[str, str]:
+        return {
+            **_paper_sources(shop),
+            "numbers": file_digest(run.folder / "paper" / "generated" / "numbers.tex"),
+            "tables": file_digest(run.folder / "paper" / "generated" / "tables"),
+            "figures": combined(
+                {
+                    path.name: file_digest(path)
+                    for path in sorted((run.folder / "figures").glob("*.pdf"))
+                }
+            ),
+        } | _environment(shop, "typeset.py")
+
+    def make(output: Path) -> None:
+        from mlsec_survey.runner.tools import TEX, install, missing_tex
+        from mlsec_survey.runner.typeset import typeset
+
+        if missing_tex():
+            install(TEX, "the paper")
+        log = shop.cache / f"latex-{run.name}.log"
+        typeset(shop.root, run.folder, main, shop.pipeline.paper_inputs, output, log)
+
+    return Step(run, "paper", ("numbers",), inputs, make)

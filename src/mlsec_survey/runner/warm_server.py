@@ -1,0 +1,179 @@
+"""A process that has done the heavy imports and forks kernels and jobs from that state.
+
+Run as `python -m mlsec_survey.runner.warm_server FD`, with FD one end of a socket pair whose other
+end the runner holds. A request is one JSON line with a list of file descriptors' worth of nothing
+else; the reply is one JSON line. When the runner goes away, the socket closes, the server ends, and
+the kernel (as in: Linux) kills its children, which asked for that.
+
+Fork copies one thread only, so the server stays single-threaded: it checks before each fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+PR_SET_PDEATHSIG = 1
+
+
+def preload() -> None:
+    """Import what notebooks import, and draw one small figure, so that forks start with it done."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import importlib
+    import io
+
+    for name in (
+        "numpy",
+        "pandas",
+        "scipy.stats",
+        "scipy.optimize",
+        "scipy.special",
+        "pyarrow.parquet",
+        "matplotlib.pyplot",
+        "pydantic",
+        "yaml",
+        "ipykernel.kernelapp",
+        "ipykernel.ipkernel",
+        "IPython.core.completer",
+        "matplotlib_inline.backend_inline",
+        "statsmodels.api",
+        "statsmodels.formula.api",
+        "statsmodels.miscmodels.ordinal_model",
+        "statsmodels.genmod.generalized_estimating_equations",
+        "seaborn",
+        "nbconvert.exporters.html",
+        "nbformat",
+        "PIL.PngImagePlugin",
+    ):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(1, 1), layout="constrained")
+    axes = figure.add_subplot(title="warm", xlabel="x")
+    axes.plot([0, 1], [0, 1], label="a")
+    axes.legend()
+    for ending in ("pdf", "svg", "png"):
+        figure.savefig(io.BytesIO(), format=ending)
+
+
+def preload_project() -> None:
+    """Import the project's own modules, as they are now; a server lives for one run only."""
+    import importlib
+    import pkgutil
+
+    import mlsec_survey
+
+    skipped = {"mlsec_survey.runner.cli"}
+    for module in pkgutil.walk_packages(mlsec_survey.__path__, "mlsec_survey."):
+        if module.name not in skipped and ".runner" not in module.name:
+            # A module that cannot be imported fails in the notebook that needs it, with its name.
+            with contextlib.suppress(Exception):
+                importlib.import_module(module.name)
+
+
+def main(descriptor: int) -> None:
+    """Serve requests until the runner goes away."""
+    connection = socket.socket(fileno=descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    preload()
+    preload_project()
+    import gc
+
+    # Keep the collector from touching, and so copying, the pages that all forks share.
+    gc.collect()
+    gc.freeze()
+    _send(connection, {"ready": True, "threads": _threads()})
+    buffer = connection.makefile("rb")
+    for line in buffer:
+        _reap()
+        request = json.loads(line)
+        if _threads() != 1:
+            _send(connection, {"error": f"the server has {_threads()} threads and cannot fork"})
+            continue
+        pid = os.fork()
+        if pid == 0:
+            _child(connection, request)
+        _send(connection, {"pid": pid})
+    os._exit(0)
+
+
+def _child(connection: socket.socket, request: dict[str, Any]) -> NoReturn:
+    status = 1
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == 1:
+            os._exit(1)
+        connection.close()
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        null = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((null, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        os.environ.clear()
+        os.environ.update(request["env"])
+        os.chdir(request["cwd"])
+        {"kernel": _run_kernel, "call": _run_call}[request["kind"]](request)
+        status = 0
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _run_kernel(request: dict[str, Any]) -> None:
+    import random
+
+    import numpy as np
+    from ipykernel.kernelapp import IPKernelApp
+
+    # What a fresh interpreter would do: entropy of its own, and nothing of the server's main.
+    random.seed()
+    np.random.seed(None)  # noqa: NPY002
+    sys.argv = ["ipykernel_launcher", *request["argv"]]
+    sys.path[:] = [entry for entry in sys.path if entry] or sys.path
+    sys.path.insert(0, "")
+    app = IPKernelApp.instance()
+    app.initialize(request["argv"])
+    app.start()
+
+
+def _run_call(request: dict[str, Any]) -> None:
+    import importlib
+
+    module, name = request["function"].split(":")
+    getattr(importlib.import_module(module), name)(**request["arguments"])
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _send(connection: socket.socket, message: dict[str, Any]) -> None:
+    connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
