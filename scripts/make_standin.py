@@ -18,7 +18,6 @@ from mlsec_survey.codebook import load_codebook  # noqa: E402
 from mlsec_survey.errors import CompendiumError, InputError  # noqa: E402
 from mlsec_survey.standin.files import draw_files  # noqa: E402
 from mlsec_survey.standin.parameters import load_parameters, load_texts  # noqa: E402
-from mlsec_survey.yaml_input import read_yaml  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -63,8 +62,7 @@ def _drawn(options: argparse.Namespace) -> dict[str, bytes]:
     data = ROOT / "data"
     codebook = load_codebook(data / "codebook.yml")
     parameters = load_parameters(data / "standin.yml", codebook)
-    codes = tuple(entry["id"] for entry in read_yaml(data / "concern_codes.yml").content["codes"])
-    texts = load_texts(data / "standin_texts.yml", codebook, set(codes))
+    texts = load_texts(data / "standin_texts.yml", codebook)
     if options.respondents is not None:
         parameters = parameters.resized(options.respondents)
     if options.seed is not None and options.seed < 0:
@@ -73,7 +71,6 @@ def _drawn(options: argparse.Namespace) -> dict[str, bytes]:
         codebook,
         parameters,
         texts,
-        codes,
         [data / "standin.yml", data / "standin_texts.yml"],
         parameters.seed if options.seed is None else options.seed,
         options.name,

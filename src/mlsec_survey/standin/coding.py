@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .draws import Draws
-from .parameters import CoderParameters, StandinParameters, StandinTexts
+from .parameters import CONFIRMED, DOUBTED, CoderParameters, StandinParameters, StandinTexts
 from .responses import Response
-from .texts import CONFIRMED, DOUBTED, Written
+from .texts import Written
 
 Unit = tuple[int, str, str]
 
@@ -28,7 +28,6 @@ def draw_sheets(
     responses: Iterable[Response],
     parameters: StandinParameters,
     texts: StandinTexts,
-    codes: tuple[str, ...],
     seed: int,
 ) -> CodingSheets:
     """Draw what two coders make of the free text, and the decision where they differ.
@@ -37,7 +36,6 @@ def draw_sheets(
         responses: all responses; the free text of those that the exclusions keep is coded.
         parameters: how often each coder misses, adds and confuses codes.
         texts: which code is mistaken for which, and the reasons that adjudication gives.
-        codes: all codes of reasons and descriptions, in the order of the code book.
         seed: of every draw.
     """
     streams = {name: Draws(seed, f"coder {name}") for name in ("a", "b")}
@@ -48,17 +46,17 @@ def draw_sheets(
         for written in response.written:
             unit = (response.number, written.attack, written.field)
             given = {
-                name: _coded(written, coder, streams[name], texts, codes)
+                name: _coded(written, coder, streams[name], texts)
                 for name, coder in (("a", parameters.coders.a), ("b", parameters.coders.b))
             }
             # An agreed reading that is not what the text was composed to say would stand, so it
             # is sent to adjudication for incidents, where the published count must come out.
             if given["a"] == given["b"] and written.field == "incident":
-                given = {name: _ordered(written.codes, codes) for name in given}
+                given = {name: _ordered(written.codes, texts.codes) for name in given}
             for name, sheet in sheets.items():
                 sheet[unit] = given[name]
             if given["a"] != given["b"]:
-                final = _ordered(written.codes, codes)
+                final = _ordered(written.codes, texts.codes)
                 adjudicated[unit] = (final, _reason(written, given, final, texts, decisions))
     return CodingSheets(sheets["a"], sheets["b"], adjudicated)
 
@@ -68,7 +66,6 @@ def _coded(
     coder: CoderParameters,
     draws: Draws,
     texts: StandinTexts,
-    codes: tuple[str, ...],
 ) -> tuple[str, ...]:
     given: set[str] = set()
     if written.field == "incident":
@@ -79,7 +76,7 @@ def _coded(
                 given.add(code)
         if DOUBTED in given and CONFIRMED not in given:
             given.discard(DOUBTED)
-        return _ordered(given, codes)
+        return _ordered(given, texts.codes)
     for code in texts.why:
         if code in written.codes:
             if draws.chance(coder.confuse):
@@ -88,7 +85,7 @@ def _coded(
                 given.add(code)
         elif draws.chance(coder.add):
             given.add(code)
-    return _ordered(given, codes)
+    return _ordered(given, texts.codes)
 
 
 def _ordered(given: Iterable[str], codes: tuple[str, ...]) -> tuple[str, ...]:

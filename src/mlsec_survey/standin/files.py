@@ -21,7 +21,6 @@ def draw_files(
     codebook: Codebook,
     parameters: StandinParameters,
     texts: StandinTexts,
-    codes: tuple[str, ...],
     parameter_files: Iterable[Path],
     seed: int,
     name: str = "standin",
@@ -30,7 +29,6 @@ def draw_files(
 
     Args:
         codebook, parameters, texts: what is asked, how it is drawn, what people write.
-        codes: all codes of the code book for free text, in order.
         parameter_files: files whose content went into the draw; their joint hash is recorded.
         seed: of every draw.
         name: of the export, without the ending.
@@ -60,7 +58,7 @@ def draw_files(
         note="Nothing in this file is evidence of anything. It has the size and the directions of "
         "association that the publication's abstract states, so that the analysis can be run.",
     )
-    sheets = draw_sheets(responses, parameters, texts, codes, seed)
+    sheets = draw_sheets(responses, parameters, texts, seed)
     return {
         f"raw/{name}.csv": export,
         f"raw/{name}.manifest.yml": manifest_text(manifest).encode(),

@@ -18,6 +18,10 @@ Positive = Annotated[float, Field(gt=0)]
 CutPoints = Annotated[Sequence[float], Field(min_length=1)]
 ByAttack = dict[str, float]
 
+# Codes of descriptions of incidents; the codes of reasons are the keys of the grammar.
+CONFIRMED = "incident_confirmed"
+DOUBTED = "incident_doubted"
+
 
 class SampleParameters(Entry):
     """Size and fieldwork."""
@@ -266,6 +270,11 @@ class StandinTexts(Entry):
     hostile: Annotated[Sequence[str], Field(min_length=1)]
     reasons: dict[Literal["both_right", "first", "second", "definition", "incident"], Text]
 
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Codes that the texts are composed to carry, in the order in which coders note them."""
+        return (*self.why, CONFIRMED, DOUBTED)
+
 
 def load_parameters(path: Path | str, codebook: Codebook) -> StandinParameters:
     """Read the parameters; InputError names the entry that does not fit the codebook."""
@@ -292,13 +301,12 @@ def load_parameters(path: Path | str, codebook: Codebook) -> StandinParameters:
     return parameters
 
 
-def load_texts(path: Path | str, codebook: Codebook, codes: set[str]) -> StandinTexts:
-    """Read the grammar; InputError names the entry that does not fit codebook or code book.
+def load_texts(path: Path | str, codebook: Codebook) -> StandinTexts:
+    """Read the grammar; InputError names the entry that does not fit.
 
     Args:
         path: YAML file in the layout of `data/standin_texts.yml`.
         codebook: defines the attacks.
-        codes: ids of the codes that coders may give to a reason or a description.
     """
     document = read_yaml(path)
     texts = validate(document, StandinTexts)
@@ -306,7 +314,6 @@ def load_texts(path: Path | str, codebook: Codebook, codes: set[str]) -> Standin
     for kind in ("confirmed", "doubted", "unconfirmed"):
         _require_keys(document, ("incident", kind), attacks, complete=kind == "unconfirmed")
     _require_keys(document, ("weights",), attacks)
-    _require_keys(document, ("why",), codes, complete=False)
     for attack in texts.weights:
         _require_keys(document, ("weights", attack), set(texts.why), complete=False)
     _require_keys(document, ("low",), set(texts.why), complete=False)

@@ -8,11 +8,8 @@ from typing import Literal
 
 from ..codebook import Codebook
 from .draws import Draws
-from .parameters import Bilingual, StandinParameters, StandinTexts
+from .parameters import CONFIRMED, DOUBTED, Bilingual, StandinParameters, StandinTexts
 from .people import Person, grid_columns
-
-CONFIRMED = "incident_confirmed"
-DOUBTED = "incident_doubted"
 
 _SLOT = re.compile(r"\{([a-z]+)\}")
 
