@@ -10,7 +10,7 @@ import pytest
 
 from mlsec_survey.cleaning import KIND_DTYPE
 from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.scales import derive_scales
+from mlsec_survey.scales import derive_scales, describe_scales, scale_reliability
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTACKS = 6
@@ -90,3 +90,30 @@ def test_any_index_and_mismatched_respondents(codebook: Codebook) -> None:
     assert derived.loc[[7, 3], "concern_scale"].tolist() == [1, 5]
     with pytest.raises(ValueError, match="same respondents"):
         derive_scales(responses.iloc[::-1], kinds, codebook)
+
+
+def test_reliability_is_that_of_the_complete_answers(codebook: Codebook) -> None:
+    pytest.importorskip("mlsec_survey.stats.reliability")
+    rng = np.random.default_rng(3)
+    common = rng.normal(size=(80, 1))
+    ratings = np.clip(np.round(3 + common + rng.normal(size=(80, 6))), 1, 5).astype(int)
+    rows: list[list[object]] = ratings.tolist()
+    rows[0][2] = None
+    responses, _ = tables(codebook, concern=rows, relevance=rows)
+    table = scale_reliability(responses, codebook).set_index("scale")
+    assert list(table.index) == ["concern_scale", "relevance_scale"]
+    complete = ratings[1:]
+    variances = complete.var(axis=0, ddof=1).sum()
+    alpha = 6 / 5 * (1 - variances / complete.sum(axis=1).var(ddof=1))
+    row = table.loc["concern_scale"]
+    assert row["n"] == 79
+    assert row["alpha"] == pytest.approx(alpha, abs=1e-12)
+    assert row["low"] < row["alpha"] < row["high"]
+
+
+def test_scales_are_documented(codebook: Codebook) -> None:
+    table = describe_scales(codebook).set_index("scale")
+    assert list(table.index) == [scale.id for scale in codebook.scales]
+    assert table.at["concern_scale", "rule"] == "mean of the answers, if at least 4 are given"
+    assert "“It happened” or “It was suspected”" in table.at["exposure", "rule"]
+    assert "“It did not happen”" in table.at["exposure", "rule"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from .codebook import ANSWERED, RESPONDENT, AnyScale, Codebook, CountScale, MeanScale
@@ -49,3 +50,77 @@ def derive_scales(
             against = answers.isin(list(scale.against)).sum(axis=1) >= scale.minimum
             scales[scale.id] = speaks_for.astype("Int64").where(speaks_for | against)
     return responses.join(pd.DataFrame(scales, index=responses.index))
+
+
+def scale_reliability(
+    responses: pd.DataFrame, codebook: Codebook, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Say how reliable each mean scale is; counts over checklists claim no common cause.
+
+    Args:
+        responses: recoded responses.
+        codebook: defines the scales.
+        confidence: level of the interval of alpha.
+
+    Returns:
+        One row per mean scale: scale, label, parts (sub-questions), n (respondents who answered
+        all of them), alpha with low and high, and mean_correlation, the mean correlation between
+        two sub-questions.
+    """
+    from .stats.reliability import cronbach_alpha
+
+    rows = []
+    for scale in codebook.scales:
+        if not isinstance(scale, MeanScale):
+            continue
+        names = list(codebook.rating_variables(scale.item).values())
+        complete = responses[names].dropna().astype("float64")
+        result = cronbach_alpha(complete, confidence=confidence)
+        between = complete.corr().to_numpy()[np.triu_indices(len(names), 1)]
+        rows.append(
+            {
+                "scale": scale.id,
+                "label": scale.label,
+                "parts": len(names),
+                "n": len(complete),
+                "alpha": result.estimate,
+                "low": result.low,
+                "high": result.high,
+                "mean_correlation": float(between.mean()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def describe_scales(codebook: Codebook) -> pd.DataFrame:
+    """Document the scales: how each is derived, from what, and when it is missing.
+
+    Returns:
+        One row per scale: scale, label, construct, measure, item, rule (in words), minimum, low,
+        high.
+    """
+    return pd.DataFrame(
+        {
+            "scale": scale.id,
+            "label": scale.label,
+            "construct": scale.construct_,
+            "measure": scale.measure,
+            "item": scale.item,
+            "rule": _rule_in_words(scale, codebook),
+            "minimum": scale.minimum,
+            "low": scale.low,
+            "high": scale.high,
+        }
+        for scale in codebook.scales
+    )
+
+
+def _rule_in_words(scale: MeanScale | CountScale | AnyScale, codebook: Codebook) -> str:
+    if isinstance(scale, MeanScale):
+        return f"mean of the answers, if at least {scale.minimum} are given"
+    labels = {option.value: option.label for option in codebook.options(scale.item)}
+    chosen = " or ".join(f"“{labels[value]}”" for value in scale.values)
+    if isinstance(scale, CountScale):
+        return f"number of {chosen}, if at least {scale.minimum} answers are given"
+    against = " or ".join(f"“{labels[value]}”" for value in scale.against)
+    return f"1 if any is {chosen}; 0 if none is and at least {scale.minimum} is {against}"
