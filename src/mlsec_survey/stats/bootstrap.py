@@ -1,0 +1,91 @@
+"""Resampling respondents: counts of how often each is drawn, and intervals from the draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+# Cells of a block of resampled weights; a bound on memory, not on the result.
+_BLOCK = 20_000_000
+
+
+def resampled_weights(
+    weights: ArrayLike, resamples: int, rng: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Yield blocks of how often each pattern is drawn, shape (resamples in the block, patterns).
+
+    Args:
+        weights: respondents per distinct pattern of answers. Resampling respondents is drawing
+            these counts from a multinomial distribution, whatever the number of respondents.
+        resamples: in all.
+        rng: source of randomness.
+    """
+    counts = np.asarray(weights, dtype=np.int64)
+    shares = counts / counts.sum()
+    block = max(1, _BLOCK // max(len(counts), 1))
+    for start in range(0, resamples, block):
+        yield rng.multinomial(int(counts.sum()), shares, size=min(block, resamples - start))
+
+
+def percentile_interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Return the percentile interval along the first axis; draws that are NaN are left out."""
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(np.asarray(draws, dtype=float), [tail, 1 - tail], axis=0)
+    return low, high
+
+
+def bca_interval(
+    draws: ArrayLike, estimate: float, jackknife: ArrayLike, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the bias-corrected and accelerated interval (Efron 1987, doi:10.2307/2289144).
+
+    Args:
+        draws: resampled values of the statistic.
+        estimate: its value in the sample.
+        jackknife: its values with each respondent left out in turn.
+        confidence: level.
+    """
+    values = np.asarray(draws, dtype=float)
+    values = values[np.isfinite(values)]
+    below = ((values < estimate).sum() + 0.5 * (values == estimate).sum()) / len(values)
+    if not 0 < below < 1:
+        low, high = percentile_interval(values, confidence)
+        return float(low), float(high)
+    shift = stats.norm.ppf(below)
+    left_out = np.asarray(jackknife, dtype=float)
+    deviation = left_out.mean() - left_out
+    spread = (deviation**2).sum() ** 1.5
+    acceleration = 0.0 if spread == 0 else float((deviation**3).sum() / (6 * spread))
+    z = stats.norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
+    adjusted = stats.norm.cdf(shift + (shift + z) / (1 - acceleration * (shift + z)))
+    low, high = np.quantile(values, adjusted)
+    return float(low), float(high)
+
+
+def bootstrap_proportions(
+    answers: pd.DataFrame, resamples: int, rng: np.random.Generator, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return shares of ones with bootstrap intervals for a table of 0/1 answers.
+
+    Each share is resampled from its own binomial distribution, which is what resampling respondents
+    gives for one share at a time. NaN is left out; n is given.
+
+    Args:
+        answers: respondents × items of 0, 1 or NaN.
+        resamples: bootstrap resamples.
+        rng: source of randomness.
+        confidence: level of the percentile interval.
+    """
+    count, n = answers.sum().to_numpy(dtype=float), answers.count().to_numpy()
+    share = np.divide(count, n, out=np.full(len(n), np.nan), where=n > 0)
+    draws = rng.binomial(n, np.nan_to_num(share), size=(resamples, len(n))) / np.maximum(n, 1)
+    low, high = percentile_interval(draws, confidence)
+    return pd.DataFrame(
+        {"count": count.astype(int), "n": n, "estimate": share, "low": low, "high": high},
+        index=answers.columns,
+    )
