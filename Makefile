@@ -13,7 +13,7 @@ all: setup
 setup: $(VENV)/.locked
 
 test: $(VENV)/.locked-test
-	$(BIN)/python scripts/run_all.py --tools-only
+	$(BIN)/python -m mlsec_survey.runner.tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
