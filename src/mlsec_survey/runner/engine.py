@@ -16,6 +16,10 @@ from mlsec_survey.runner.steps import Step
 from mlsec_survey.runner.store import Store
 
 
+# doit's own status for an error outside of the tasks, which it prints and does not raise.
+_DOIT_BROKE = 3
+
+
 @dataclass
 class Outcome:
     """What became of the steps, by label, in the order in which they ended."""
@@ -229,15 +233,16 @@ def _with_doit(
                 for step in by_label.values()
             ]
 
-    DoitMain(Loader(), extra_config={"BACKEND": {"memory": f"{__name__}:MemoryBackend"}}).run(
-        ["run"]
-    )
+    extra = {"BACKEND": {"memory": f"{__name__}:MemoryBackend"}}
+    if DoitMain(Loader(), extra_config=extra).run(["run"]) == _DOIT_BROKE:
+        raise RuntimeError("the task engine broke; its message stands above")
 
 
 class MemoryBackend:
     """Keeps doit's own notes for the time of one run; what lasts is in the store's records."""
 
-    def __init__(self, name: str, codec: Any = None) -> None:
+    def __init__(self, name: str, codec: Any = None, module_name: str | None = None) -> None:
+        self.name = name
         self._notes: dict[str, dict[str, Any]] = {}
 
     def dump(self) -> None:
