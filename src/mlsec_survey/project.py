@@ -25,7 +25,7 @@ STANDIN_EXPORT = "data/raw/standin.csv"
 
 
 def find_root(start: Path | None = None) -> Path:
-    """Return the project's folder: MLSEC_PROJECT, else the nearest one above `start` with a pipeline.
+    """Return the project's folder: MLSEC_PROJECT, else the nearest above `start` with a pipeline.
 
     Raises:
         InputError: no folder above holds notebooks/pipeline.yml.
@@ -67,7 +67,7 @@ class Project:
         notebook: name of the notebook, as in pipeline.yml.
         root: folder of the project; inputs are below it.
         run: folder of this run; what earlier notebooks wrote is below it.
-        output: folder that this notebook writes to; the runner moves it into `run` when all is done.
+        output: folder that this notebook writes to; the runner installs it in `run` at the end.
     """
 
     notebook: str
@@ -134,7 +134,7 @@ class Project:
         )
 
     def read(self, name: str) -> pd.DataFrame:
-        """Return an intermediate table that an earlier notebook of this run wrote to data/processed.
+        """Return a table that an earlier notebook of this run wrote to data/processed.
 
         Raises:
             InputError: it is not there, since the earlier notebook has not been run.
@@ -151,7 +151,7 @@ class Project:
         return pd.read_parquet(path)
 
     def write(self, name: str, table: pd.DataFrame) -> None:
-        """Write a table to data/processed, whole or not at all; the ending of `name` sets the format."""
+        """Write a table to data/processed, whole or not at all, as the ending of `name` says."""
         path = self.output / "data" / "processed" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")

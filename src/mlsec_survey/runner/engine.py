@@ -15,7 +15,6 @@ from mlsec_survey.runner.fingerprint import combined
 from mlsec_survey.runner.steps import Step
 from mlsec_survey.runner.store import Store
 
-
 # doit's own status for an error outside of the tasks, which it prints and does not raise.
 _DOIT_BROKE = 3
 
