@@ -32,7 +32,7 @@ resamples = 2000
 from mlsec_survey import cleaning, descriptives, scales
 from mlsec_survey.export import read_export
 from mlsec_survey.figures import draw_exclusion_flow
-from mlsec_survey.project import generator, open_project
+from mlsec_survey.project import open_project
 
 project = open_project("01_cleaning", export=export, codebook=codebook)
 pub = project.publisher()
@@ -82,7 +82,7 @@ pub.number("n_excluded", int(flow["excluded"].sum()), unit="rows", description="
 responses = cleaning.recode(kept, project.codebook)
 missing = cleaning.missing_kinds(kept, project.codebook)
 responses = scales.derive_scales(responses, missing, project.codebook)
-responses = responses.join(cleaning.quality_flags(kept, responses, project.codebook))
+responses = responses.join(cleaning.quality_flags(responses, project.codebook))
 pub.table(
     "missing_kinds",
     descriptives.missing_kind_counts(missing, project.codebook),
@@ -98,9 +98,7 @@ pub.table(
 # sums over a checklist and are no reflective scales, so no reliability is claimed for them.
 
 # %%
-reliability = scales.scale_reliability(
-    responses, project.codebook, rng=generator(seed, "reliability"), resamples=resamples
-)
+reliability = scales.scale_reliability(responses, project.codebook)
 pub.table(
     "scale_reliability",
     reliability,

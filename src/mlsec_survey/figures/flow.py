@@ -19,11 +19,13 @@ def draw_exclusion_flow(flow: pd.DataFrame) -> Figure:
     """Draw the exclusions from top to bottom, what remains on the left, who leaves on the right.
 
     Args:
-        flow: as `cleaning.apply_exclusions` returns it: a first row for the export (step 0), then
-            one row per exclusion in order; columns step, label, excluded and remaining.
+        flow: as `cleaning.apply_exclusions` returns it: one row per exclusion in order, with
+            columns step (from 1), label, excluded and remaining; a row of step 0 for the export
+            itself may come first.
     """
     steps = flow[flow["step"] > 0]
-    start, end = int(flow["remaining"].iloc[0]), len(steps) + 1
+    start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])
+    end = len(steps) + 1
     figure = new_figure(COLUMN, _ROW * (end + 1) + 0.1)
     axes = figure.add_subplot()
     axes.set_axis_off()
