@@ -187,8 +187,43 @@ def test_cells_show_integers_flags_and_nothing_for_missing(tmp_path: Path, shown
     assert cells[2] == ["-x", "", "", "3", "yes"]
 
 
+def test_sections_stand_above_their_rows_and_part_the_halves(tmp_path: Path, shown: list) -> None:
+    long = pd.DataFrame(
+        {
+            "about": ["Ro_le"] * 3 + ["Size"] * 2 + ["Field"] * 2,
+            "option": list("abcdefg"),
+            "count": range(7),
+        }
+    )
+    columns = {"option": "Option", "count": "n"}
+    pub = opened(tmp_path)
+    pub.table("t", long, caption="c", columns=columns, sections="about", halves=True)
+    tex = (tmp_path / "paper/generated/tables/t.tex").read_text()
+    left, right = tex.split("\\hfill\n")
+    heading = r"\multicolumn{2}{@{}l@{}}{\textit{%s}} \\"
+    assert left.count(r"\multicolumn") == 1
+    assert left.index(heading % r"Ro\_le") < left.index(r"\enspace a & 0") < left.index("c & 2")
+    assert right.index(heading % "Size") < right.index(r"\enspace d & 3")
+    assert right.index("e & 4") < right.index(heading % "Field") < right.index("f & 5")
+    for half in (left, right):
+        assert half.count(r"Option & n \\") == 1
+        assert half.count(r"\begin{tabular}[t]") == half.count(r"\end{tabular}") == 1
+    csv = pd.read_csv(tmp_path / "paper/generated/tables/t.csv")
+    assert csv.columns.tolist() == ["data_basis", "about", "option", "count"]
+    page = shown[0][0]["text/html"]
+    assert re.findall(r'colspan="2"[^>]*>(.*?)<', page) == ["Ro_le", "Size", "Field"]
+    assert page.count("<tr") == 1 + 7 + 3
+    assert "Size:\nd" in shown[0][0]["text/plain"]
+
+
+def test_one_section_is_not_parted(tmp_path: Path) -> None:
+    pub = opened(tmp_path)
+    pub.table("t", table().assign(part="p"), caption="c", sections="part", halves=True)
+    assert r"\hfill" not in (tmp_path / "paper/generated/tables/t.tex").read_text()
+
+
 def test_html_of_a_table_is_well_formed(tmp_path: Path, shown: list) -> None:
-    opened(tmp_path).table("t", table(), caption=HOSTILE, note=HOSTILE)
+    opened(tmp_path).table("t", table(), caption=HOSTILE, note=HOSTILE, sections="option")
 
     class Balanced(HTMLParser):
         def __init__(self) -> None:

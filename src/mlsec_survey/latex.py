@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _SPECIALS = {
     "\\": r"\textbackslash{}",
@@ -87,6 +87,7 @@ def latex_tabular(
     numeric: Sequence[bool],
     *,
     wrap: Sequence[float | None] | None = None,
+    sections: Mapping[int, str] | None = None,
 ) -> str:
     r"""Return a `tabular` in booktabs style; all cells are escaped here.
 
@@ -95,6 +96,8 @@ def latex_tabular(
         rows: cells as text, one sequence per row.
         numeric: per column whether it is set flush right.
         wrap: per column the share of the line width to wrap text at, or None for no wrapping.
+        sections: heading to set above the row of that number, over all columns; rows are then
+            indented below their heading.
     """
     widths = wrap or [None] * len(header)
     columns = "".join(
@@ -104,6 +107,11 @@ def latex_tabular(
     lines = [rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}", r"\toprule"]
     lines.append(" & ".join(escape_latex(cell) for cell in header) + r" \\")
     lines.append(r"\midrule")
-    lines += [" & ".join(escape_latex(cell) for cell in row) + r" \\" for row in rows]
+    for number, row in enumerate(rows):
+        if sections and number in sections:
+            heading = rf"\textit{{{escape_latex(sections[number])}}}"
+            lines.append(rf"\multicolumn{{{len(header)}}}{{@{{}}l@{{}}}}{{{heading}}} \\")
+        indent = r"\enspace " if sections else ""
+        lines.append(indent + " & ".join(escape_latex(cell) for cell in row) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"

@@ -186,6 +186,8 @@ class Publisher:
         wrap: Mapping[str, float] | None = None,
         counts: Sequence[str] = (),
         group: str | Sequence[str] | None = None,
+        sections: str | None = None,
+        halves: bool = False,
         keep: bool = False,
     ) -> None:
         r"""Publish a table; the paper uses it as `\resulttable{key}`.
@@ -205,6 +207,9 @@ class Publisher:
             counts: columns of counts of respondents. With real data, counts below 5 and those that
                 would reveal them are suppressed, with all fractional numbers of their rows.
             group: column, or columns, that name the groups within which counts add up.
+            sections: column whose value stands as a heading above the rows that share it; need not
+                be among `columns`.
+            halves: the paper sets a long table as two side by side, parted between sections.
             keep: as for `number`.
 
         Raises:
@@ -225,19 +230,29 @@ class Publisher:
         }
         rows = [list(row) for row in zip(*cells.values(), strict=True)]
         numeric = [_flush_right(table[name]) for name in headings]
+        parts = _section_starts(table[sections]) if sections else {}
         entry = {"caption": caption, "note": note, "basis": basis, "keep": keep, "width": width}
         self._add("tables", key, entry)
         folder = self.output / "paper" / "generated" / "tables"
         header = list(headings.values())
-        tabular = latex_tabular(header, rows, numeric, wrap=[(wrap or {}).get(n) for n in headings])
+        wraps = [(wrap or {}).get(name) for name in headings]
+        cut = _middle(parts, len(rows)) if halves else len(rows)
+        tabular = latex_tabular(header, rows[:cut], numeric, wrap=wraps, sections=parts)
+        if cut < len(rows):
+            below = {start - cut: heading for start, heading in parts.items() if start >= cut}
+            right = latex_tabular(header, rows[cut:], numeric, wrap=wraps, sections=below)
+            tabular = "\\hfill\n".join(
+                half.replace(r"\begin{tabular}", r"\begin{tabular}[t]") for half in (tabular, right)
+            )
         comment = f"% Data basis: {basis_label(basis, self.synthetic)}.\n"
+        csv_names = [sections, *headings] if sections and sections not in headings else [*headings]
         _write(folder / f"{key}.tex", (comment + tabular).encode())
-        _write(folder / f"{key}.csv", self._csv(table, list(headings), basis))
+        _write(folder / f"{key}.csv", self._csv(table, csv_names, basis))
         caption_html = self._caption("table", key, entry)
         _display(
             {
-                "text/html": f"{caption_html}\n{_table_html(header, rows, numeric)}",
-                "text/plain": _plain_table(header, rows),
+                "text/html": f"{caption_html}\n{_table_html(header, rows, numeric, parts)}",
+                "text/plain": _plain_table(header, rows, parts),
             }
         )
 
@@ -425,8 +440,27 @@ def _csv_cell(value: Any) -> Any:
     return escape_spreadsheet(value)
 
 
+def _section_starts(column: pd.Series) -> dict[int, str]:
+    """Return the heading of each run of equal values by the number of its first row."""
+    values = [" ".join(str(value).split()) for value in column]
+    return {i: v for i, v in enumerate(values) if i == 0 or v != values[i - 1]}
+
+
+def _middle(sections: Mapping[int, str], rows: int) -> int:
+    """Return the row at which to part a table so that its halves are as even as sections allow."""
+
+    def unevenness(start: int) -> int:
+        headings_left = sum(other < start for other in sections)
+        return abs(2 * (start + headings_left) - (rows + len(sections)))
+
+    return min((start for start in sections if start), key=unevenness, default=rows)
+
+
 def _table_html(
-    header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Sequence[bool]
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    sections: Mapping[int, str],
 ) -> str:
     styles = [f' style="text-align:{"right" if right else "left"}"' for right in numeric]
 
@@ -437,7 +471,13 @@ def _table_html(
         )
         return f"<tr>{inner}</tr>"
 
-    body = "\n".join(line("td", row) for row in rows)
+    def above(number: int) -> str:
+        if number not in sections:
+            return ""
+        span = f'colspan="{len(header)}" scope="rowgroup" style="text-align:left;font-weight:600"'
+        return f'<tr class="section"><td {span}>{html.escape(sections[number])}</td></tr>\n'
+
+    body = "\n".join(above(number) + line("td", row) for number, row in enumerate(rows))
     head = line("th", header, ' scope="col"')
     return (
         '<div class="table tex2jax_ignore"><table>\n'
@@ -445,12 +485,17 @@ def _table_html(
     )
 
 
-def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def _plain_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], sections: Mapping[int, str]
+) -> str:
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (header, *rows)
-    )
+    lines = []
+    for number, row in enumerate((header, *rows), start=-1):
+        if number in sections:
+            lines.append(f"{sections[number]}:")
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
 
 
 def _display(data: dict[str, str], metadata: dict[str, Any] | None = None) -> None:
