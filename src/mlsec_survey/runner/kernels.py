@@ -30,6 +30,8 @@ FIXED_ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "OPENBLAS_CORETYPE": "Haswell",
+    # jemalloc would start a thread on import, and a process with two threads must not be forked.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "MPLBACKEND": "agg",
     "TZ": "UTC",
