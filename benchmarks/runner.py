@@ -1,0 +1,301 @@
+"""Measure the runner against other ways to run the same notebooks, side by side on this machine.
+
+    python benchmarks/runner.py [--repeats 3] [--batch 20] [--only SCENARIO ...]
+
+Each scenario is timed in a fresh copy of the project, contenders in turn within each repeat, so that
+a drift of the machine's speed touches all of them. Wall-clock seconds are medians; memory is the
+largest sum, over the whole process tree, of each process's proportional share (PSS), sampled ten
+times a second in a run of its own. Results go to benchmarks/results/runner.json, the table to
+standard output, the figure to benchmarks/results/runner.svg.
+
+jupyter-cache is measured if it is installed (`pip install -e .[bench]`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+sys.path.insert(0, str(ROOT / "src"))
+
+RUNNER, PLAIN, PAPERMILL, CACHE = "this runner", "one plain script", "papermill", "jupyter-cache"
+EDITED_NOTEBOOK, EDITED_MODULE = "02_sample", "descriptives.py"
+# Long loops are timed over this many runs and scaled up; the table says so.
+SAMPLED_RUNS = 2
+
+
+@dataclass
+class Timing:
+    """Seconds of each repeat, and what the numbers are to be read with."""
+
+    seconds: list[float] = field(default_factory=list)
+    megabytes: float | None = None
+    note: str = ""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def command(contender: str, folder: Path, *settings: str) -> list[str]:
+    """Return the command line of one full run of a contender."""
+    if contender == RUNNER:
+        return [sys.executable, str(folder / "scripts" / "run_all.py"), *settings]
+    name = {PLAIN: "plain", PAPERMILL: "papermill", CACHE: "jupyter-cache"}[contender]
+    script = str(ROOT / "benchmarks" / "contenders.py")
+    return [sys.executable, script, name, str(folder), *settings]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of every contender: the runner's, so that all compute the same."""
+    from mlsec_survey.runner.kernels import kernel_environment
+
+    extra = os.environ.get("PYTHONPATH")
+    return kernel_environment({"PYTHONPATH": extra} if extra else {})
+
+
+def timed(line: list[str], folder: Path) -> float:
+    """Run a command to its end and return the seconds that it took."""
+    started = time.perf_counter()
+    done = subprocess.run(
+        line, cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        sys.exit(f"{' '.join(line)} failed:\n{done.stdout}{done.stderr}")
+    return seconds
+
+
+def peak_memory(line: list[str], folder: Path) -> float:
+    """Run a command and return the largest sum of its process tree's PSS, in megabytes."""
+    import psutil
+
+    peak = 0.0
+    process = subprocess.Popen(
+        line, cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    over = threading.Event()
+
+    def sample() -> None:
+        nonlocal peak
+        root = psutil.Process(process.pid)
+        while not over.wait(0.1):
+            total = 0
+            try:
+                tree = [root, *root.children(recursive=True)]
+            except psutil.Error:
+                continue
+            for member in tree:
+                try:
+                    total += member.memory_full_info().pss
+                except (psutil.Error, OSError):
+                    continue
+            peak = max(peak, total / 1e6)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    process.wait()
+    over.set()
+    thread.join()
+    return peak
+
+
+def fresh_copy(scratch: Path) -> Path:
+    """Return a new copy of the project's tracked files, without outputs or caches."""
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    listing = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in filter(None, listing.stdout.split("\0")):
+        if (ROOT / name).is_file() and not name.endswith(".ipynb"):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target)
+    return folder
+
+
+def edit_prose(folder: Path) -> None:
+    """Add a sentence to one notebook."""
+    path = folder / "notebooks" / f"{EDITED_NOTEBOOK}.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# %% [markdown]\n# One more remark.\n")
+
+
+def edit_function(folder: Path) -> None:
+    """Change a module that some notebooks use; what it computes stays the same."""
+    path = folder / "src" / "mlsec_survey" / EDITED_MODULE
+    path.write_text(path.read_text(encoding="utf-8") + "\n_EDITED = True\n")
+
+
+def full(contender: str, scratch: Path) -> float:
+    folder = fresh_copy(scratch)
+    options = ["--notebooks-only"] if contender == RUNNER else []
+    return timed(command(contender, folder, *options), folder)
+
+
+def complete(contender: str, scratch: Path) -> float:
+    folder = fresh_copy(scratch)
+    return timed(command(contender, folder), folder)
+
+
+def again(change: Callable[[Path], None] | None) -> Callable[[str, Path], float]:
+    """Return a scenario: run once, change something, and time the second run."""
+
+    def scenario(contender: str, scratch: Path) -> float:
+        folder = fresh_copy(scratch)
+        options = ["--notebooks-only"] if contender == RUNNER else []
+        line = command(contender, folder, *options)
+        timed(line, folder)
+        if change is not None:
+            change(folder)
+        return timed(line, folder)
+
+    return scenario
+
+
+def batch(size: int) -> Callable[[str, Path], float]:
+    """Return a scenario: many runs that differ in their seed."""
+
+    def scenario(contender: str, scratch: Path) -> float:
+        folder = fresh_copy(scratch)
+        if contender == RUNNER:
+            entries = "\n".join(
+                f"  - {{name: s{k}, parameters: {{seed: {k}}}}}" for k in range(size)
+            )
+            (folder / "batch.yml").write_text(f"version: 1\npages: false\nruns:\n{entries}\n")
+            return timed(command(RUNNER, folder, "--batch", "batch.yml"), folder)
+        spent = sum(
+            timed(command(contender, folder, "--set", f"seed={k}"), folder)
+            for k in range(SAMPLED_RUNS)
+        )
+        return spent / SAMPLED_RUNS * size
+
+    return scenario
+
+
+def measure(repeats: int, size: int, only: list[str] | None) -> dict[str, dict[str, Timing]]:
+    """Time all scenarios and return the timings by scenario and contender."""
+    peers = [PLAIN, PAPERMILL] + ([CACHE] if importlib.util.find_spec("jupyter_cache") else [])
+    everyone = [RUNNER, *peers]
+    plan: dict[str, tuple[Callable[[str, Path], float], list[str]]] = {
+        "full run of the notebooks": (full, everyone),
+        "with pages and paper": (complete, [RUNNER]),
+        "nothing changed": (again(None), everyone),
+        "prose of one notebook edited": (again(edit_prose), everyone),
+        "one function edited": (again(edit_function), everyone),
+        f"batch of {size} runs": (batch(size), [RUNNER, PLAIN, PAPERMILL]),
+    }
+    if only:
+        plan = {name: entry for name, entry in plan.items() if any(word in name for word in only)}
+    results: dict[str, dict[str, Timing]] = {}
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        scratch = Path(name)
+        for scenario, (run, contenders) in plan.items():
+            results[scenario] = {contender: Timing() for contender in contenders}
+            rounds = 1 if scenario.startswith("batch") else repeats
+            for _ in range(rounds):
+                for contender in contenders:
+                    seconds = run(contender, scratch)
+                    results[scenario][contender].seconds.append(seconds)
+                    print(f"{scenario}: {contender} {seconds:.2f} s", file=sys.stderr, flush=True)
+            if scenario.startswith("full"):
+                for contender in contenders:
+                    folder = fresh_copy(scratch)
+                    options = ["--notebooks-only"] if contender == RUNNER else []
+                    line = command(contender, folder, *options)
+                    results[scenario][contender].megabytes = peak_memory(line, folder)
+            if scenario.startswith("batch"):
+                for contender in contenders[1:]:
+                    results[scenario][contender].note = f"{SAMPLED_RUNS} runs, scaled up"
+            if CACHE in results[scenario] and "function" in scenario:
+                results[scenario][CACHE].note = "does not see the edit: results are stale"
+    return results
+
+
+def table(results: dict[str, dict[str, Timing]]) -> str:
+    """Return the timings as a Markdown table, with ratios to this runner."""
+    lines = ["| scenario | way | seconds | times this runner | |", "|---|---|---:|---:|---|"]
+    for scenario, timings in results.items():
+        base = timings[RUNNER].median
+        for contender, timing in timings.items():
+            memory = f"peak {timing.megabytes:.0f} MB" if timing.megabytes else ""
+            remark = ", ".join(filter(None, [memory, timing.note]))
+            lines.append(
+                f"| {scenario} | {contender} | {timing.median:.2f} "
+                f"| {timing.median / base:.2f} | {remark} |"
+            )
+    return "\n".join(lines)
+
+
+def draw(results: dict[str, dict[str, Timing]], target: Path) -> None:
+    """Draw seconds by scenario and contender on a logarithmic scale."""
+    from mlsec_survey.figures.style import new_figure, use_style
+
+    use_style()
+    figure = new_figure(7.0, 0.42 * sum(len(t) for t in results.values()) * 0.62 + 0.8)
+    axes = figure.add_subplot()
+    colours = {RUNNER: "#0072B2", PLAIN: "#999999", PAPERMILL: "#E69F00", CACHE: "#CC79A7"}
+    position, ticks, labels = 0.0, [], []
+    for scenario, timings in results.items():
+        start = position
+        for contender, timing in timings.items():
+            axes.barh(position, timing.median, height=0.8, color=colours[contender])
+            words = f" {contender}, {timing.median:.2f} s"
+            axes.text(timing.median, position, words, va="center", fontsize=7)
+            position += 1
+        ticks.append((start + position - 1) / 2)
+        labels.append(scenario)
+        position += 0.7
+    axes.set(xscale="log", yticks=ticks, yticklabels=labels, xlabel="seconds, logarithmic scale")
+    axes.invert_yaxis()
+    axes.set_xlim(right=axes.get_xlim()[1] * 6)
+    figure.savefig(target, metadata={"Date": None})
+
+
+def machine() -> str:
+    """Describe the machine in a line."""
+    names = [
+        line.split(":", 1)[1].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    processor = names[0] if names else platform.machine()
+    return f"{os.cpu_count()} cores ({processor}), Python {platform.python_version()}"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--repeats", type=int, default=3)
+    arguments.add_argument("--batch", type=int, default=20, metavar="RUNS")
+    arguments.add_argument("--only", nargs="+", metavar="WORD", help="scenarios with these words")
+    options = arguments.parse_args()
+    results = measure(options.repeats, options.batch, options.only)
+    RESULTS.mkdir(exist_ok=True)
+    stored = {
+        "machine": machine(),
+        "scenarios": {
+            name: {way: vars(timing) for way, timing in timings.items()}
+            for name, timings in results.items()
+        },
+    }
+    (RESULTS / "runner.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+    draw(results, RESULTS / "runner.svg")
+    print(f"{machine()}\n\n{table(results)}")
+
+
+if __name__ == "__main__":
+    main()
