@@ -2,10 +2,10 @@
 
     python benchmarks/runner.py [--repeats 3] [--batch 20] [--only SCENARIO ...]
 
-Each scenario is timed in a fresh copy of the project, contenders in turn within each repeat, so that
-a drift of the machine's speed touches all of them. Wall-clock seconds are medians; memory is the
-largest sum, over the whole process tree, of each process's proportional share (PSS), sampled ten
-times a second in a run of its own. Results go to benchmarks/results/runner.json, the table to
+Each scenario is timed in a fresh copy of the project, contenders in turn within each repeat, so
+that a drift of the machine's speed touches all of them. Wall-clock seconds are medians; memory is
+the largest sum, over the whole process tree, of each process's proportional share (PSS), sampled
+ten times a second in a run of its own. Results go to benchmarks/results/runner.json, the table to
 standard output, the figure to benchmarks/results/runner.svg.
 
 jupyter-cache is measured if it is installed (`pip install -e .[bench]`).
