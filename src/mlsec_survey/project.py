@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.errors import InputError
 
@@ -132,6 +132,27 @@ class Project:
         return Publisher.open(
             self.notebook, manifest=self.manifest, output=self.output, project=self.root
         )
+
+    def published(self, *notebooks: str) -> list[dict[str, Any]]:
+        """Return the records of what earlier notebooks of this run published, one per notebook.
+
+        Raises:
+            InputError: a record is not there or cannot be read.
+        """
+        import json
+
+        records = []
+        for notebook in notebooks:
+            path = self.run / "paper" / "generated" / "records" / f"{notebook}.json"
+            try:
+                records.append(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError):
+                raise InputError(
+                    "not there yet, or not readable",
+                    file=f"paper/generated/records/{path.name}",
+                    remedy=f"run notebook {notebook} first, or `python scripts/run_all.py`",
+                ) from None
+        return records
 
     def read(self, name: str) -> pd.DataFrame:
         """Return a table that an earlier notebook of this run wrote to data/processed.

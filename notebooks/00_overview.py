@@ -1,0 +1,111 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 00 · Start here
+#
+# **Question.** What is this, what in it is real, and where to read on?
+#
+# This is a notebook compendium on the survey behind *Machine Learning Security in Industry: A
+# Quantitative Survey* (Grosse, Bieringer, Besold, Biggio, Krombholz; IEEE TIFS 2023,
+# doi:10.1109/TIFS.2023.3251842). A survey's export, its codebook and its analysis plan go in;
+# notebooks clean, describe, test and question them; figures, tables and numbers go into web pages
+# and a paper, where each links back to the cell that computed it. It is not the original authors'
+# code or data, and they did not take part in it.
+
+# %% tags=["parameters"]
+export = "auto"
+codebook = "data/codebook.yml"
+
+# %%
+from mlsec_survey import overview
+from mlsec_survey.project import open_project
+from mlsec_survey.published import load_facts
+
+project = open_project("00_overview", export=export, codebook=codebook)
+pub = project.publisher()
+project.describe()
+
+# %% [markdown]
+# ## What is real and what is not
+#
+# The manifest beside the raw export says whether its answers are synthetic. That one fact puts the
+# label on every figure, table, page and on the paper, and takes it away.
+
+# %%
+pub.table(
+    "data_status",
+    overview.data_status(project.manifest, project.codebook),
+    caption="What is real and what is not in this run.",
+    basis="published",
+    keep=True,
+)
+
+# %% [markdown]
+# ## The notebooks
+#
+# Notebook 01 writes the analysis file, 02 to 05 read it and not one another, and 06 reads what they
+# published. Open the next one from the file browser, or from the bar at the top of the web pages.
+
+# %%
+pub.table(
+    "notebook_map",
+    overview.notebook_map(project.root),
+    caption="The notebooks, what each asks, and which ones have to be run before it.",
+    basis="published",
+    keep=True,
+)
+
+# %% [markdown]
+# ## What is publicly known
+#
+# The analysis never reads these facts as data. Those that others relay about a publication are
+# marked, since nobody checked them at the source.
+
+# %%
+facts = load_facts(project.root / "data/published/facts.csv")
+pub.table(
+    "published_facts",
+    facts.table(),
+    caption="Facts stated in public about the study and its neighbours.",
+    columns={"fact": "Fact", "source": "Source", "how_known": "How it is known"},
+    basis="published",
+    keep=True,
+)
+pub.close()
+
+# %% [markdown]
+# ## Running it
+#
+# **By hand.** Open a notebook (`.py` or `.ipynb`, they are one notebook) and run it from the top.
+# Begin with 01, which writes the file that the others read. Each notebook shows its results and
+# writes them below `figures/` and `paper/generated/`.
+#
+# **All at once.** In a terminal, `python scripts/run_all.py` runs what a change made necessary,
+# renders the web pages into `html/` and sets the paper. `--help` lists the rest.
+#
+# **Another seed, plan or export.** `python scripts/run_all.py --run NAME --set seed=7` writes the
+# same tree under `runs/NAME/` and leaves the default run as it is.
+#
+# ## Your own export
+#
+# Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and say beside it,
+# in `data/raw/export.manifest.yml`, what it is: `synthetic: false`, a title, the number of rows and
+# the file's SHA-256. Then run all. If the manifest is missing, the error message holds the text of
+# one to complete; if a column or a code does not fit the codebook, the run stops with one message
+# that names row, column, value and remedy. The stand-in label goes by itself.
+#
+# ## What this does not show
+#
+# This page computes nothing from answers. What the notebooks compute is as good as the answers that
+# go in, and no better than the reconstruction of the questionnaire they rest on.
