@@ -60,7 +60,7 @@ pub.table(
 # %%
 pub.table(
     "notebook_map",
-    overview.notebook_map(project.root),
+    overview.notebook_map(project.root / "notebooks/pipeline.yml"),
     caption="The notebooks, what each asks, and which ones have to be run before it.",
     basis="published",
     keep=True,
@@ -99,11 +99,11 @@ pub.close()
 #
 # ## Your own export
 #
-# Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and say beside it,
-# in `data/raw/export.manifest.yml`, what it is: `synthetic: false`, a title, the number of rows and
-# the file's SHA-256. Then run all. If the manifest is missing, the error message holds the text of
-# one to complete; if a column or a code does not fit the codebook, the run stops with one message
-# that names row, column, value and remedy. The stand-in label goes by itself.
+# Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and say beside
+# it, in `data/raw/export.manifest.yml`, what it is: `synthetic: false`, a title, the number of rows
+# and the file's SHA-256. Then run all. If the manifest is missing, the error message holds the text
+# of one to complete; if a column or a code does not fit the codebook, the run stops with one
+# message that names row, column, value and remedy. The stand-in label goes by itself.
 #
 # ## What this does not show
 #

@@ -19,8 +19,8 @@
 #
 # A survey is cited in sentences, and sentences lose what they rest on. This notebook takes the
 # claims that the publication makes in public, puts beside each the numbers that this run computed
-# for it, grades it by a rule fixed in `data/claims.yml`, and says what may and may not be concluded.
-# It computes no new statistic: every number comes from the notebook that published it.
+# for it, grades it by a rule fixed in `data/claims.yml`, and says what may and may not be
+# concluded. It computes no new statistic: every number comes from the notebook that published it.
 
 # %% tags=["parameters"]
 export = "auto"
@@ -107,8 +107,8 @@ table = claims.ledger_table(ledger, facts, numbers)
 pub.table(
     "claim_ledger",
     table,
-    caption="Claim ledger: what is claimed in public, what this run adds, and what may be concluded "
-    "from a claim that is carried.",
+    caption="Claim ledger: what is claimed in public, what this run adds, and what may be "
+    "concluded from a claim that is carried.",
     columns={
         "claim": "Claim",
         "rests_on": "Rests on",
@@ -125,8 +125,8 @@ pub.table(
         "may": 0.15,
         "may_not": 0.19,
     },
-    note="Claims in the words of this project, after the publication's abstract. Strength: grade by "
-    "the checks in data/claims.yml.",
+    note="Claims in the words of this project, after the publication's abstract. Strength: grade "
+    "by the checks in data/claims.yml.",
     width="page",
 )
 Markdown(claims.describe_ledger(table, ledger))

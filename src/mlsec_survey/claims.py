@@ -380,9 +380,7 @@ def describe_comparison(table: pd.DataFrame, *, synthetic: bool) -> str:
     same = int((table["same"] == "yes").sum())
     found = f"{same} of {len(table)} counts are the same as the published ones."
     if synthetic:
-        return (
-            f"{found} The stand-in was made to have the published counts, so agreement says nothing."
-        )
+        return f"{found} The stand-in was made to have the published counts: that says nothing."
     return (
         f"{found} Agreement says that the analysis counts as the publication does; a difference "
         "calls for a look at exclusions and at the coding of free text."

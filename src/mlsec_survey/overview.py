@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlsec_survey.runner.pipeline import load_pipeline
+from mlsec_survey.yaml_input import read_yaml
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,24 +15,36 @@ if TYPE_CHECKING:
     from mlsec_survey.manifest import Manifest
 
 
-def notebook_map(root: Path) -> pd.DataFrame:
-    """Return the notebooks in order: notebook, title, question, reads, writes (as text).
+def notebook_map(pipeline: Path) -> pd.DataFrame:
+    """Return the notebooks of a run in order: notebook, title, question, after.
 
     Args:
-        root: folder of the project.
+        pipeline: notebooks/pipeline.yml. `after` names the notebooks that have to be run before.
+
+    Raises:
+        InputError: the file is missing or no valid YAML.
     """
     import pandas as pd
 
-    pipeline = load_pipeline(root)
-    rows = [
-        {
-            "notebook": entry.name,
-            "title": entry.title,
-            "question": entry.question,
-            "after": ", ".join(name[:2] for name in pipeline.after(entry)),
-        }
-        for entry in pipeline.analysis
-    ]
+    entries = read_yaml(pipeline).content["notebooks"]
+    maker = {path: name for name, entry in entries.items() for path in entry.get("outputs") or []}
+    rows = []
+    for name, entry in entries.items():
+        if entry.get("kind", "analysis") != "analysis":
+            continue
+        sources = (
+            maker.get(source) if source in maker else source.partition("published:")[2]
+            for source in entry.get("inputs") or []
+        )
+        before = dict.fromkeys(source[:2] for source in sources if source)
+        rows.append(
+            {
+                "notebook": name,
+                "title": entry["title"],
+                "question": entry["question"],
+                "after": ", ".join(before),
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -53,8 +65,10 @@ def data_status(manifest: Manifest, codebook: Codebook) -> pd.DataFrame:
     )
     rows = [
         ("Answers", f"{manifest.title}: {answers}"),
-        ("Results computed from answers", "labelled as synthetic" if manifest.is_synthetic
-         else "results of this export"),
+        (
+            "Results computed from answers",
+            "labelled as synthetic" if manifest.is_synthetic else "results of this export",
+        ),
         (
             "Items of the questionnaire",
             f"{basis['published']} on constructs that the publication names, "

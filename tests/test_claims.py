@@ -1,0 +1,203 @@
+"""The claim ledger: read strictly, graded by the rule in data, joined to facts and numbers."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlsec_survey import claims
+from mlsec_survey.errors import InputError
+from mlsec_survey.project import open_project
+from mlsec_survey.published import load_facts
+
+ROOT = Path(__file__).resolve().parents[1]
+LEDGER = ROOT / "data" / "claims.yml"
+
+
+@pytest.fixture(scope="module")
+def facts():
+    return load_facts(ROOT / "data/published/facts.csv")
+
+
+@pytest.fixture(scope="module")
+def ledger(facts):
+    return claims.load_claims(LEDGER, facts)
+
+
+def numbers_of(ledger: claims.Ledger, **values: object) -> dict[str, claims.Number]:
+    """Publish every number that the ledger names: `values`, and 1 for the others."""
+    keys = {key for claim in ledger.claims for key in claim.numbers}
+    keys |= {check.number for claim in ledger.claims for check in claim.checks}
+    keys |= {comparison.number for comparison in ledger.comparisons}
+    entries = {
+        key: {
+            "value": values.get(key, 1),
+            "text": f"{values.get(key, 1)}",
+            "unit": "units",
+            "description": f"what {key} is",
+        }
+        for key in keys
+    }
+    return claims.published_numbers([{"notebook": "02_sample", "numbers": entries}])
+
+
+def changed(tmp_path: Path, change) -> Path:
+    """Write the committed ledger after `change` was made to its content."""
+    content = yaml.safe_load(LEDGER.read_text(encoding="utf-8"))
+    change(content)
+    path = tmp_path / "claims.yml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
+
+
+# The committed ledger
+def test_every_claim_says_what_may_not_be_concluded_and_asks_one_question(ledger) -> None:
+    assert len(ledger.claims) >= 6
+    for claim in ledger.claims:
+        assert claim.may != claim.may_not
+        assert claim.audit.count("?") == 1
+    assert {claim.fact for claim in ledger.claims} >= {
+        f"tifs2023.{name}"
+        for name in ("attacks_wild", "exposure_null", "defences", "concerns", "knowledge")
+    }
+
+
+def test_what_a_claim_checks_is_shown_beside_it(ledger) -> None:
+    for claim in ledger.claims:
+        assert {check.number for check in claim.checks} <= set(claim.numbers)
+
+
+# Checks and grades
+@pytest.mark.parametrize(
+    ("bound", "below", "at", "above"),
+    [
+        ("at_least", False, True, True),
+        ("at_most", True, True, False),
+        ("above", False, False, True),
+        ("below", True, False, False),
+    ],
+)
+def test_bounds(bound: str, below: bool, at: bool, above: bool) -> None:
+    check = claims.Check.model_validate({"says": "s", "number": "n", bound: 0.5})
+    assert [check.holds(value) for value in (0.49, 0.5, 0.51)] == [below, at, above]
+    assert check.holds(None) is None
+    assert check.holds(math.inf) is above
+    assert check.condition.endswith("0.5")
+
+
+@pytest.mark.parametrize("bounds", [{}, {"at_least": 1, "below": 2}])
+def test_a_check_has_exactly_one_bound(bounds: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="exactly one"):
+        claims.Check.model_validate({"says": "s", "number": "n", **bounds})
+
+
+@given(outcomes=st.lists(st.sampled_from([True, False, None]), max_size=5))
+def test_the_grade_follows_from_the_outcomes_alone(outcomes: list[bool | None]) -> None:
+    ledger = claims.load_claims(LEDGER, load_facts(ROOT / "data/published/facts.csv"))
+    if not outcomes:
+        expected = "no_checks"
+    elif None in outcomes:
+        expected = "any_open"
+    else:
+        share = sum(map(bool, outcomes)) / len(outcomes)
+        expected = {1.0: "all_hold", 0.0: "none_holds"}.get(share, "some_hold")
+    assert ledger.grade(outcomes).when == expected
+    assert ledger.grade(reversed(outcomes)).when == expected
+
+
+def test_a_number_without_a_value_leaves_its_check_open(ledger) -> None:
+    for text, value in [("not estimable", None), ("∞", math.inf), ("−∞", -math.inf)]:
+        numbers = claims.published_numbers(
+            [
+                {
+                    "notebook": "n",
+                    "numbers": {"k": {"value": text, "text": text, "unit": "", "description": "d"}},
+                }
+            ]
+        )
+        assert numbers["k"].value == value
+
+
+# The join
+def test_the_ledger_shows_the_numbers_of_the_run_and_grades_by_them(ledger, facts) -> None:
+    claim = next(claim for claim in ledger.claims if claim.id == "attacks_occur")
+    for cases, grade in [(3, "carried"), (0, "not carried"), ("not estimable", "open")]:
+        numbers = numbers_of(ledger, evasion_confirmed=cases)
+        row = claims.ledger_table(ledger, facts, numbers).set_index("id").loc[claim.id]
+        assert row["strength"] == grade
+        assert f"what evasion_confirmed is: {cases} units" in row["this_run"]
+        assert row["this_run"].count(";") == len(claim.numbers) - 1
+        checks = claims.check_table(ledger, numbers).set_index("number")
+        expected = {"carried": "yes", "not carried": "no", "open": "open"}[grade]
+        assert checks.loc["evasion_confirmed", "holds"] == expected
+
+
+def test_a_number_that_nobody_published_stops_with_its_key(ledger, facts) -> None:
+    numbers = numbers_of(ledger)
+    del numbers["concern_alpha"]
+    numbers["concern_alfa"] = numbers["evasion_confirmed"]
+    for make in (
+        lambda: claims.ledger_table(ledger, facts, numbers),
+        lambda: claims.check_table(ledger, numbers),
+    ):
+        with pytest.raises(InputError, match=r"'concern_alpha'(.|\n)*concern_alfa"):
+            make()
+
+
+def test_counts_are_compared_by_value_and_marked_when_relayed(ledger, facts) -> None:
+    numbers = numbers_of(ledger, n_respondents=139, evasion_confirmed=2)
+    table = claims.comparison_table(ledger, facts, numbers)
+    assert table["same"].tolist()[:2] == ["yes", "no"]
+    assert table["published"].str.startswith(("139 ", "3 ")).tolist()[:2] == [True, True]
+    assert "relayed" in table["known"].iloc[1]
+    synthetic = claims.describe_comparison(table, synthetic=True)
+    assert "stand-in" in synthetic
+    assert "stand-in" not in claims.describe_comparison(table, synthetic=False)
+
+
+def test_the_description_names_each_claim_once_under_its_grade(ledger, facts) -> None:
+    table = claims.ledger_table(ledger, facts, numbers_of(ledger, evasion_confirmed=0))
+    text = claims.describe_ledger(table, ledger)
+    for claim in ledger.claims:
+        assert text.count(f"“{claim.label}”") == 1
+    assert f"Of {len(ledger.claims)} claims" in text
+
+
+# Errors
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["claims"][0].update(fact="tifs2023.attack_wild"), "no such published fact"),
+        (lambda c: c["claims"][1].update(id=c["claims"][0]["id"]), "occurs twice"),
+        (lambda c: c["comparisons"][0].update(fact="nobody.n"), "no such published fact"),
+        (lambda c: c["grades"].pop(), "no grade applies when none_holds"),
+        (lambda c: c["claims"][0].update(audit="Look at the log."), "audit"),
+        (lambda c: c["claims"][0].update(strength="strong"), "strength"),
+        (lambda c: c["claims"][0]["checks"][0].update(below=3), "exactly one"),
+        (lambda c: c["claims"][0].update(numbers=["Bad Key"]), "numbers"),
+        (lambda c: c.update(claims=[]), "claims"),
+    ],
+)
+def test_a_bad_ledger_names_entry_and_line(tmp_path: Path, facts, change, message: str) -> None:
+    path = changed(tmp_path, change)
+    with pytest.raises(InputError, match=message) as raised:
+        claims.load_claims(path, facts)
+    assert raised.value.row is not None
+    assert raised.value.exit_status == 2
+
+
+def test_published_records_are_read_from_the_run(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("MLSEC_PROJECT", str(ROOT))
+    monkeypatch.setenv("MLSEC_RUN", str(tmp_path))
+    project = open_project("06_implications")
+    with pytest.raises(InputError, match="04_hypotheses"):
+        project.published("04_hypotheses")
+    folder = tmp_path / "paper" / "generated" / "records"
+    folder.mkdir(parents=True)
+    (folder / "04_hypotheses.json").write_text('{"notebook": "04_hypotheses"}')
+    assert project.published("04_hypotheses") == [{"notebook": "04_hypotheses"}]
