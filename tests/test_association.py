@@ -12,6 +12,7 @@ from scipy import special, stats
 
 from mlsec_survey.errors import AnalysisError
 from mlsec_survey.stats import association
+from mlsec_survey.stats.association import resampling, tables
 
 R = json.loads((Path(__file__).parent / "oracle" / "association.json").read_text())
 DATA = pd.DataFrame(R["data"])
@@ -158,20 +159,20 @@ def test_contingency_exact_p_by_permuting_everything():
 
 def test_contingency_monte_carlo_agrees_with_enumeration():
     exact = association.contingency_permutation(DATA.rare, DATA.industry)
-    blocks = association._permuted(
+    blocks = resampling.permuted(
         DATA.rare.to_numpy(), np.random.default_rng(1), 20_000, cells=1_000_000
     )
     first = next(blocks)
     assert first.shape == (4, 139) and (first.sum(1) == DATA.rare.sum()).all()
     rng = np.random.default_rng(1)
-    association_limit = association._MOST_TABLES
+    association_limit = tables._MOST_TABLES
     try:
-        association._MOST_TABLES = 10
+        tables._MOST_TABLES = 10
         drawn = association.contingency_permutation(
             DATA.rare, DATA.industry, rng=rng, resamples=20_000
         )
     finally:
-        association._MOST_TABLES = association_limit
+        tables._MOST_TABLES = association_limit
     assert "Monte Carlo" in drawn.notes[0]
     assert drawn.p == pytest.approx(exact.p, abs=4 * math.sqrt(exact.p * (1 - exact.p) / 20_000))
 
@@ -192,10 +193,10 @@ def test_cramers_v_and_its_interval_agree_with_r():
 
 
 def test_noncentral_interval_inverts_the_noncentral_chi_square():
-    low, high = association._noncentral_interval(25.0, 6, 0.95)
+    low, high = tables.noncentrality_interval(25.0, 6, 0.95)
     assert stats.ncx2.cdf(25.0, 6, low) == pytest.approx(0.975, abs=1e-10)
     assert stats.ncx2.cdf(25.0, 6, high) == pytest.approx(0.025, abs=1e-10)
-    assert association._noncentral_interval(0.5, 6, 0.95) == (0.0, 0.0)
+    assert tables.noncentrality_interval(0.5, 6, 0.95) == (0.0, 0.0)
 
 
 def test_bootstrap_interval_of_v_holds_the_estimate():

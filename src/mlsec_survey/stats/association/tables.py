@@ -1,0 +1,262 @@
+"""Tables of any size: independence, groups with an ordered outcome."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, special, stats
+
+from mlsec_survey.stats.association.resampling import (
+    RESAMPLES,
+    SLACK,
+    cross_tabulated,
+    monte_carlo_p,
+    percentile_interval,
+    permuted,
+)
+from mlsec_survey.stats.pairs import (
+    FloatArray,
+    IntArray,
+    as_groups,
+    as_scores,
+    check_confidence,
+    complete_pairs,
+)
+from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tables import corrected_cramers_v
+
+_MOST_TABLES = 50_000
+
+
+def contingency_permutation(
+    outcome: pd.Series,
+    predictor: pd.Series,
+    *,
+    confidence: float = 0.95,
+    rng: np.random.Generator | None = None,
+    resamples: int = RESAMPLES,
+    ordering: Literal["chi_square", "probability"] = "chi_square",
+    interval: Literal["noncentral", "bootstrap"] = "noncentral",
+) -> TestResult:
+    """Test two categorical variables for association, exactly or by Monte Carlo permutation.
+
+    Full enumeration of the tables with the observed margins when there are at most 50,000;
+    otherwise `resamples` random permutations. The estimate is Cramér's V with the bias correction
+    of Bergsma (2013, J. Korean Stat. Soc. 42:323); the interval inverts the noncentral
+    chi-square (Smithson 2003) or is a percentile bootstrap over respondents.
+
+    In sparse tables the noncentral interval is approximate; the p-value is exact either way.
+
+    Args:
+        outcome: any categories.
+        predictor: any categories.
+        confidence: level of the interval.
+        rng: needed when the tables are too many to enumerate, and for the bootstrap.
+        resamples: number of permutations, and of bootstrap samples.
+        ordering: what makes a table extreme: its chi-square, or its probability
+            (Fisher–Freeman–Halton).
+        interval: how to make the interval.
+
+    Raises:
+        AnalysisError: a variable is constant.
+        ValueError: `rng` is needed and None.
+    """
+    check_confidence(confidence)
+    left, right = complete_pairs(outcome, predictor)
+    (rows, row_labels), (columns, column_labels) = as_groups(left), as_groups(right)
+    table = cross_tabulated(rows[None, :], columns, len(row_labels), len(column_labels))[0]
+    n = len(rows)
+    expected = np.outer(table.sum(1), table.sum(0)) / n
+    chi_square = float(((table - expected) ** 2 / expected).sum())
+
+    def extremeness(tables: FloatArray) -> FloatArray:
+        if ordering == "probability":
+            return special.gammaln(tables + 1).sum(axis=(1, 2))
+        return ((tables - expected) ** 2 / expected).sum(axis=(1, 2))
+
+    observed = float(extremeness(table[None])[0])
+    slack = SLACK * max(1.0, abs(observed))
+    enumerated = tables_with_margins(table)
+    if enumerated is not None:
+        log_probability = -special.gammaln(enumerated + 1).sum(axis=(1, 2))
+        weights = np.exp(log_probability - log_probability.max())
+        p = float(weights[extremeness(enumerated) >= observed - slack].sum() / weights.sum())
+        notes: tuple[str, ...] = (f"exact p-value over {len(enumerated)} tables",)
+    else:
+        if rng is None:
+            raise ValueError("the tables are too many to enumerate: a generator is needed")
+        drawn = np.concatenate(
+            [
+                extremeness(cross_tabulated(block, columns, *table.shape))
+                for block in permuted(rows, rng, resamples, cells=max(n, table.size))
+            ]
+        )
+        p = monte_carlo_p(drawn, observed)
+        notes = (f"Monte Carlo p-value from {resamples} permutations",)
+    if ordering == "probability":
+        notes += ("tables ordered by probability (Fisher–Freeman–Halton)",)
+    if interval == "noncentral":
+        low, high = noncentrality_interval(chi_square, degrees_of_freedom(table), confidence)
+        scale = n * (min(table.shape) - 1)
+        low, high = (min(1.0, math.sqrt(value / scale)) for value in (low, high))
+        notes += ("interval by inverting the noncentral chi-square",)
+    else:
+        if rng is None:
+            raise ValueError("the bootstrap needs a generator")
+        resampled = rng.multinomial(n, (table / n).ravel(), size=resamples)
+        values = _corrected_v(resampled.reshape(resamples, *table.shape).astype(float))
+        low, high = percentile_interval(values, confidence)
+        notes += (f"percentile bootstrap interval from {resamples} samples",)
+    if (expected < 5).any():
+        notes += (f"{int((expected < 5).sum())} of {table.size} expected counts are below 5",)
+    return TestResult(
+        method="permutation test of a contingency table",
+        effect="Cramér's V",
+        estimate=float(_corrected_v(table[None])[0]),
+        low=low,
+        high=high,
+        n=n,
+        statistic=chi_square,
+        p=min(1.0, p),
+        confidence=confidence,
+        notes=notes,
+        extra={
+            "df": float(degrees_of_freedom(table)),
+            "cramers_v_uncorrected": math.sqrt(chi_square / (n * (min(table.shape) - 1))),
+            "asymptotic_p": float(stats.chi2.sf(chi_square, degrees_of_freedom(table))),
+        },
+    )
+
+
+def _corrected_v(tables: FloatArray) -> FloatArray:
+    """Return the bias-corrected V of each table, 0 where a table has but one row or column."""
+    return np.nan_to_num(corrected_cramers_v(tables))
+
+
+def kruskal_permutation(
+    outcome: pd.Series,
+    predictor: pd.Series,
+    *,
+    confidence: float = 0.95,
+    rng: np.random.Generator | None = None,
+    resamples: int = RESAMPLES,
+) -> TestResult:
+    """Test an ordered outcome for differences between groups: Kruskal–Wallis by permutation.
+
+    H is corrected for ties. The estimate is eta squared of the ranks, (H - k + 1) / (n - k),
+    not below 0 (Cohen 2008, as rstatix computes it); its interval inverts the noncentral
+    chi-square and is approximate. `extra` holds rank epsilon squared, H / (n - 1) (Tomczak &
+    Tomczak 2014), and the chi-square p-value.
+
+    Args:
+        outcome: ordered categories or numbers.
+        predictor: any groups.
+        confidence: level of the interval.
+        rng: for the permutations; None gives the chi-square p-value.
+        resamples: number of permutations.
+
+    Raises:
+        AnalysisError: a variable is constant, or the outcome has no order.
+    """
+    check_confidence(confidence)
+    left, right = complete_pairs(outcome, predictor)
+    ranks = stats.rankdata(as_scores(left))
+    groups, labels = as_groups(right)
+    n, k = len(ranks), len(labels)
+    member = np.eye(k)[groups]
+    sizes = member.sum(0)
+    centred = ranks - ranks.mean()
+    scale = (n - 1) / float((centred**2).sum())
+    h = scale * float(((centred @ member) ** 2 / sizes).sum())
+    chi_p = float(stats.chi2.sf(h, k - 1))
+    if rng is None:
+        p = chi_p
+        notes: tuple[str, ...] = ("chi-square approximation",)
+    else:
+        drawn = np.concatenate(
+            [
+                scale * ((block @ member) ** 2 / sizes).sum(1)
+                for block in permuted(centred, rng, resamples)
+            ]
+        )
+        p = monte_carlo_p(drawn, h)
+        notes = (f"Monte Carlo p-value from {resamples} permutations",)
+    low, high = noncentrality_interval(h, k - 1, confidence)
+    eta = max(0.0, (h - k + 1) / (n - k)) if n > k else math.nan
+    return TestResult(
+        method="Kruskal–Wallis test",
+        effect="eta squared of the ranks",
+        estimate=eta,
+        low=min(1.0, low / (n - 1)),
+        high=max(eta, min(1.0, high / (n - 1))),
+        n=n,
+        statistic=h,
+        p=p,
+        confidence=confidence,
+        notes=(*notes, "interval by inverting the noncentral chi-square, approximate"),
+        extra={"df": float(k - 1), "epsilon_squared": h / (n - 1), "asymptotic_p": chi_p},
+    )
+
+
+def tables_with_margins(table: FloatArray) -> FloatArray | None:
+    """List all tables with the margins of this one, or None when there are too many."""
+    rows = table.sum(1).astype(np.int64)
+    columns = table.sum(0).astype(np.int64)
+    # Each state is a list of columns filled so far and what is left of the row margins.
+    filled = np.zeros((1, len(rows), 0), dtype=np.int64)
+    left = rows[None, :]
+    for column in columns[:-1]:
+        choices = _splits(int(column), rows)
+        if choices is None or len(filled) * len(choices) > 20 * _MOST_TABLES:
+            return None
+        remainder = left[:, None, :] - choices[None, :, :]
+        fits = (remainder >= 0).all(2)
+        at, choice = np.nonzero(fits)
+        filled = np.concatenate([filled[at], choices[choice][:, :, None]], axis=2)
+        left = remainder[at, choice]
+        if len(filled) > _MOST_TABLES:
+            return None
+    return np.concatenate([filled, left[:, :, None]], axis=2).astype(float)
+
+
+def _splits(total: int, most: IntArray) -> IntArray | None:
+    """List the ways to split a column total over rows with at most `most` in each."""
+    parts = np.zeros((1, 0), dtype=np.int64)
+    for bound in most[:-1]:
+        options = np.arange(min(total, int(bound)) + 1)
+        if len(parts) * len(options) > 20 * _MOST_TABLES:
+            return None
+        grown = np.concatenate(
+            [np.repeat(parts, len(options), 0), np.tile(options, len(parts))[:, None]], axis=1
+        )
+        parts = grown[grown.sum(1) <= total]
+    rest = total - parts.sum(1)
+    parts = np.concatenate([parts, rest[:, None]], axis=1)
+    return parts[rest <= most[-1]]
+
+
+def degrees_of_freedom(table: FloatArray) -> int:
+    """Return those of independence in a table."""
+    return (table.shape[0] - 1) * (table.shape[1] - 1)
+
+
+def noncentrality_interval(chi_square: float, df: int, confidence: float) -> tuple[float, float]:
+    """Interval for the noncentrality of a chi-square statistic; 0 where no value fits."""
+
+    def bound(level: float) -> float:
+        def gap(noncentrality: float) -> float:
+            if noncentrality <= 0:
+                return float(stats.chi2.cdf(chi_square, df)) - level
+            return float(stats.ncx2.cdf(chi_square, df, noncentrality)) - level
+
+        if gap(0.0) <= 0:
+            return 0.0
+        top = max(1.0, chi_square)
+        while gap(top) > 0:
+            top *= 2
+        return float(optimize.brentq(gap, 0.0, top, xtol=1e-12))
+
+    return bound((1 + confidence) / 2), bound((1 - confidence) / 2)
