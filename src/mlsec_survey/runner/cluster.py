@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlsec_survey.runner.kernels import kernel_environment, search_path
+from mlsec_survey.runner.kernels import kernel_environment, _search_path
 
 USAGE = """\
 usage: python -m mlsec_survey.runner.cluster ADDRESS [options of `dask worker`]
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    return os.execve(sys.executable, worker_command(arguments), kernel_environment(search_path()))
+    return os.execve(sys.executable, worker_command(arguments), kernel_environment(_search_path()))
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ class WarmServer:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mlsec_survey.runner.warm_server", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env=kernel_environment(search_path()),
+            env=kernel_environment(_search_path()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(scratch / "server.log").open("ab"),
@@ -173,7 +173,7 @@ class WarmServer:
         done = Path(name).with_suffix(".done")
         process = self.fork(
             "call",
-            kernel_environment(search_path()),
+            kernel_environment(_search_path()),
             cwd,
             Path(name),
             function="mlsec_survey.runner.kernels:report_done",
@@ -213,7 +213,7 @@ def report_done(function: str, arguments: dict[str, Any], done: str) -> None:
     Path(done).touch()
 
 
-def search_path() -> dict[str, str]:
+def _search_path() -> dict[str, str]:
     """Return PYTHONPATH such that children find the package where this process found it."""
     source = str(Path(__file__).resolve().parents[2])
     known = os.environ.get("PYTHONPATH", "")
@@ -237,7 +237,7 @@ class Kernels:
     def manager_class(self, environment: dict[str, str], cwd: Path) -> type:
         """Return a kernel manager class whose kernels have this environment and folder."""
         return kernel_manager_class(
-            self.server, kernel_environment(search_path() | environment), cwd, self.scratch
+            self.server, kernel_environment(_search_path() | environment), cwd, self.scratch
         )
 
     def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
@@ -255,7 +255,7 @@ class Kernels:
             capture_output=True,
             text=True,
             cwd=cwd,
-            env=kernel_environment(search_path()),
+            env=kernel_environment(_search_path()),
             check=False,
         )
         if done.returncode:
