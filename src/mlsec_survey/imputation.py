@@ -346,9 +346,12 @@ def _multinomial_logit(
 
     def loss(flat: FloatArray) -> tuple[float, FloatArray]:
         weights = flat.reshape(design.shape[1], levels)
+        # Written out: the general function costs more than all the rest in tables this small.
         linear = design @ weights
-        log_chances = linear - special.logsumexp(linear, axis=1, keepdims=True)
-        constant = weights[0] - special.logsumexp(weights[0])
+        linear -= linear.max(axis=1, keepdims=True)
+        log_chances = linear - np.log(np.exp(linear).sum(axis=1, keepdims=True))
+        constant = weights[0] - weights[0].max()
+        constant -= np.log(np.exp(constant).sum())
         value = -(wanted * log_chances).sum() - prior * constant.sum()
         value += ridge / 2 * (weights[1:] ** 2).sum()
         gradient = design.T @ (np.exp(log_chances) - wanted)
@@ -372,6 +375,8 @@ def under_each_handling(
     keep_missing: pd.DataFrame | None = None,
     imputations: int = 20,
     analyse_groups: Callable[[pd.DataFrame], TestResult] | None = None,
+    completed: Imputations | None = None,
+    analyse_completed: Callable[[pd.DataFrame], TestResult] | None = None,
 ) -> dict[str, TestResult]:
     """Run one analysis under every handling of missing answers.
 
@@ -382,6 +387,9 @@ def under_each_handling(
         dont_know, keep_missing: as in `dont_know_as_answer` and `impute`.
         imputations: completed data sets.
         analyse_groups: analysis for "don't know" as a nominal level; left out if None.
+        completed: imputations of these data made before, so that several analyses share them.
+        analyse_completed: analysis of a completed data set, default `analyse`; pooling replaces its
+            p-value, so that it need not be resampled.
 
     Returns:
         Results by handling: complete cases; don't know as lowest and as highest level (columns
@@ -400,9 +408,11 @@ def under_each_handling(
             handled = dont_know_as_answer(data, dont_know)
             results["don't know as separate level"] = analyse_groups(handled.data)
     if data.isna().any(axis=None):
-        completed = impute(data, rng=rng, imputations=imputations, keep_missing=keep_missing)
+        if completed is None:
+            completed = impute(data, rng=rng, imputations=imputations, keep_missing=keep_missing)
+        pooled = analyse if analyse_completed is None else analyse_completed
         results["multiple imputation"] = pool_results(
-            [analyse(frame) for frame in completed.datasets]
+            [pooled(frame) for frame in completed.datasets]
         )
     return results
 
