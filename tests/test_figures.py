@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from unittest.mock import patch
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -123,11 +124,19 @@ def test_label_and_source_stand_below_the_drawing() -> None:
     assert top_of_strips <= bottom_of_axes + 1
 
 
+def test_the_look_does_not_depend_on_what_the_process_set_before() -> None:
+    def drawn() -> bytes:
+        return figure_bytes(examples.EXAMPLES["ratings_one"](), "png", "alt", 100)
+
+    wanted = drawn()
+    mpl.rcParams.update({"font.size": 20, "axes.spines.right": True, "legend.frameon": True})
+    assert drawn() == wanted
+
+
 def test_bytes_are_the_same_in_another_process(tmp_path: Path) -> None:
     program = (
         "import hashlib, sys, figure_examples as e\n"
         "from mlsec_survey.figures.style import *\n"
-        "use_style()\n"
         "for ending in ('pdf', 'svg', 'png'):\n"
         "    figure = e.EXAMPLES['pairwise']()\n"
         "    add_label(figure, 'label')\n"

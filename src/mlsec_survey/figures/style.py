@@ -75,14 +75,18 @@ _RC: Any = {
 
 
 def use_style() -> None:
-    """Make the project's look matplotlib's default for this process."""
-    mpl.rcParams.update(mpl.rcParamsDefault)
-    mpl.use("agg")
+    """Make the project's look matplotlib's default for this process, whatever was set before."""
+    mpl.rcdefaults()
     mpl.rcParams.update(_RC)
 
 
 def new_figure(width: float = COLUMN, height: float = 2.4) -> Figure:
-    """Return an empty figure of `width` × `height` inches whose parts keep clear of one another."""
+    """Return an empty figure of `width` × `height` inches whose parts keep clear of one another.
+
+    Matplotlib takes the look of each part from its defaults when the part is made. They are set
+    here, so that a figure looks the same in every notebook, by hand and in a batch.
+    """
+    use_style()
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03))
 
 
