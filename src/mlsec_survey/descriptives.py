@@ -1,34 +1,111 @@
 """Tables that describe the sample and its answers: counts, shares with intervals, what is missing.
 
 Shares are of those who answered unless a table says otherwise, and carry Wilson's score interval
-(Wilson 1927, doi:10.1080/01621459.1927.10502953) as SciPy computes it. Columns are named alike
-throughout: count of n gives estimate, with low and high.
+(Wilson 1927, doi:10.1080/01621459.1927.10502953). Columns are named alike throughout: count of n
+gives estimate, with low and high.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
-from .codebook import ANSWERED, Codebook
+from .codebook import ANSWERED, Codebook, ExcludeEquals
+from .formatting import interval_text, percent_text
+from .published import PublishedFacts
+from .stats.bootstrap import bca_interval, resampled_weights
+from .stats.proportions import clopper_pearson, none_observed_bound, wilson
 
 NAN = math.nan
 
 
 def _share(count: int, n: int, confidence: float) -> dict[str, object]:
-    if n == 0:
-        return {"count": count, "n": n, "estimate": NAN, "low": NAN, "high": NAN}
-    interval = binomtest(count, n).proportion_ci(confidence, method="wilson")
+    low, high = wilson(count, n, confidence)
     return {
         "count": count,
         "n": n,
-        "estimate": count / n,
-        "low": float(interval.low),
-        "high": float(interval.high),
+        "estimate": count / n if n else NAN,
+        "low": float(low),
+        "high": float(high),
+    }
+
+
+def share_text(count: int, n: int, *, confidence: float = 0.95) -> str:
+    """Return a share as readers see it, such as "12 % (8 to 19 %)", with Wilson's interval."""
+    low, high = wilson(count, n, confidence)
+    interval = interval_text(float(low), float(high), 0, percent=True)
+    return f"{percent_text(count / n if n else NAN)} ({interval})"
+
+
+def items_about(codebook: Codebook, *constructs: str) -> list[str]:
+    """Return the ids of the single-choice items on the given constructs, in their order."""
+    return [
+        item.id
+        for item in codebook.items
+        if item.type == "single" and item.construct_ in constructs
+    ]
+
+
+# How the columns of this module's tables of shares are written, whichever of them a table has.
+PERCENT: dict[str, Callable[[float], str]] = dict.fromkeys(
+    ["estimate", "low", "high", "bound_low", "bound_high", "none_bound"],
+    lambda share: percent_text(share, 1),
+)
+WILSON_NOTE = "Low and high: ends of Wilson's 95 % interval of the share."
+
+# What the columns of this module's tables are called where readers see them.
+_HEADINGS = {
+    "option": "Answer",
+    "label": "Attack",
+    "report_label": "Report",
+    "count": "Count",
+    "n": "n",
+    "estimate": "Share",
+    "low": "Low",
+    "high": "High",
+    "dont_know": "Don't know",
+    "prefer_not": "Prefer not to say",
+    "no_answer": "No answer",
+    "not_answered": "Left empty",
+    "not_shown": "Not shown",
+    "bound_low": "Least share of reports",
+    "bound_high": "Greatest share of reports",
+    "none_bound": "Bound if none",
+    "doubted": "Intent doubted",
+    "published_n": "of",
+}
+
+
+def headings(columns: str, codebook: Codebook | None = None, **other: str) -> dict[str, str]:
+    """Return columns with their headings, for `Publisher.table`.
+
+    Args:
+        columns: names of columns, separated by spaces, in order; "counts_of:ITEM" stands for the
+            columns count_VALUE of all options of an item.
+        codebook: labels of the options of such an item.
+        other: headings that differ from the usual ones.
+    """
+    result: dict[str, str] = {}
+    for name in columns.split():
+        if name.startswith("counts_of:") and codebook is not None:
+            options = codebook.options(name.removeprefix("counts_of:"))
+            result |= {f"count_{option.value}": option.label for option in options}
+        else:
+            words = name.replace("_", " ")
+            usual = _HEADINGS.get(name, words[:1].upper() + words[1:])
+            result[name] = other.get(name, usual)
+    return result
+
+
+def _ruled_out(codebook: Codebook, item_id: str) -> set[object]:
+    """Return the options whose choice excludes a response; no analysed respondent can have one."""
+    return {
+        rule.value
+        for rule in codebook.exclusions
+        if isinstance(rule, ExcludeEquals) and rule.rule == "equals" and rule.item == item_id
     }
 
 
@@ -51,21 +128,27 @@ def table_one(
 
     Returns:
         Per item one row per option in its order, then one row per kind of missing answer that
-        occurs: variable, label, option, kind ("answered" or the kind of missing), count, n,
-        estimate, low, high. Options are shares of those who answered; kinds of missing are shares
-        of all respondents.
+        occurs: variable, label, heading (the label with the number of those who answered), option,
+        kind ("answered" or the kind of missing), count, n, estimate, low, high. Options are shares
+        of those who answered; kinds of missing are shares of all respondents. An option that an
+        exclusion rules out is left out.
     """
     rows: list[dict[str, object]] = []
     for item_id in items:
         label = codebook.label(item_id)
         answers = responses[item_id]
         answered = int(answers.notna().sum())
+        heading = f"{label} (n = {answered})"
+        ruled_out = _ruled_out(codebook, item_id)
         for option in codebook.options(item_id):
+            if option.value in ruled_out:
+                continue
             count = int((answers == option.value).sum())
             rows.append(
                 {
                     "variable": item_id,
                     "label": label,
+                    "heading": heading,
                     "option": option.label,
                     "kind": ANSWERED,
                     **_share(count, answered, confidence),
@@ -78,6 +161,7 @@ def table_one(
                     {
                         "variable": item_id,
                         "label": label,
+                        "heading": heading,
                         "option": entry.label,
                         "kind": kind,
                         **_share(count, len(missing), confidence),
@@ -97,9 +181,9 @@ def item_nonresponse(
         confidence: level of the intervals.
 
     Returns:
-        One row per variable of the codebook: variable, item, label, page, measure, answered,
-        not_answered, dont_know, prefer_not, not_shown (counts), and item non-response: count (left
-        empty) of n (shown), estimate, low, high.
+        One row per variable of the codebook: variable, item, construct, label, page, measure,
+        answered, not_answered, dont_know, prefer_not, not_shown (counts), and item non-response:
+        count (left empty) of n (shown), estimate, low, high.
     """
     rows = []
     for variable in codebook.variables():
@@ -111,6 +195,7 @@ def item_nonresponse(
             {
                 "variable": variable,
                 "item": column.item.id,
+                "construct": column.item.construct_.capitalize(),
                 "label": codebook.label(variable),
                 "page": column.page,
                 "measure": codebook.measure(variable),
@@ -233,6 +318,211 @@ def occurrence_table(
     return pd.DataFrame(rows)
 
 
+def answer_counts(
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    item: str,
+    *,
+    values: Sequence[str] = ("yes", "suspected"),
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Count all answers to each sub-question of a nominal grid, with don't know among them.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: order and labels of sub-questions and options.
+        item: id of a nominal grid.
+        values: the answers that count as a report, for the bounds.
+        confidence: level of the interval.
+
+    Returns:
+        One row per sub-question: subquestion, label, count_VALUE per option, dont_know, prefer_not
+        and no_answer (counts); the share that does not know as count of n (who chose any answer)
+        with estimate, low and high; and bound_low and bound_high, the smallest and largest share of
+        reports among all respondents that the unknown answers allow: if none of those who gave no
+        substantive answer, or all of them, had made a report (Manski 1989, doi:10.2307/145818).
+    """
+    rows = []
+    for entry, variable in codebook.rating_variables(item).items():
+        answers = responses[variable]
+        counts = {o.value: int((answers == o.value).sum()) for o in codebook.options(item)}
+        absent = _missing_counts(missing[variable])
+        reports, n = int(answers.isin(list(values)).sum()), len(answers)
+        chosen = n - absent["no_answer"]
+        rows.append(
+            {
+                "subquestion": entry,
+                "label": _part_label(codebook, variable),
+                **{f"count_{value}": count for value, count in counts.items()},
+                **absent,
+                **_share(absent["dont_know"], chosen, confidence),
+                "bound_low": reports / n if n else NAN,
+                "bound_high": (reports + sum(absent.values())) / n if n else NAN,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def nonresponse_summary(nonresponse: pd.DataFrame) -> str:
+    """Say in one sentence how item non-response spreads, from `item_nonresponse`."""
+    shares = nonresponse["estimate"].dropna()
+    if shares.empty:
+        return "No variable was shown to anybody."
+    worst = nonresponse.loc[shares.idxmax()]
+    complete = int((shares == 0).sum())
+    return (
+        f"Of {len(shares)} variables {complete} are complete; the median is left empty by "
+        f"{percent_text(float(shares.median()), 1)} of those who were shown it, the most by "
+        f"{percent_text(float(worst['estimate']), 1)} ({worst['label']})."
+    )
+
+
+def incidents_beside_published(
+    incidents: pd.DataFrame, n: int, facts: PublishedFacts, *, prefix: str = "tifs2023"
+) -> pd.DataFrame:
+    """Put the confirmed incidents of each attack beside the count that the publication states.
+
+    Args:
+        incidents: one row per attack with columns attack, label, reported, described, confirmed
+            and doubted, as `concerns.confirmed_incidents` returns them.
+        n: analysed respondents, the denominator of the shares.
+        facts: published facts; the count of an attack is the fact PREFIX.ATTACK, its denominator
+            the fact PREFIX.n.
+        prefix: the publication.
+
+    Returns:
+        The rows of `incidents` with n, estimate, low and high (Wilson), exact_low and exact_high
+        (Clopper and Pearson), none_bound (upper 95 % bound where none is confirmed, else NaN),
+        published, published_n (Int64, missing where the publication states no count), and
+        published_source, which says how the count is known (empty where there is none).
+    """
+    result = incidents.copy()
+    confirmed = incidents["confirmed"].to_numpy()
+    result["n"] = n
+    result["estimate"] = confirmed / n if n else NAN
+    result["low"], result["high"] = wilson(confirmed, n)
+    result["exact_low"], result["exact_high"] = clopper_pearson(confirmed, n)
+    result["none_bound"] = np.where(confirmed == 0, none_observed_bound(n), NAN)
+    stated = [facts.get(f"{prefix}.{attack}") for attack in incidents["attack"]]
+    counts = [None if fact is None or fact.value is None else fact.number for fact in stated]
+    total = facts.number(f"{prefix}.n")
+    result["published"] = pd.array(counts, dtype="Int64")
+    result["published_n"] = pd.array([None if c is None else total for c in counts], dtype="Int64")
+    result["published_source"] = [
+        "" if fact is None or count is None else fact.citation
+        for fact, count in zip(stated, counts, strict=True)
+    ]
+    return result
+
+
+def reports_and_confirmed(
+    occurrence: pd.DataFrame, incidents: pd.DataFrame, *, confirmed: str = "Confirmed in coding"
+) -> pd.DataFrame:
+    """Stack reports and confirmed incidents for one figure.
+
+    Args:
+        occurrence: as `occurrence_table` returns it; the rows "either" are left out.
+        incidents: as `incidents_beside_published` returns it.
+        confirmed: name of the series of confirmed incidents.
+
+    Returns:
+        Columns label, kind (the report's label, or `confirmed`), count, n, estimate, low,
+        high.
+    """
+    columns = ["label", "kind", "count", "n", "estimate", "low", "high"]
+    reports = occurrence[occurrence["report"] != "either"].rename(columns={"report_label": "kind"})
+    coded = incidents.rename(columns={"confirmed": "count"}).assign(kind=confirmed)
+    return pd.concat([reports[columns], coded[columns]], ignore_index=True)
+
+
+def binary_scales(
+    responses: pd.DataFrame, codebook: Codebook, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Tabulate the derived 0/1 quantities, such as exposure to any attack.
+
+    Returns:
+        One row per scale of the rule any: scale, label, count (of 1), n (with a value), estimate,
+        low, high and unknown (respondents without a value).
+    """
+    rows = []
+    for scale in codebook.scales:
+        if scale.measure != "binary":
+            continue
+        values = responses[scale.id].dropna()
+        rows.append(
+            {
+                "scale": scale.id,
+                "label": scale.label,
+                **_share(int(values.sum()), len(values), confidence),
+                "unknown": len(responses) - len(values),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def count_scales(
+    responses: pd.DataFrame,
+    codebook: Codebook,
+    construct: str,
+    rng: np.random.Generator,
+    *,
+    resamples: int,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Summarise the derived counts on one construct, such as numbers of defences.
+
+    The mean carries a bootstrap interval (BCa), since counts are bounded and skewed.
+
+    Args:
+        responses: with derived scales.
+        codebook: defines the scales.
+        construct: which scales of measure count to summarise.
+        rng: source of randomness.
+        resamples: bootstrap resamples of respondents.
+        confidence: level of the interval.
+
+    Returns:
+        One row per scale: scale, label, n (with a value), unknown (without), none (respondents who
+        count 0), quartile_1, median, quartile_3, maximum, mean, mean_low and mean_high.
+    """
+    rows = []
+    for scale in codebook.scales:
+        if scale.measure != "count" or scale.construct_ != construct:
+            continue
+        values = responses[scale.id].dropna().to_numpy(dtype=float)
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75]) if len(values) else [NAN] * 3
+        low, high = _mean_interval(values, rng, resamples, confidence)
+        rows.append(
+            {
+                "scale": scale.id,
+                "label": scale.label,
+                "n": len(values),
+                "unknown": len(responses) - len(values),
+                "none": int((values == 0).sum()),
+                **dict(zip(("quartile_1", "median", "quartile_3"), quartiles, strict=True)),
+                "maximum": values.max() if len(values) else NAN,
+                "mean": values.mean() if len(values) else NAN,
+                "mean_low": low,
+                "mean_high": high,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _mean_interval(
+    values: np.ndarray, rng: np.random.Generator, resamples: int, confidence: float
+) -> tuple[float, float]:
+    n = len(values)
+    if n < 2:
+        return NAN, NAN
+    patterns, weights = np.unique(values, return_counts=True)
+    blocks = [block @ patterns / n for block in resampled_weights(weights, resamples, rng)]
+    left_out = (values.sum() - values) / (n - 1)
+    return bca_interval(np.concatenate(blocks), float(values.mean()), left_out, confidence)
+
+
 def rating_distribution(
     responses: pd.DataFrame,
     missing: pd.DataFrame,
@@ -301,6 +591,19 @@ def checklist_table(
             }
         )
     return pd.DataFrame(rows)
+
+
+def checklists_together(
+    responses: pd.DataFrame, codebook: Codebook, items: Sequence[str], *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Stack several checklists over the same boxes: `checklist_table` of each, named in `list`."""
+    tables = [
+        checklist_table(responses, codebook, item, confidence=confidence).assign(
+            list=codebook.label(item)
+        )
+        for item in items
+    ]
+    return pd.concat(tables, ignore_index=True)
 
 
 def _missing_counts(kinds: pd.Series) -> dict[str, int]:

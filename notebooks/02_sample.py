@@ -1,0 +1,340 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 02 · Who answered, what occurred, what concerns
+#
+# **Question.** Who are the respondents, which attacks did they meet, and how concerned are they?
+#
+# This notebook describes; it tests nothing. Shares are of those who gave an answer to the item,
+# with Wilson's 95 % interval, and each stands beside its count, since a share of a sample of this
+# size means little without it. The intervals speak of chance in drawing respondents like these. How
+# respondents came to take part is another matter, which no interval covers.
+
+# %% tags=["parameters"]
+export = "auto"
+codebook = "data/codebook.yml"
+coding = "data/coding"
+seed = 20230308
+resamples = 2000
+
+# %%
+from mlsec_survey import concerns, descriptives, figures
+from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings
+from mlsec_survey.project import generator, open_project
+from mlsec_survey.published import load_facts
+
+project = open_project("02_sample", export=export, codebook=codebook)
+pub, book = project.publisher(), project.codebook
+responses, missing = project.read("responses"), project.read("missing_kinds")
+facts = load_facts(project.root / "data/published/facts.csv")
+project.describe()
+
+# %% [markdown]
+# ## Who answered
+#
+# Role, experience, education and organisation could together point to a person. With real answers,
+# counts below five in this table are therefore suppressed, and with them as many others as it takes
+# to keep them from being found by subtraction.
+
+# %%
+about = [*descriptives.items_about(book, "respondent", "organisation"), "channel"]
+pub.table(
+    "table_one",
+    descriptives.table_one(responses, missing, book, about).query("kind == 'answered'"),
+    caption="Respondents and their organisations. Shares are of those who answered the item.",
+    columns=headings("option count estimate low high"),
+    formats=PERCENT,
+    sections="heading",
+    note=WILSON_NOTE,
+    width="page",
+    halves=True,
+    counts=["count"],
+    group="variable",
+)
+
+# %% [markdown]
+# Knowledge is what respondents say of themselves. Such ratings rank people roughly; they are no
+# test of knowledge, and those who know least are not the best judges of it.
+
+# %%
+knowledge = descriptives.items_about(book, "prior knowledge")
+pub.table(
+    "prior_knowledge",
+    descriptives.table_one(responses, missing, book, knowledge).query("kind == 'answered'"),
+    caption="Prior knowledge as respondents rate it themselves.",
+    columns=headings("option count estimate low high"),
+    formats=PERCENT,
+    sections="heading",
+    note=WILSON_NOTE,
+    keep=True,
+)
+
+# %% [markdown]
+# ## What was left unanswered
+#
+# An item left empty, *don't know* and *prefer not to say* are three different things. The first can
+# mean haste, the second is information in its own right, the third marks a sensitive question. Only
+# the first counts as non-response here. Answers in own words are left out: nobody had to give one.
+
+# %%
+nonresponse = descriptives.item_nonresponse(missing, book).query("measure != 'text'")
+pub.number(
+    "nonresponse_spread",
+    descriptives.nonresponse_summary(nonresponse),
+    description="item non-response",
+    keep=True,
+)
+pub.table(
+    "item_nonresponse",
+    nonresponse,
+    caption="Item non-response: left empty among those who were shown the item.",
+    columns=headings(
+        "label answered dont_know prefer_not count n estimate high",
+        label="Item",
+        count="Left empty",
+        n="Of shown",
+    ),
+    formats=PERCENT,
+    sections="construct",
+    note=WILSON_NOTE,
+    keep=True,
+)
+
+# %% [markdown]
+# ## Which attacks occurred
+#
+# Respondents were asked of each attack whether it happened or was suspected in their work. Two
+# coders then read what they wrote about it and kept the incidents in which somebody acted on a
+# model in use (notebook 03 shows how far the coders agree). A report without a description can be
+# neither confirmed nor ruled out, so *confirmed* is what can be substantiated, not what happened.
+
+# %%
+occurrence = descriptives.occurrence_table(responses, missing, book)
+code_book = concerns.load_code_book(project.root / "data/concern_codes.yml", book)
+coded = concerns.load_coding(project.root / coding, code_book, responses, book)
+incidents = descriptives.incidents_beside_published(
+    concerns.confirmed_incidents(coded, responses, book), len(responses), facts
+)
+met = descriptives.reports_and_confirmed(occurrence, incidents)
+pub.figure(
+    "occurrence_intervals",
+    figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),
+    caption="Reports of each attack, of those with a substantive answer, and incidents confirmed "
+    "in coding, of all respondents; with 95 % intervals.",
+    alt=figures.describe_intervals(met, row="label", series="kind"),
+    keep=True,
+)
+
+# %%
+pub.table(
+    "occurrence",
+    occurrence,
+    caption="Reported occurrence of each attack among those with a substantive answer (n).",
+    columns=headings("report_label count n estimate low high"),
+    formats=PERCENT,
+    sections="label",
+    note=WILSON_NOTE,
+    keep=True,
+)
+
+# %% [markdown]
+# That *don't know* is an answer of interest: an attack on a model can go unnoticed. The next table
+# keeps it apart and shows how far the unknown answers could move the share of reports among all
+# respondents: its bounds assume that none, or all, of those without a substantive answer would have
+# reported the attack. Wide bounds say that the question, not chance, limits what can be known.
+
+# %%
+pub.table(
+    "occurrence_answers",
+    descriptives.answer_counts(responses, missing, book, "occurrence"),
+    caption="All answers on occurrence, and what the unknown ones leave open.",
+    columns=headings(
+        "label counts_of:occurrence dont_know prefer_not no_answer estimate bound_low bound_high",
+        book,
+        estimate="Share don't know",
+    ),
+    formats=PERCENT,
+    width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Confirmed incidents beside the published count
+#
+# Where no incident is confirmed, the bound says how large the share among practitioners could be
+# and still leave a chance of one in twenty to see none in a sample of this size: about three
+# divided by n. What the publication states stands beside it, with how it is known. Counts of
+# incidents are not suppressed: the study is about them, and by themselves they point to nobody.
+
+# %%
+sources = "; ".join(dict.fromkeys(filter(None, incidents["published_source"])))
+pub.table(
+    "confirmed_incidents",
+    incidents,
+    caption="Incidents by attack: reported, described, confirmed in coding, and published.",
+    columns=headings(
+        "label reported described confirmed doubted estimate low high none_bound published "
+        "published_n"
+    ),
+    formats=PERCENT,
+    note=f"Share of {len(responses)} respondents. {WILSON_NOTE}",
+    source=f"published counts: {sources}" if sources else None,
+    width="page",
+    keep=True,
+)
+
+# %%
+for row in incidents.itertuples():
+    share, what = descriptives.share_text(row.confirmed, row.n), f"confirmed: {row.label}"
+    pub.number(f"{row.attack}_confirmed", row.confirmed, description=what, show=False, keep=True)
+    pub.number(f"{row.attack}_confirmed_share", share, description=what, show=False, keep=True)
+    what += ", intent doubted"
+    pub.number(f"{row.attack}_doubted", row.doubted, description=what, show=False, keep=True)
+
+# %% [markdown]
+# ## Exposure to any attack
+#
+# Exposure says whether a respondent reports at least one attack, with or without mere suspicion. It
+# is the outcome of one family of hypotheses in notebook 04. The share is one of respondents who
+# chose to answer a survey on this very subject, and no rate of incidents among organisations.
+
+# %%
+exposure = descriptives.binary_scales(responses, book)
+pub.table(
+    "exposure",
+    exposure,
+    caption="Respondents who report at least one attack.",
+    columns=headings("label count n estimate low high unknown", label="Quantity"),
+    formats=PERCENT,
+    note=WILSON_NOTE,
+    keep=True,
+)
+for row in exposure.itertuples():
+    text = descriptives.share_text(row.count, row.n)
+    pub.number(f"{row.scale}_share", text, description=row.label, show=False, keep=True)
+
+# %% [markdown]
+# ## How concerned respondents are about each attack
+#
+# Bars are centred on the middle option, so that what lies to the right is concern above it. Those
+# who gave no rating are counted at the side and are no part of the bars. Whether attacks differ
+# within respondents is tested in notebook 03, for relevance.
+
+# %%
+concern = descriptives.rating_distribution(responses, missing, book, "concern")
+panels = [(book.label("concern"), concern)]
+pub.figure(
+    "concern_ratings",
+    figures.draw_ratings(panels, [[option.label for option in book.options("concern")]]),
+    caption="Concern about each attack; n gave a rating.",
+    alt=figures.describe_ratings(panels),
+    keep=True,
+)
+
+# %%
+pub.table(
+    "concern",
+    concern,
+    caption="Concern about each attack: share in the two highest options, median and mean.",
+    columns=headings("label count n estimate low high median mean dont_know no_answer"),
+    formats=PERCENT,
+    note=WILSON_NOTE,
+    width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Whether respondents expect to become a target
+#
+# The expected likelihood is a belief about the own organisation. It is the predictor of one
+# hypothesis on defences and the outcome of one on prior knowledge in notebook 04.
+
+# %%
+likelihood = descriptives.table_one(responses, missing, book, ["target_likelihood"])
+pub.table(
+    "target_likelihood",
+    likelihood,
+    caption="Expected likelihood to become a target. Options are shares of those who answered, "
+    "missing answers shares of all.",
+    columns=headings("option count n estimate low high"),
+    formats=PERCENT,
+    note=WILSON_NOTE,
+    keep=True,
+)
+
+# %% [markdown]
+# ## Defences in place and planned
+#
+# A tick says that a respondent knows of a defence, not that it works or is in place everywhere.
+# Those who do not know what their organisation does are left out of the shares (see the item
+# non-response above). Counts of defences are sums over the checklist, and no scale of security.
+
+# %%
+defences = descriptives.checklists_together(responses, book, ["defence", "planned"])
+pub.figure(
+    "defences_intervals",
+    figures.draw_intervals(
+        defences, row="label", series="list", axis="% (count/n beside each point)"
+    ),
+    caption="Defences in place and planned, with 95 % intervals.",
+    alt=figures.describe_intervals(defences, row="label", series="list"),
+    keep=True,
+)
+
+# %%
+pub.table(
+    "defences",
+    defences,
+    caption="Defences in place and planned, of those who answered the checklist.",
+    columns=headings("label count n estimate low high", label="Defence"),
+    formats=PERCENT,
+    sections="list",
+    note=WILSON_NOTE,
+    keep=True,
+)
+
+# %%
+numbers = descriptives.count_scales(
+    responses, book, "defences", generator(seed, "defences"), resamples=resamples
+)
+pub.table(
+    "defence_numbers",
+    numbers,
+    caption="Number of defences per respondent.",
+    columns=headings(
+        "label n none quartile_1 median quartile_3 maximum mean mean_low mean_high",
+        label="Quantity",
+    ),
+    formats={"quartile_1": 1, "median": 1, "quartile_3": 1, "maximum": 0},
+    note="Mean low and high: ends of its 95 % bootstrap interval (BCa).",
+    width="page",
+    keep=True,
+)
+median = float(numbers.set_index("scale")["median"]["defence_count"])
+pub.number("median_defences", median, digits="2s", description="median of defences", keep=True)
+
+# %%
+pub.close()
+
+# %% [markdown]
+# ## What this does not show
+#
+# - **How common attacks are.** Respondents chose to answer, remember selectively, and cannot report
+#   what nobody noticed. A share of respondents is no incidence rate, and an interval around it
+#   covers chance alone.
+# - **Whom the sample stands for.** No list of practitioners exists from which it was drawn, so no
+#   weights can mend it. Table 1 says who answered; it cannot say who did not.
+# - **How dangerous an attack is.** Concern is a feeling about a threat, and a defence that is
+#   ticked may be absent, partial or useless.
+# - **That groups differ.** Comparisons stand in notebooks 03 and 04, with tests and corrections.
