@@ -11,7 +11,9 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 # Cells of a block of resampled weights; a bound on memory, not on the result.
-_BLOCK = 20_000_000
+_BLOCK = 5_000_000
+# Patterns from which drawing respondents one by one is faster than drawing counts of patterns.
+_MANY = 5_000
 
 
 def resampled_weights(
@@ -26,10 +28,17 @@ def resampled_weights(
         rng: source of randomness.
     """
     counts = np.asarray(weights, dtype=np.int64)
-    shares = counts / counts.sum()
-    block = max(1, _BLOCK // max(len(counts), 1))
+    total, patterns = int(counts.sum()), len(counts)
+    shares = counts / total
+    respondents = np.repeat(np.arange(patterns), counts) if patterns > _MANY else None
+    block = max(1, _BLOCK // max(patterns, 1))
     for start in range(0, resamples, block):
-        yield rng.multinomial(int(counts.sum()), shares, size=min(block, resamples - start))
+        size = min(block, resamples - start)
+        if respondents is None:
+            yield rng.multinomial(total, shares, size=size)
+        else:
+            drawn = (respondents[rng.integers(total, size=total)] for _ in range(size))
+            yield np.stack([np.bincount(one, minlength=patterns) for one in drawn])
 
 
 def percentile_interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:

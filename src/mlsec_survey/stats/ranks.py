@@ -1,0 +1,530 @@
+"""Several ratings by each respondent compared by ranks: do they differ, which, and by how much.
+
+Ratings come as a table of respondents × rated objects (attacks), NaN where one was skipped. Rank
+1 is the highest rating, ties share their mean rank. Everything rests on how many respondents gave
+each pattern of ratings, so that work and memory grow with the number of distinct patterns.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+from ..errors import AnalysisError
+from .bootstrap import percentile_interval, resampled_weights
+from .multiplicity import holm
+from .pairs import FloatArray, IntArray, check_confidence
+from .result import TestResult
+
+RESAMPLES = 2000
+# Untied pairs up to which the distribution of signed ranks is enumerated.
+_EXACT_PAIRS = 300
+# Respondents below which the chi-square approximation of Friedman's test is replaced.
+_FEW = 30
+POWER = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """Distinct patterns of ratings and how many respondents gave each.
+
+    Attributes:
+        ratings: patterns × objects, NaN where skipped.
+        counts: respondents per pattern.
+    """
+
+    ratings: FloatArray
+    counts: IntArray
+
+    @property
+    def n(self) -> int:
+        """Respondents."""
+        return int(self.counts.sum())
+
+    def having(self, least: int) -> Patterns:
+        """Return the patterns with at least `least` ratings."""
+        kept = (~np.isnan(self.ratings)).sum(axis=1) >= least
+        return Patterns(self.ratings[kept], self.counts[kept])
+
+
+def rating_patterns(ratings: pd.DataFrame) -> Patterns:
+    """Count the distinct rows of a table of ratings.
+
+    Args:
+        ratings: respondents × objects of numbers, missing where skipped.
+
+    Raises:
+        AnalysisError: there are fewer than two objects, or nobody rated any.
+    """
+    values = ratings.to_numpy(dtype=float, na_value=math.nan)
+    k = values.shape[1]
+    if k < 2:
+        raise AnalysisError("comparing ratings needs at least two rated objects")
+    levels = np.unique(values[~np.isnan(values)])
+    if not len(levels):
+        raise AnalysisError("nobody gave a rating")
+    if (len(levels) + 1.0) ** k < 2.0**62:
+        # One whole number per row: sorting numbers is much faster than sorting rows.
+        codes = np.where(np.isnan(values), 0, np.searchsorted(levels, values) + 1).astype(np.int64)
+        places = (len(levels) + 1) ** np.arange(k, dtype=np.int64)
+        keys, counts = np.unique(codes @ places, return_counts=True)
+        digits = keys[:, None] // places % (len(levels) + 1)
+        return Patterns(np.concatenate([[math.nan], levels])[digits], counts.astype(np.int64))
+    rows, counts = np.unique(values, axis=0, return_counts=True)
+    return Patterns(rows, counts.astype(np.int64))
+
+
+def row_ranks(values: FloatArray) -> FloatArray:
+    """Rank each row's ratings: 1 is the highest, ties share the mean, NaN stays."""
+    ranks = np.where(np.isnan(values), math.nan, 1.0)
+    for j in range(values.shape[1]):
+        for other in range(values.shape[1]):
+            if other != j:
+                ranks[:, j] += values[:, other] > values[:, j]
+                ranks[:, j] += 0.5 * (values[:, other] == values[:, j])
+    return ranks
+
+
+def friedman(
+    ratings: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+    alpha: float = 0.05,
+) -> TestResult:
+    """Test whether the objects differ within respondents: Friedman's test with Kendall's W.
+
+    Friedman (1937, doi:10.1080/01621459.1937.10503522), corrected for ties as in R's
+    `friedman.test`, on respondents who rated every object. With fewer than 30 of them the p-value
+    is from permuting each respondent's ranks. W runs from 0 (no common order) to 1 (all rank
+    alike); by chance alone it is about 1/n, which the interval allows for: it is the bootstrap
+    interval, over respondents, of the agreement between two different respondents, which is what W
+    tends to in large samples.
+
+    Args:
+        ratings: respondents × objects, missing where skipped.
+        rng: for the bootstrap and for permutations.
+        resamples: number of each.
+        confidence: level of the interval.
+        alpha: level of the test for which `extra` says what could have been detected.
+
+    Returns:
+        `extra` has df, the agreement between respondents (nW - 1)/(n - 1), Iman and Davenport's F
+        with its p-value, n of those with any rating, and the W that would have been detected with
+        80 % power.
+
+    Raises:
+        AnalysisError: fewer than two respondents rated all, or none of them tells two apart.
+    """
+    check_confidence(confidence)
+    everybody = rating_patterns(ratings)
+    k = everybody.ratings.shape[1]
+    patterns = everybody.having(k)
+    n = patterns.n
+    if n < 2:
+        raise AnalysisError(f"{n} respondents rated all {k} objects; Friedman's test needs two")
+    deviations = row_ranks(patterns.ratings) - (k + 1) / 2
+    features = np.column_stack([deviations, (deviations**2).sum(axis=1)])
+    sums = patterns.counts @ features
+    if sums[-1] <= 0:
+        raise AnalysisError("no respondent rated two objects differently")
+    w = float((sums[:k] ** 2).sum() / (n * sums[-1]))
+    statistic = n * (k - 1) * w
+    drawn = _resampled_sums(patterns.counts, features, resamples, rng)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        drawn_w = (drawn[:, :k] ** 2).sum(axis=1) / (n * drawn[:, -1])
+    low, high = _concordance_interval(drawn_w, n, confidence)
+    p = asymptotic = float(stats.chi2.sf(statistic, k - 1))
+    notes: tuple[str, ...] = (f"respondents who rated all {k}", _interval_note(resamples))
+    if n < _FEW:
+        p = _permuted_friedman(np.repeat(deviations, patterns.counts, axis=0), w, resamples, rng)
+        notes += (f"p-value from {resamples} permutations within respondents",)
+    else:
+        notes += ("chi-square p-value, corrected for ties",)
+    f = (n - 1) * w / (1 - w) if w < 1 else math.inf
+    df1 = k - 1 - 2 / n
+    return TestResult(
+        method="Friedman test",
+        effect="Kendall's W",
+        estimate=w,
+        low=low,
+        high=high,
+        n=n,
+        statistic=statistic,
+        p=p,
+        confidence=confidence,
+        notes=notes,
+        extra={
+            "df": float(k - 1),
+            "agreement": (n * w - 1) / (n - 1),
+            "f": f,
+            "f_p": float(stats.f.sf(f, df1, (n - 1) * df1)),
+            "asymptotic_p": asymptotic,
+            "n_any": float(everybody.having(1).n),
+            "detectable": _detectable_w(k - 1, n, alpha),
+        },
+    )
+
+
+def skillings_mack(
+    ratings: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+    alpha: float = 0.05,
+) -> TestResult:
+    """Test whether the objects differ within respondents, some of whom skipped some objects.
+
+    Skillings and Mack (1981, doi:10.1080/00401706.1981.10486261): Friedman's test for respondents
+    who rated at least two objects each, weighted by √(12/(kᵢ + 1)) for kᵢ ratings. The covariance
+    of the rank sums is that under permutation of each respondent's own ratings, so that ties are
+    allowed for; `extra` has the statistic without that correction as well, which is the published
+    one. With nobody skipping any, the test is Friedman's. It assumes that skipping does not depend
+    on the rating that was withheld.
+
+    The effect size is the statistic over Σ(kᵢ - 1), which is Kendall's W if nobody skipped any; its
+    interval is made as in `friedman`.
+
+    Raises:
+        AnalysisError: fewer than two respondents rated at least two, none tells two apart, or the
+            objects fall into groups that no respondent rated together.
+    """
+    check_confidence(confidence)
+    patterns = rating_patterns(ratings).having(2)
+    k, n = patterns.ratings.shape[1], patterns.n
+    if n < 2:
+        raise AnalysisError(f"{n} respondents rated at least two objects; two are needed")
+    rated = ~np.isnan(patterns.ratings)
+    if not _connected(rated):
+        raise AnalysisError("the objects fall into groups that no respondent rated together")
+    sizes = rated.sum(axis=1)
+    deviations = np.nan_to_num(row_ranks(patterns.ratings) - (sizes[:, None] + 1) / 2)
+    weight = np.sqrt(12 / (sizes + 1))
+    spread = weight**2 * (deviations**2).sum(axis=1) / (sizes - 1)
+    untied = sizes.astype(float)
+    upper = np.triu_indices(k)
+
+    def covariances(variance: FloatArray) -> FloatArray:
+        both = rated[:, upper[0]] & rated[:, upper[1]]
+        same = upper[0] == upper[1]
+        return variance[:, None] * both * (same - 1 / sizes[:, None])
+
+    features = np.column_stack([weight[:, None] * deviations, covariances(spread)])
+    steps = float(patterns.counts @ (sizes - 1.0))
+    # The sums are split as: k rank sums, then the upper triangle of their covariance.
+    sums = patterns.counts @ features
+    if spread @ patterns.counts <= 0:
+        raise AnalysisError("no respondent rated two objects differently")
+    statistic = float(_quadratic(sums[None, :], k)[0])
+    published = float(
+        _quadratic(np.concatenate([sums[:k], patterns.counts @ covariances(untied)])[None, :], k)[0]
+    )
+    with_steps = np.column_stack([features, sizes - 1.0])
+    drawn = _resampled_sums(patterns.counts, with_steps, resamples, rng)
+    drawn_w = _quadratic(drawn[:, :-1], k) / drawn[:, -1]
+    complete_equivalent = steps / (k - 1)
+    low, high = _concordance_interval(drawn_w, complete_equivalent, confidence)
+    return TestResult(
+        method="Skillings–Mack test",
+        effect="Kendall's W (skipping allowed)",
+        estimate=statistic / steps,
+        low=low,
+        high=high,
+        n=n,
+        statistic=statistic,
+        p=float(stats.chi2.sf(statistic, k - 1)),
+        confidence=confidence,
+        notes=(
+            "respondents who rated at least two",
+            _interval_note(resamples),
+            "chi-square p-value, corrected for ties",
+        ),
+        extra={
+            "df": float(k - 1),
+            "ratings": float(patterns.counts @ sizes),
+            "statistic_without_tie_correction": published,
+            "detectable": _detectable_w(k - 1, complete_equivalent, alpha),
+        },
+    )
+
+
+def mean_ranks(
+    ratings: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Estimate each object's mean rank with bootstrap intervals, using all pairs of ratings.
+
+    The mean rank of an object is 1 plus the sum over the others of the probability that the other
+    is rated higher, ties counting half. Each probability is estimated from those who rated both, so
+    that respondents who skipped some objects count; if nobody did, this is the plain mean of the
+    ranks. Respondents are resampled.
+
+    Returns:
+        One row per column of `ratings`, in its order: mean_rank (1 = rated highest), low, high, n
+        (who rated it and at least one other), first_share (of resamples in which its mean rank is
+        the lowest, ties shared).
+
+    Raises:
+        AnalysisError: two objects were never rated by the same respondent.
+    """
+    check_confidence(confidence)
+    patterns = rating_patterns(ratings).having(2)
+    k = patterns.ratings.shape[1]
+    pairs = list(combinations(range(k), 2))
+    features = np.empty((len(patterns.counts), 2 * len(pairs)))
+    for at, (first, second) in enumerate(pairs):
+        a, b = patterns.ratings[:, first], patterns.ratings[:, second]
+        both = ~np.isnan(a) & ~np.isnan(b)
+        features[:, at] = both
+        features[:, len(pairs) + at] = np.where(both, (b > a) + 0.5 * (b == a), 0.0)
+    sums = patterns.counts @ features
+    if (sums[: len(pairs)] == 0).any():
+        raise AnalysisError("two objects were never rated by the same respondent")
+
+    def ranks(totals: FloatArray) -> FloatArray:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            second_higher = totals[:, len(pairs) :] / totals[:, : len(pairs)]
+        result = np.ones((len(totals), k))
+        for at, (first, second) in enumerate(pairs):
+            result[:, first] += second_higher[:, at]
+            result[:, second] += 1 - second_higher[:, at]
+        return result
+
+    drawn = ranks(_resampled_sums(patterns.counts, features, resamples, rng))
+    low, high = percentile_interval(drawn, confidence)
+    leading = drawn <= np.nanmin(drawn, axis=1, keepdims=True) + 1e-12
+    return pd.DataFrame(
+        {
+            "mean_rank": ranks(sums[None, :])[0],
+            "low": low,
+            "high": high,
+            "n": patterns.counts @ ~np.isnan(patterns.ratings),
+            "first_share": (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0),
+        },
+        index=ratings.columns,
+    )
+
+
+def pairwise_signed_rank(
+    ratings: pd.DataFrame,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    confidence: float = 0.95,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Compare all pairs of objects within respondents by Wilcoxon's signed-rank test.
+
+    Each pair uses the respondents who rated both. As in R's `wilcox.test`, those who rated both
+    alike carry no information on the direction and are left out of ranks and test; they are counted
+    in `equal`. The p-value is exact, ties included, up to 300 untied respondents, else normal with
+    the variance for ties and no continuity correction. The effect is the matched-pairs
+    rank-biserial correlation (Kerby 2014, doi:10.2466/11.IT.3.1): the share of the rank sum in
+    favour of the first object less that in favour of the second. Its interval is a bootstrap over
+    respondents; where all point one way it is the exact interval of that share.
+
+    Args:
+        ratings: respondents × objects, missing where skipped.
+        rng: for the bootstrap.
+        resamples: bootstrap resamples.
+        confidence: level of the intervals.
+        alpha: level for `detectable`.
+
+    Returns:
+        One row per pair: first, second (columns of `ratings`), n, higher, equal, lower (respondents
+        who rate the first so against the second), statistic (rank sum in favour of the first), p,
+        effect, low, high (rank-biserial; NaN if all rate alike),
+        detectable (the least effect found with 80 % power at alpha over the number of pairs),
+        exact (whether p is), p_adjusted (Holm over the pairs).
+    """
+    check_confidence(confidence)
+    values = ratings.to_numpy(dtype=float, na_value=math.nan)
+    names = list(ratings.columns)
+    pairs = list(combinations(range(len(names)), 2))
+    rows = []
+    for first, second in pairs:
+        differences = values[:, first] - values[:, second]
+        steps, counts = np.unique(differences[~np.isnan(differences)], return_counts=True)
+        compared = _SignedRanks.of(steps, counts.astype(np.int64))
+        low, high = compared.interval(rng, resamples, confidence)
+        p, exact = compared.test()
+        rows.append(
+            {
+                "first": names[first],
+                "second": names[second],
+                "n": int(counts.sum()),
+                "higher": int(counts[steps > 0].sum()),
+                "equal": int(counts[steps == 0].sum()),
+                "lower": int(counts[steps < 0].sum()),
+                "statistic": compared.positive,
+                "p": p,
+                "effect": compared.effect,
+                "low": low,
+                "high": high,
+                "detectable": compared.detectable(alpha / len(pairs)),
+                "exact": exact,
+            }
+        )
+    table = pd.DataFrame(rows)
+    table["p_adjusted"] = holm(table["p"])
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class _SignedRanks:
+    """Differences that are not zero, by distinct value, with how often each occurs."""
+
+    steps: FloatArray
+    counts: IntArray
+    equal: int
+
+    @classmethod
+    def of(cls, steps: FloatArray, counts: IntArray) -> _SignedRanks:
+        moved = steps != 0
+        return cls(steps[moved], counts[moved], int(counts[~moved].sum()))
+
+    @property
+    def untied(self) -> int:
+        return int(self.counts.sum())
+
+    def ranks(self, counts: IntArray) -> FloatArray:
+        """Return the midrank of each step's size; counts (…, steps), ranks of the same shape."""
+        sizes, at = np.unique(np.abs(self.steps), return_inverse=True)
+        per_size = np.zeros((*counts.shape[:-1], len(sizes)), dtype=np.int64)
+        for step, size in enumerate(at):
+            per_size[..., size] += counts[..., step]
+        midranks = per_size.cumsum(axis=-1) - (per_size - 1) / 2
+        return midranks[..., at]
+
+    def correlation(self, counts: IntArray) -> FloatArray:
+        weighted = self.ranks(counts) * counts
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (weighted * np.sign(self.steps)).sum(axis=-1) / weighted.sum(axis=-1)
+
+    @property
+    def positive(self) -> float:
+        return float((self.ranks(self.counts) * self.counts)[self.steps > 0].sum())
+
+    @property
+    def effect(self) -> float:
+        return float(self.correlation(self.counts)) if self.untied else math.nan
+
+    def interval(
+        self, rng: np.random.Generator, resamples: int, confidence: float
+    ) -> tuple[float, float]:
+        if not self.untied:
+            return math.nan, math.nan
+        if abs(self.effect) == 1:
+            bound = 2 * ((1 - confidence) / 2) ** (1 / self.untied) - 1
+            return (bound, 1.0) if self.effect > 0 else (-1.0, -bound)
+        # Resampling respondents is drawing how many have each difference.
+        everybody = np.append(self.counts, self.equal)
+        total = int(everybody.sum())
+        drawn = rng.multinomial(total, everybody / total, size=resamples)[:, :-1]
+        low, high = percentile_interval(self.correlation(drawn), confidence)
+        return float(low), float(high)
+
+    def test(self) -> tuple[float, bool]:
+        n = self.untied
+        if n == 0:
+            return math.nan, False
+        if n <= _EXACT_PAIRS:
+            return self._exact_p(), True
+        ranks = self.ranks(self.counts)
+        z = (self.positive - n * (n + 1) / 4) / math.sqrt(float(self.counts @ ranks**2) / 4)
+        return float(2 * stats.norm.sf(abs(z))), False
+
+    def _exact_p(self) -> float:
+        """Enumerate the rank sum under random signs; ranks are doubled to be whole numbers."""
+        ranks, at = np.unique(np.rint(2 * self.ranks(self.counts)).astype(int), return_inverse=True)
+        tied = np.bincount(at, weights=self.counts).astype(int)
+        n = self.untied
+        law = np.zeros(n * (n + 1) + 1)
+        law[0] = 1.0
+        reached = 0
+        for rank, size in zip(ranks, tied, strict=True):
+            chances = stats.binom.pmf(np.arange(size + 1), size, 0.5)
+            longer = np.zeros_like(law)
+            for heads, chance in enumerate(chances):
+                start = heads * rank
+                longer[start : start + reached + 1] += chance * law[: reached + 1]
+            law, reached = longer, reached + int(size * rank)
+        observed = round(2 * self.positive)
+        tail = min(float(law[: observed + 1].sum()), float(law[observed:].sum()))
+        return min(1.0, 2 * tail)
+
+    def detectable(self, level: float) -> float:
+        if not self.untied:
+            return math.nan
+        ranks = self.ranks(self.counts)
+        spread = math.sqrt(float(self.counts @ ranks**2)) / float(self.counts @ ranks)
+        return min(1.0, float(stats.norm.isf(level / 2) + stats.norm.ppf(POWER)) * spread)
+
+
+def _resampled_sums(
+    counts: IntArray, features: FloatArray, resamples: int, rng: np.random.Generator
+) -> FloatArray:
+    """Return sums of features over resampled respondents, (resamples, features)."""
+    return np.concatenate(
+        [weights @ features for weights in resampled_weights(counts, resamples, rng)]
+    )
+
+
+def _concordance_interval(drawn: FloatArray, n: float, confidence: float) -> tuple[float, float]:
+    """Turn resampled values of W into an interval of the agreement between two respondents.
+
+    A respondent agrees with herself, which adds 1/n to W, and a resample holds about 2 - 1/n copies
+    of each respondent that agree with each other; both are taken out.
+    """
+    copies = 2 - 1 / n
+    low, high = percentile_interval((n * drawn - copies) / (n - copies), confidence)
+    return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+
+
+def _interval_note(resamples: int) -> str:
+    return f"interval from {resamples} bootstrap samples of respondents"
+
+
+def _detectable_w(df: int, n: float, alpha: float) -> float:
+    """Return the population's W that is found with 80 % power (noncentral chi-square)."""
+    critical = stats.chi2.isf(alpha, df)
+    noncentrality = optimize.brentq(
+        lambda value: stats.ncx2.sf(critical, df, value) - POWER, 1e-6, 1e4
+    )
+    return min(1.0, float(noncentrality) / (n * df))
+
+
+def _permuted_friedman(
+    deviations: FloatArray, observed: float, resamples: int, rng: np.random.Generator
+) -> float:
+    shuffled = rng.permuted(
+        np.broadcast_to(deviations, (resamples, *deviations.shape)), axis=2
+    ).sum(axis=1)
+    drawn = (shuffled**2).sum(axis=1) / (len(deviations) * (deviations**2).sum())
+    return float((1 + (drawn >= observed - 1e-9).sum()) / (resamples + 1))
+
+
+def _quadratic(sums: FloatArray, k: int) -> FloatArray:
+    """Return A'V⁻A per row of k rank sums followed by the upper triangle of their covariance."""
+    upper = np.triu_indices(k)
+    covariance = np.empty((len(sums), k, k))
+    covariance[:, upper[0], upper[1]] = sums[:, k:]
+    covariance[:, upper[1], upper[0]] = sums[:, k:]
+    inverse = np.linalg.pinv(covariance, rcond=1e-10, hermitian=True)
+    return np.einsum("bi,bij,bj->b", sums[:, :k], inverse, sums[:, :k])
+
+
+def _connected(rated: np.ndarray) -> bool:
+    together = (rated.T.astype(np.int64) @ rated.astype(np.int64)) > 0
+    reach = np.linalg.matrix_power(together.astype(np.int64), max(1, len(together) - 1))
+    return bool((reach > 0).all())
