@@ -66,7 +66,10 @@ pub = project.publisher()
 
 FIRST = (
     HEAD.format(
-        title="The first", name="01_first", parameters='export = "auto"\nseed = 1', more=", generator"
+        title="The first",
+        name="01_first",
+        parameters='export = "auto"\nseed = 1',
+        more=", generator",
     )
     + """\
 # %%
@@ -82,7 +85,9 @@ pub.close()
 )
 
 SECOND = (
-    HEAD.format(title="The second", name="02_second", parameters='export = "auto"\nseed = 1', more="")
+    HEAD.format(
+        title="The second", name="02_second", parameters='export = "auto"\nseed = 1', more=""
+    )
     + """\
 # %%
 from matplotlib.figure import Figure
@@ -244,8 +249,7 @@ def write_export(project: SmallProject, text: str, synthetic: bool = True) -> No
     (raw / "standin.csv").write_text(text)
     sha = hashlib.sha256(text.encode()).hexdigest()
     generator = (
-        "generator:\n  name: small\n  version: '1'\n  seed: 1\n"
-        f"  parameters_sha256: '{sha}'\n"
+        f"generator:\n  name: small\n  version: '1'\n  seed: 1\n  parameters_sha256: '{sha}'\n"
         if synthetic
         else ""
     )

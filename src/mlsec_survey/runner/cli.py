@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import yaml
 
 from mlsec_survey.errors import CompendiumError, InputError
 from mlsec_survey.runner.engine import Outcome, do
-from mlsec_survey.runner.fingerprint import combined
+from mlsec_survey.runner.fingerprint import combined, file_digest
 from mlsec_survey.runner.pipeline import load_pipeline
 from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, Workshop, steps_of
 from mlsec_survey.runner.store import Store
@@ -86,15 +87,33 @@ def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> in
     """Run the command line and return the exit status."""
     options = parser().parse_args(arguments)
     root = (options.root or root or Path.cwd()).resolve()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    earlier = signal.signal(signal.SIGTERM, _end)
     try:
         return _main(options, root)
     except CompendiumError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _Terminated) as reason:
         print("\ninterrupted; what was finished is kept", file=sys.stderr)
-        return 130
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # All other processes have ended by now; threads that waited for them need no farewell.
+        os._exit(143 if isinstance(reason, _Terminated) else 130)
+    except BrokenPipeError:
+        # Whoever read what this prints has read enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+class _Terminated(BaseException):
+    """This process was asked to end."""
+
+
+def _end(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Terminated
 
 
 def _main(options: argparse.Namespace, root: Path) -> int:
@@ -104,8 +123,10 @@ def _main(options: argparse.Namespace, root: Path) -> int:
     pipeline = load_pipeline(root)
     cache = root / ".cache"
     store = Store(cache)
-    kernels = _Kernels(options.cold)
+    kernels = _Kernels(options.cold, cache)
     shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
+    if options.why or options.list:
+        return _tell(options, steps_of(_run(options, root), shop), store)
     with _alone(cache):
         repaired = store.recover()
         if repaired:
@@ -118,14 +139,8 @@ def _main(options: argparse.Namespace, root: Path) -> int:
 
             with kernels:
                 return run_batch(options, root, shop, store)
-        steps = _wanted(steps_of(_run(options, root), shop), options.only)
-        if options.why:
-            return _why(_wanted(steps, [options.why])[-1], store)
-        if options.list:
-            for step in steps:
-                print(f"{_state(step, store):9} {step.label}")
-            return 0
-        force = frozenset(step.label for step in steps) if options.force else frozenset()
+        steps = wanted(steps_of(_run(options, root), shop), options.only)
+        force = frozenset(step.label for step in _forced(steps, options))
         with kernels:
             outcome = do(steps, store, jobs=options.jobs, force=force)
         store.prune()
@@ -177,7 +192,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key.strip(), value
 
 
-def _wanted(steps: list[Step], names: Sequence[str] | None) -> list[Step]:
+def wanted(steps: list[Step], names: Sequence[str] | None) -> list[Step]:
     """Return the named steps with all that they need; pages follow their notebooks."""
     if not names:
         return steps
@@ -187,34 +202,80 @@ def _wanted(steps: list[Step], names: Sequence[str] | None) -> list[Step]:
             raise InputError(
                 f"no step is called {name!r}", value=name, remedy="one of " + ", ".join(by_name)
             )
-    wanted: set[str] = set()
-    waiting = [*names, *(f"{name}.html" for name in names if f"{name}.html" in by_name)]
+    pages = [f"{name}.html" for name in names if f"{name}.html" in by_name]
+    chosen = {*names, *pages}
+    for name in (*names, *pages):
+        chosen |= _needed(by_name[name], steps)
+    return [step for step in steps if step.name in chosen]
+
+
+def _forced(steps: list[Step], options: argparse.Namespace) -> list[Step]:
+    """Return the steps that `--force` means: the named ones with their pages, or all."""
+    if not options.force:
+        return []
+    if not options.only:
+        return steps
+    return [step for step in steps if step.name.removesuffix(".html") in options.only]
+
+
+def _needed(step: Step, steps: list[Step]) -> set[str]:
+    """Return the names of all steps that come before one, directly or not."""
+    by_name = {other.name: other for other in steps}
+    found: set[str] = set()
+    waiting = list(step.after)
     while waiting:
         name = waiting.pop()
-        if name not in wanted:
-            wanted.add(name)
+        if name not in found and name in by_name:
+            found.add(name)
             waiting += by_name[name].after
-    last = names[0] if len(names) == 1 else None
-    return [step for step in steps if step.name in wanted and step.name != last] + (
-        [by_name[last]] if last else []
-    )
+    return found
 
 
-def _state(step: Step, store: Store) -> str:
+def _tell(options: argparse.Namespace, steps: list[Step], store: Store) -> int:
+    """Tell what would run and why; reads only, and so needs not wait for another run's end."""
+    if options.list:
+        for step in wanted(steps, options.only):
+            now = state(step, store)
+            if now == "current" and _outdated_before(step, steps, store):
+                now = "waits"
+            print(f"{now:8}  {step.label}")
+    if options.why:
+        wanted(steps, [options.why])
+        _why(next(step for step in steps if step.name == options.why), steps, store)
+    return 0
+
+
+def state(step: Step, store: Store) -> str:
+    """Return `current`, or `to do`, also for a step whose inputs are not all there yet."""
     try:
         sha = combined(step.inputs())
-    except (OSError, CompendiumError, SyntaxError):
+    except (OSError, ValueError, CompendiumError):
         return "to do"
     current = store.is_current(step.run.name, step.name, step.run.folder, sha)
     return "current" if current else "to do"
 
 
-def _why(step: Step, store: Store) -> int:
+def _outdated_before(step: Step, steps: list[Step], store: Store) -> list[str]:
+    """Return the steps that would be done before this one, and may change what it reads."""
+    needed = _needed(step, steps)
+    return [
+        other.label for other in steps if other.name in needed and state(other, store) == "to do"
+    ]
+
+
+def _why(step: Step, steps: list[Step], store: Store) -> None:
     record = store.record(step.run.name, step.name)
+    before = _outdated_before(step, steps, store)
+    if before:
+        print(f"would run first, and may change what {step.label} reads: {', '.join(before)}")
     if record is None:
         print(f"{step.label} would run: there is no record that it ever did here")
-        return 0
-    inputs = step.inputs()
+        return
+    try:
+        inputs = step.inputs()
+    except (OSError, ValueError) as error:
+        print(f"{step.label} would run: something that it reads is not there yet ({error})")
+        return
     lines = [
         f"changed   {k}"
         for k in sorted(inputs)
@@ -222,8 +283,6 @@ def _why(step: Step, store: Store) -> int:
     ]
     lines += [f"new       {key}" for key in sorted(set(inputs) - set(record.inputs))]
     lines += [f"gone      {key}" for key in sorted(set(record.inputs) - set(inputs))]
-    from mlsec_survey.runner.fingerprint import file_digest
-
     lines += [
         f"output    {path} is not what the last run wrote"
         for path, sha in record.outputs.items()
@@ -234,7 +293,6 @@ def _why(step: Step, store: Store) -> int:
         print(textwrap.indent("\n".join(lines), "  "))
     else:
         print(f"{step.label} is current: none of its {len(inputs)} inputs changed")
-    return 0
 
 
 def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> None:
@@ -250,25 +308,26 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
     parts.append(f"unchanged {len(outcome.current)}")
     if outcome.failed:
         parts.append(f"failed {len(outcome.failed)}")
-    if outcome.left_out:
-        parts.append(f"left out {len(outcome.left_out)} that depend on these")
     print(f"{', '.join(parts)} ({seconds:.1f} s)")
+    if outcome.left_out:
+        print(f"left out, since they need what failed: {', '.join(outcome.left_out)}")
+    places = [f"pages: {prefix}html/index.html", f"figures: {prefix}figures/"]
+    if any(label.split("/")[-1] == "paper" for label in (*outcome.made, *outcome.reused)):
+        places.append(f"paper: {prefix}paper/main.pdf")
+    if outcome.exit_status in (0, 3):
+        print("   ".join(places))
+    sys.stdout.flush()
     for label, error in outcome.failed.items():
-        print(f"failed {label}: {error}")
-    status = outcome.exit_status
-    if status in (0, 3):
-        print(f"pages: {prefix}html/index.html   figures: {prefix}figures/", end="")
-        print(f"   paper: {prefix}paper/main.pdf" if status == 0 else "")
+        print(f"error: {label}: {error}", file=sys.stderr)
 
 
 class _Kernels:
     """Kernels that come into being when first asked for, and end with the `with` block."""
 
-    def __init__(self, cold: bool) -> None:
+    def __init__(self, cold: bool, cache: Path) -> None:
         self._cold = cold
+        self._cache = cache
         self._made: Any = None
-        import threading
-
         self._lock = threading.Lock()
 
     def get(self) -> Any:
@@ -276,7 +335,7 @@ class _Kernels:
             if self._made is None:
                 from mlsec_survey.runner.kernels import Kernels
 
-                self._made = Kernels(cold=self._cold)
+                self._made = Kernels(cold=self._cold, cache=self._cache)
             return self._made
 
     def __enter__(self) -> _Kernels:

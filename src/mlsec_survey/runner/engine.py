@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import heapq
 import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TextIO
 
-from mlsec_survey.errors import CompendiumError
+from mlsec_survey.errors import AnalysisError, CompendiumError
 from mlsec_survey.runner.fingerprint import combined
 from mlsec_survey.runner.steps import Step
 from mlsec_survey.runner.store import Store
@@ -43,6 +46,7 @@ class Progress:
     def __init__(self, total: int, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
         self._total = total
+        self._done = 0
         self._running: list[str] = []
         self._bar: Any = None
         self._lock = threading.Lock()
@@ -55,7 +59,10 @@ class Progress:
                 from tqdm import tqdm
 
                 self._bar = tqdm(
-                    total=self._total, file=self._stream, bar_format="{bar:24} {n}/{total} {desc}"
+                    total=self._total,
+                    initial=self._done,
+                    file=self._stream,
+                    bar_format="{bar:24} {n}/{total} {desc}",
                 )
             self._show()
 
@@ -63,14 +70,13 @@ class Progress:
         """A step is done, or needs nothing."""
         with self._lock:
             worked = label in self._running
+            self._done += 1
             if worked:
                 self._running.remove(label)
             if self._bar is not None:
                 self._bar.update(1)
-            else:
-                self._total_done = getattr(self, "_total_done", 0) + 1
-                if worked and not self._stream.isatty():
-                    print(f"{word:>8} {label}", file=self._stream, flush=True)
+            elif worked:
+                print(f"{word:>8} {label}", file=self._stream, flush=True)
             self._show()
 
     def close(self) -> None:
@@ -82,6 +88,40 @@ class Progress:
     def _show(self) -> None:
         if self._bar is not None:
             self._bar.set_description_str(", ".join(self._running)[:60])
+
+
+class _Slots:
+    """Lets a number of steps work at a time; a free slot goes to the waiting one of lowest rank."""
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: list[int] = []
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def one(self, rank: int) -> Iterator[None]:
+        """Hold a slot."""
+        with self._changed:
+            heapq.heappush(self._waiting, rank)
+            self._changed.wait_for(lambda: self._free and self._waiting[0] == rank)
+            heapq.heappop(self._waiting)
+            self._free -= 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += 1
+                self._changed.notify_all()
+
+
+def _check_unchanged(before: dict[str, str], after: dict[str, str]) -> None:
+    changed = [name for name in before if after.get(name) != before[name]]
+    if changed:
+        raise AnalysisError(
+            f"its {changed[0]} was changed while it ran, so that the result was thrown away\n"
+            "  What to do: run again"
+        )
 
 
 def do(
@@ -108,25 +148,41 @@ def do(
     listed = {step.label for step in steps}
     known: dict[str, dict[str, str]] = {}
 
+    slots = _Slots(jobs)
+    rank = {step.label: position for position, step in enumerate(steps)}
+
     def is_current(step: Step) -> bool:
         if step.label in force:
             return False
-        known[step.label] = step.inputs()
+        try:
+            known[step.label] = step.inputs()
+        except Exception:
+            # The work itself will meet and report the problem.
+            return False
         return store.is_current(
             step.run.name, step.name, step.run.folder, combined(known[step.label])
         )
 
     def work(step: Step) -> bool:
+        with slots.one(rank[step.label]):
+            return work_now(step)
+
+    def work_now(step: Step) -> bool:
         started = time.monotonic()
         if progress:
             progress.started(step.label)
         try:
             inputs = known.get(step.label) or step.inputs()
             sha = combined(inputs)
+
+            def make(output: Path) -> None:
+                step.make(output)
+                _check_unchanged(inputs, step.inputs())
+
             with store.making(sha):
                 reused = store.holds(sha) and step.label not in force
                 if not reused:
-                    store.make(sha, step.make)
+                    store.make(sha, make)
             with lock:
                 store.install(step.run.name, step.name, step.run.folder, sha, inputs)
         except Exception as error:
@@ -149,6 +205,10 @@ def do(
         if progress:
             progress.ended(label, "current")
 
+    if all(is_current(step) for step in steps):
+        # Most calls find nothing to do and need no task engine.
+        outcome.current = [step.label for step in steps]
+        return outcome
     try:
         _with_doit(steps, listed, is_current, work, current, jobs, outcome)
     finally:
@@ -179,11 +239,7 @@ def _with_doit(
 
     def check(step: Step) -> Callable[..., bool]:
         def uptodate(task: Any, values: Any) -> bool:
-            try:
-                return is_current(step)
-            except Exception:
-                # The work itself will meet and report the problem.
-                return False
+            return is_current(step)
 
         return uptodate
 
@@ -216,7 +272,9 @@ def _with_doit(
                 "reporter": Reporter,
                 "verbosity": 0,
                 "continue": True,
-                "num_process": jobs if jobs > 1 else 0,
+                # Threads also for one job, so that the main thread can answer to signals; and more
+                # than jobs, so that of all that could go on the first in order takes a free slot.
+                "num_process": min(len(steps), 4 * jobs + 8),
                 "par_type": "thread",
             }
 

@@ -95,39 +95,85 @@ def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> Non
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import nbformat
         import papermill
 
     for name in ("papermill", "papermill.translators", "traitlets"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     notebook = read_notebook(job.source)
     notebook.metadata.kernelspec = {
         "display_name": "Python 3 (ipykernel)",
         "language": "python",
         "name": KERNEL,
     }
+    under_way: list[NotebookNode] = []
     try:
         done = papermill.execute_notebook(
             notebook,
             None,
             parameters=dict(job.parameters),
+            engine_name=_engine(),
+            under_way=under_way,
             kernel_name=KERNEL,
             kernel_manager_class=manager_class,
             shutdown_kernel="immediate",
             progress_bar=False,
             log_output=False,
         )
-    except papermill.PapermillExecutionError as error:
-        failed.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, failed)
-        raise _error(job.name, error, failed) from None
     except Exception as error:
-        if isinstance(error, CompendiumError):
+        if isinstance(error, papermill.PapermillExecutionError) and error.ename.endswith(
+            "InputError"
+        ):
+            raise PassedOnInputError(error.evalue) from None
+        if isinstance(error, CompendiumError) or not under_way:
             raise
-        raise AnalysisError(f"notebook {job.name}: {type(error).__name__}: {error}") from error
+        where = _failed_cell(under_way[0])
+        failed.parent.mkdir(parents=True, exist_ok=True)
+        failed.write_text(notebook_text(under_way[0]), encoding="utf-8")
+        raise AnalysisError(
+            f"notebook {job.name}, {where}: {_what(error)}\n"
+            f"  What to do: look at {_shown(failed)}, where the notebook is kept as far as it went"
+        ) from None
     target = job.output / "notebooks" / f"{job.name}.ipynb"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(notebook_text(done), encoding="utf-8")
+
+
+def _engine() -> str:
+    """Return the name of a papermill engine that lets its caller hold the notebook under way."""
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(
+            cls, nb_man: Any, kernel_name: str, *, under_way: list[Any], **kwargs: Any
+        ) -> Any:
+            under_way.append(nb_man.nb)
+            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+
+    papermill_engines.register("compendium", Engine)
+    return "compendium"
+
+
+def _failed_cell(notebook: NotebookNode) -> str:
+    """Return number and section of the cell that was run last."""
+    heading, number, where = "", 0, "before its first cell"
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"(?m)^#+ +(.+)$", cell.source)
+            heading = headings[-1].strip() if headings else heading
+        elif cell.metadata.get("papermill", {}).get("status") in ("completed", "failed"):
+            number += 1
+            where = f"cell {number}" + (f" ({heading})" if heading else "")
+    return where
+
+
+def _what(error: Exception) -> str:
+    name = getattr(error, "ename", None)
+    if name is not None:
+        return f"{name}: {(getattr(error, 'evalue', '').strip().splitlines() or [''])[0]}"
+    if type(error).__name__ == "DeadKernelError":
+        return "its kernel died; it was killed, or memory ran out"
+    return f"{type(error).__name__}: {error}"
 
 
 def notebook_text(notebook: NotebookNode) -> str:
@@ -135,16 +181,6 @@ def notebook_text(notebook: NotebookNode) -> str:
     import nbformat
 
     return nbformat.writes(_plain(notebook), version=4, indent=1) + "\n"
-
-
-def _error(name: str, error: Any, failed: Path) -> CompendiumError:
-    if error.ename.endswith("InputError"):
-        return PassedOnInputError(error.evalue)
-    first = (error.evalue.strip().splitlines() or [""])[0]
-    return AnalysisError(
-        f"notebook {name}, cell {error.exec_count or error.cell_index + 1}: {error.ename}: {first}\n"
-        f"  What to do: look at {_shown(failed)}, where the notebook is kept as far as it went"
-    )
 
 
 def _shown(path: Path) -> str:
@@ -193,6 +229,10 @@ def _joined(outputs: list[Any]) -> list[Any]:
 
 
 def _plain_output(output: Any) -> Any:
+    """Remove folders of this machine from messages, and addresses in memory from descriptions."""
     if output.output_type == "stream":
         output.text = re.sub(r"/[^\s:'\"]*/(?=[\w.-]+\.py)", "", output.text)
+    elif "text/plain" in output.get("data", {}):
+        plain = output.data["text/plain"]
+        output.data["text/plain"] = re.sub(r" at 0x[0-9a-fA-F]+", "", plain)
     return output

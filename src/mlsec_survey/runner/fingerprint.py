@@ -5,8 +5,12 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import astuple, dataclass
 from pathlib import Path
+
+from mlsec_survey.errors import AnalysisError
 
 PACKAGE = "mlsec_survey"
 MISSING = "missing"
@@ -34,6 +38,21 @@ def combined(inputs: Mapping[str, str]) -> str:
     return digest(json.dumps(inputs, sort_keys=True).encode())
 
 
+@dataclass(frozen=True)
+class Scan:
+    """What one source file imports.
+
+    Attributes:
+        imports: module and the name taken from it; None, or `*`, stands for the whole module.
+        exports: for a package, where each of its names comes from: module and name there.
+        has_own_code: whether the file holds more than imports, docstrings and `__all__`.
+    """
+
+    imports: list[tuple[str, str | None]]
+    exports: dict[str, tuple[str, str]]
+    has_own_code: bool
+
+
 class Modules:
     """The project's modules and what they import, read from their source.
 
@@ -41,63 +60,88 @@ class Modules:
     from, so that a notebook that draws one figure does not depend on the code of all others.
     """
 
-    def __init__(self, package_folder: Path) -> None:
+    def __init__(self, package_folder: Path, cache: Path | None = None) -> None:
+        """Read modules below a folder.
+
+        Args:
+            package_folder: folder of the package.
+            cache: file that keeps what parsing found, by content.
+        """
         self._folder = package_folder
-        self._imports: dict[str, frozenset[str]] = {}
+        self._cache = cache
+        self._scans: dict[str, Scan] = {}
         self._sources: dict[str, bytes] = {}
+        self._kept = _read_scans(cache)
+        self._used: set[str] = set()
+        self._added = False
 
     def used_by(self, source: str) -> dict[str, str]:
-        """Return the digest of each module that Python code imports, directly or not, by name."""
+        """Return the digest of each module that Python code imports, directly or not, by name.
+
+        Raises:
+            AnalysisError: a module is no longer what it was when it was first read; processes of
+                this run have one state or the other.
+        """
         found: dict[str, str] = {}
-        waiting = sorted(self._imported(ast.parse(source), None))
+        waiting = self._resolved(self._scan_text(source.encode(), "", False))
         while waiting:
             module = waiting.pop()
             if module not in found:
+                if self._source(module) != self._read(module):
+                    raise AnalysisError(
+                        f"module {module} was changed while this run was under way\n"
+                        "  What to do: run again"
+                    )
                 found[module] = digest(self._source(module))
-                waiting += self._imports_of(module)
+                waiting += self._resolved(self._scan(module))
+        self._keep()
         return dict(sorted(found.items()))
 
-    def _imports_of(self, module: str) -> frozenset[str]:
-        if module not in self._imports:
-            # A package's own imports count only for the names taken from it.
-            tree = ast.parse("" if self._is_package(module) else self._source(module))
-            self._imports[module] = frozenset(self._imported(tree, module))
-        return self._imports[module]
+    def _resolved(self, scan: Scan) -> list[str]:
+        return [module for origin, name in scan.imports for module in self._origin(origin, name)]
 
-    def _imported(self, tree: ast.AST, module: str | None) -> Iterator[str]:
-        for node in _runtime_nodes(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    if self._path(alias.name):
-                        yield alias.name
-            elif isinstance(node, ast.ImportFrom):
-                origin = self._absolute(node, module)
-                if origin and self._path(origin):
-                    for alias in node.names:
-                        yield from self._origin(origin, alias.name)
+    def _origin(self, origin: str, name: str | None) -> list[str]:
+        """Return the modules whose code is meant by `from origin import name`."""
+        if self._path(origin) is None:
+            return []
+        # Importing a module runs the packages that it is in; most hold nothing but re-exports.
+        parts = origin.split(".")
+        outer = [".".join(parts[:end]) for end in range(1, len(parts))]
+        found = [package for package in outer if self._scan(package).has_own_code]
+        if name and name != "*":
+            if self._path(f"{origin}.{name}") is not None:
+                return [*found, f"{origin}.{name}"]
+            scan = self._scan(origin)
+            if name in scan.exports and not scan.has_own_code:
+                return [*found, *self._origin(*scan.exports[name])]
+        return [*found, origin]
 
-    def _origin(self, package: str, name: str) -> Iterable[str]:
-        if self._path(f"{package}.{name}"):
-            return (f"{package}.{name}",)
-        if self._is_package(package):
-            for node in ast.parse(self._source(package)).body:
-                if isinstance(node, ast.ImportFrom):
-                    for alias in node.names:
-                        if (alias.asname or alias.name) == name:
-                            origin = self._absolute(node, f"{package}.__init__")
-                            return self._origin(origin, alias.name) if origin else ()
-        return (package,)
+    def _scan(self, module: str) -> Scan:
+        if module not in self._scans:
+            source = self._source(module)
+            self._scans[module] = self._scan_text(source, module, self._is_package(module))
+        return self._scans[module]
 
-    def _absolute(self, node: ast.ImportFrom, module: str | None) -> str | None:
-        if not node.level:
-            return node.module
-        if module is None:
-            return None
-        parts = module.split(".")
-        if self._is_package(module):
-            parts.append("__init__")
-        base = parts[: -node.level]
-        return ".".join([*base, node.module] if node.module else base)
+    def _scan_text(self, source: bytes, module: str, package: bool) -> Scan:
+        key = digest(b"\0".join([_OWN_SOURCE, module.encode(), source]))
+        if key not in self._kept:
+            try:
+                self._kept[key] = _scan_of(ast.parse(source), module, package)
+            except SyntaxError:
+                # The notebook that runs this code will say what is wrong and where.
+                self._kept[key] = Scan([], {}, True)
+            self._added = True
+        self._used.add(key)
+        return self._kept[key]
+
+    def _keep(self) -> None:
+        if self._cache is not None and self._added:
+            self._added = False
+            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            part = self._cache.with_name(f".{self._cache.name}.{threading.get_ident()}.part")
+            content = {key: astuple(self._kept[key]) for key in sorted(self._used)}
+            part.write_text(json.dumps(content), encoding="utf-8")
+            part.replace(self._cache)
 
     def _path(self, module: str) -> Path | None:
         parts = module.split(".")
@@ -115,9 +159,68 @@ class Modules:
 
     def _source(self, module: str) -> bytes:
         if module not in self._sources:
-            path = self._path(module)
-            self._sources[module] = path.read_bytes() if path else b""
+            self._sources[module] = self._read(module)
         return self._sources[module]
+
+    def _read(self, module: str) -> bytes:
+        path = self._path(module)
+        return path.read_bytes() if path else b""
+
+
+_OWN_SOURCE = digest(Path(__file__).read_bytes()).encode()
+
+
+def _read_scans(cache: Path | None) -> dict[str, Scan]:
+    try:
+        content = json.loads(cache.read_text(encoding="utf-8")) if cache else {}
+        return {key: Scan(*fields) for key, fields in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _scan_of(tree: ast.Module, module: str, package: bool) -> Scan:
+    imports: list[tuple[str, str | None]] = []
+    for node in _runtime_nodes(tree):
+        if isinstance(node, ast.Import):
+            imports += [(alias.name, None) for alias in node.names if _is_ours(alias.name)]
+        elif isinstance(node, ast.ImportFrom):
+            origin = _absolute(node, module, package)
+            if origin and _is_ours(origin):
+                imports += [(origin, alias.name) for alias in node.names]
+    exports = {}
+    if package:
+        for statement in tree.body:
+            if isinstance(statement, ast.ImportFrom):
+                origin = _absolute(statement, module, package)
+                for alias in statement.names:
+                    if origin:
+                        exports[alias.asname or alias.name] = (origin, alias.name)
+    return Scan(imports, exports, not all(map(_is_plain, tree.body)))
+
+
+def _is_ours(module: str) -> bool:
+    return module.split(".")[0] == PACKAGE
+
+
+def _is_plain(node: ast.stmt) -> bool:
+    """Return whether a statement is an import, a docstring or a list of names to export."""
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return True
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    return (
+        isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "__all__"
+    )
+
+
+def _absolute(node: ast.ImportFrom, module: str, package: bool) -> str | None:
+    if not node.level:
+        return node.module
+    parts = [*module.split("."), "__init__"] if package else module.split(".")
+    base = parts[: -node.level]
+    return ".".join([*base, node.module] if node.module else base)
 
 
 def _runtime_nodes(tree: ast.AST) -> Iterator[ast.AST]:

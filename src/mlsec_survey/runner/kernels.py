@@ -6,6 +6,7 @@ manager class. Both kinds of kernel get the same environment, so that outputs ar
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -45,9 +46,18 @@ _AVX512 = ("X86_V4", "AVX512_ICL", "AVX512_SPR", "AVX512F", "AVX512CD", "AVX512_
 
 def kernel_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a kernel: this process's, with what makes results the same."""
-    environment = {**os.environ, **FIXED_ENVIRONMENT}
+    personal = ("PYTHONSTARTUP", "IPYTHONDIR", "MATPLOTLIBRC")
+    environment = {name: value for name, value in os.environ.items() if name not in personal}
+    environment |= FIXED_ENVIRONMENT
     environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(_disabled_features())
     return environment | (extra or {})
+
+
+def _impersonal(scratch: Path) -> dict[str, str]:
+    """Return settings that keep a user's own start-up files and styles out of the results."""
+    style = scratch / "matplotlibrc"
+    style.touch()
+    return {"IPYTHONDIR": str(scratch / "ipython"), "MATPLOTLIBRC": str(style)}
 
 
 def _disabled_features() -> list[str]:
@@ -123,6 +133,9 @@ class ForkedProcess:
         return self.returncode
 
 
+_ENDED = "the warm server ended unexpectedly"
+
+
 class WarmServer:
     """The runner's end of the warm server; safe for threads."""
 
@@ -132,9 +145,9 @@ class WarmServer:
         ours, theirs = socket.socketpair()
         self._connection = ours
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mlsec_survey.runner.warm_server", str(theirs.fileno())],
+            [sys.executable, "-P", "-m", "mlsec_survey.runner.warm_server", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env=kernel_environment(_search_path()),
+            env=kernel_environment(_search_path() | _impersonal(scratch)),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(scratch / "server.log").open("ab"),
@@ -156,11 +169,15 @@ class WarmServer:
         with self._lock:
             if not self._ready:
                 self._ready = "ready" in self._reply()
-            self._connection.sendall(json.dumps(request).encode() + b"\n")
+            try:
+                self._connection.sendall(json.dumps(request).encode() + b"\n")
+            except OSError:
+                raise AnalysisError(_ENDED + "; run again") from None
             reply = self._reply()
-        if "pid" not in reply:
-            raise AnalysisError(f"no process could be started: {reply.get('error')}")
-        return ForkedProcess(reply["pid"])
+            if "pid" not in reply:
+                raise AnalysisError(f"no process could be started: {reply.get('error')}")
+            # The server does not reap it before the next request, so the number is still its own.
+            return ForkedProcess(reply["pid"])
 
     def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
         """Run `module:function` with JSON-like arguments in a forked process and wait for it.
@@ -192,15 +209,15 @@ class WarmServer:
         self._process.wait()
 
     def _reply(self) -> dict[str, Any]:
-        line = self._replies.readline()
+        try:
+            line = self._replies.readline()
+        except (OSError, ValueError):
+            line = b""
         if not line:
             log = self.scratch / "server.log"
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            raise AnalysisError(
-                "the warm server ended unexpectedly"
-                + (f" ({lines[-1]})" if lines else "")
-                + "; --cold does without it"
-            )
+            detail = f" ({lines[-1]})" if lines else ""
+            raise AnalysisError(f"{_ENDED}{detail}; run again, or with --cold")
         return dict(json.loads(line))
 
 
@@ -221,24 +238,47 @@ def _search_path() -> dict[str, str]:
     return {"PYTHONPATH": os.pathsep.join(paths)}
 
 
+def lifeline(command: list[str]) -> list[str]:
+    """Return a command that runs `command` and ends with this process, children included."""
+    guard = Path(__file__).with_name("lifeline.py")
+    return [sys.executable, "-I", "-S", str(guard), str(os.getpid()), *command]
+
+
+def _remove_scratch(folder: Path) -> None:
+    if folder.name.startswith("mlsec-"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class Kernels:
     """Makes kernel manager classes for one run of the runner, warm or cold."""
 
-    def __init__(self, *, cold: bool = False) -> None:
+    def __init__(self, *, cold: bool = False, cache: Path | None = None) -> None:
+        """Make the kernels of a run.
+
+        Args:
+            cold: with ordinary kernels.
+            cache: where it is noted which temporary folder is in use, so that the next run can
+                remove it if this one is killed.
+        """
+        # Sockets have short names only, so their folder cannot be below the project's.
         self.scratch = Path(tempfile.mkdtemp(prefix="mlsec-"))
+        if cache is not None:
+            note = cache / "scratch"
+            with contextlib.suppress(OSError):
+                _remove_scratch(Path(note.read_text(encoding="utf-8")))
+            note.write_text(str(self.scratch), encoding="utf-8")
         self.server = None if cold or not can_fork() else WarmServer(self.scratch)
 
     def close(self) -> None:
         """End all processes and remove what they used."""
         if self.server is not None:
             self.server.close()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        _remove_scratch(self.scratch)
 
     def manager_class(self, environment: dict[str, str], cwd: Path) -> type:
         """Return a kernel manager class whose kernels have this environment and folder."""
-        return kernel_manager_class(
-            self.server, kernel_environment(_search_path() | environment), cwd, self.scratch
-        )
+        settings = _search_path() | _impersonal(self.scratch) | environment
+        return kernel_manager_class(self.server, kernel_environment(settings), cwd, self.scratch)
 
     def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
         """Run a function in a process of its own, warm if possible."""
@@ -251,7 +291,7 @@ class Kernels:
             "request = json.loads(sys.argv[1]); report_done(**request, done=sys.argv[2])"
         )
         done = subprocess.run(
-            [sys.executable, "-c", code, payload, os.devnull],
+            lifeline([sys.executable, "-c", code, payload, os.devnull]),
             capture_output=True,
             text=True,
             cwd=cwd,
@@ -272,7 +312,7 @@ def kernel_manager_class(
     from traitlets import Unicode
 
     class Provisioner(LocalProvisioner):
-        """Starts a kernel as a fork of the warm server, or as a process, with a fixed environment."""
+        """Starts a kernel, as a fork of the warm server or alone, with a fixed environment."""
 
         async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
             if server is None:
@@ -280,10 +320,11 @@ def kernel_manager_class(
                 return await super().launch_kernel(cmd, **kwargs)
             flag = cmd.index("-f")
             log = scratch / f"kernel-{self.kernel_id}.log"
-            self.process = server.fork(  # type: ignore[assignment]
+            forked = server.fork(
                 "kernel", environment, cwd, log, argv=[*cmd[flag : flag + 2], *_KERNEL_OPTIONS]
             )
-            self.pid = self.pgid = self.process.pid  # type: ignore[attr-defined]
+            self.process = forked  # type: ignore[assignment]
+            self.pid = self.pgid = forked.pid
             return self.connection_info
 
         async def wait(self) -> int | None:
@@ -296,10 +337,6 @@ def kernel_manager_class(
 
     class Manager(AsyncKernelManager):
         transport = Unicode("ipc" if sys.platform == "linux" else "tcp")
-        connection_file = Unicode()
-
-        def _connection_file_default(self) -> str:
-            return str(scratch / f"kernel-{self.kernel_id}.json")
 
         async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
             self.kernel_id = self.kernel_id or os.urandom(8).hex()

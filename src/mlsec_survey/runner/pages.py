@@ -28,7 +28,6 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
     config = Config()
     config.HTMLExporter.extra_template_basedirs = [str(TEMPLATE)]
     config.HTMLExporter.template_name = "compendium"
-    config.HTMLExporter.embed_images = True
     exporter = HTMLExporter(config=config)
     content = nbformat.read(notebook, as_version=4)
     resources = {

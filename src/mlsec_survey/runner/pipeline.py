@@ -1,4 +1,4 @@
-"""The pipeline as declared in notebooks/pipeline.yml: notebooks, their inputs, outputs and order."""
+"""The pipeline as notebooks/pipeline.yml declares it: notebooks in order, inputs and outputs."""
 
 from __future__ import annotations
 

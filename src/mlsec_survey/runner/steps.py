@@ -12,6 +12,7 @@ from typing import Any
 from mlsec_survey.errors import InputError
 from mlsec_survey.project import resolve_export
 from mlsec_survey.runner.fingerprint import Modules, code_of, combined, digest, file_digest
+from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import PIPELINE, PUBLISHED, NotebookEntry, Pipeline, record_path
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
@@ -74,15 +75,7 @@ class Workshop:
     remote: Any = None
 
     def __post_init__(self) -> None:
-        self.modules = Modules(PACKAGE_FOLDER)
-        self._constant: dict[str, str] = {}
-
-    def constant(self, path: Path) -> str:
-        """Return the digest of a file that no step writes."""
-        key = str(path)
-        if key not in self._constant:
-            self._constant[key] = file_digest(path)
-        return self._constant[key]
+        self.modules = Modules(PACKAGE_FOLDER, self.cache / "imports.json")
 
 
 def steps_of(run: Run, shop: Workshop) -> list[Step]:
@@ -96,14 +89,15 @@ def steps_of(run: Run, shop: Workshop) -> list[Step]:
         )
     steps: list[Step] = []
     entries = shop.pipeline.analysis
-    for entry in entries:
-        steps += [_notebook_step(run, entry, shop), _page_step(run, entry, shop)]
+    # Of what can be done at a time, the first goes first: pages wait for a processor to be free.
+    steps += [_notebook_step(run, entry, shop) for entry in entries]
     names = tuple(entry.name for entry in entries)
-    steps.append(_index_step(run, names, shop))
     if shop.pipeline.paper_main is not None:
         steps.append(_numbers_step(run, names, shop))
         if run.pdf:
             steps.append(_paper_step(run, shop))
+    steps += [_page_step(run, entry, shop) for entry in entries]
+    steps.append(_index_step(run, names, shop))
     return steps
 
 
@@ -126,17 +120,11 @@ def _notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
     def make(output: Path) -> None:
         from mlsec_survey.runner.execute import NotebookJob
 
-        changed = {
-            name: value
-            for name, value in run.parameters.items()
-            if name in entry.parameters
-            and name not in HOW
-            and value != shop.pipeline.parameters[name]
-        }
+        source = (shop.root / entry.source).read_text(encoding="utf-8")
         job = NotebookJob(
             entry.name,
-            (shop.root / entry.source).read_text(encoding="utf-8"),
-            changed,
+            source,
+            _to_inject(entry, source, parameters),
             shop.root,
             run.folder,
             output,
@@ -159,6 +147,25 @@ def _notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
             )
 
     return Step(run, entry.name, shop.pipeline.after(entry), inputs, make)
+
+
+def _to_inject(entry: NotebookEntry, source: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters whose value is not the one that the notebook itself gives them."""
+    own = own_parameters(source)
+    inject = {}
+    for name in entry.parameters:
+        if name in HOW:
+            continue
+        if name not in own:
+            raise InputError(
+                f"the pipeline gives this notebook a parameter {name!r} that it does not have",
+                file=entry.source,
+                value=name,
+                remedy="set it in the cell tagged `parameters`, or take it out of the pipeline",
+            )
+        if json.dumps(parameters[name]) != json.dumps(own[name]):
+            inject[name] = parameters[name]
+    return inject
 
 
 def input_files(
@@ -184,10 +191,10 @@ def input_files(
 def _environment(shop: Workshop, *code: str) -> dict[str, str]:
     found = {
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
-        "requirements.lock": shop.constant(shop.root / "requirements.lock"),
+        "requirements.lock": file_digest(shop.root / "requirements.lock"),
     }
     for name in code:
-        found[f"runner {name}"] = shop.constant(Path(__file__).with_name(name))
+        found[f"runner {name}"] = file_digest(Path(__file__).with_name(name))
     return found
 
 
@@ -215,7 +222,7 @@ def _page_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
     def inputs() -> dict[str, str]:
         return {
             "executed notebook": file_digest(notebook),
-            "template": shop.constant(Path(__file__).with_name("template")),
+            "template": file_digest(Path(__file__).with_name("template")),
             "facts": digest(json.dumps(facts()).encode()),
         } | _environment(shop, "pages.py")
 
@@ -248,7 +255,7 @@ def _index_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
     def inputs() -> dict[str, str]:
         return {
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
-            "template": shop.constant(Path(__file__).with_name("template")),
+            "template": file_digest(Path(__file__).with_name("template")),
             "facts": digest(json.dumps(facts()).encode()),
         } | _environment(shop, "pages.py")
 
@@ -269,8 +276,8 @@ def _numbers_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
         return {
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
             **_paper_sources(shop),
-            "module assemble": shop.constant(PACKAGE_FOLDER / "assemble.py"),
-            "module latex": shop.constant(PACKAGE_FOLDER / "latex.py"),
+            "module assemble": file_digest(PACKAGE_FOLDER / "assemble.py"),
+            "module latex": file_digest(PACKAGE_FOLDER / "latex.py"),
         }
 
     def make(output: Path) -> None:

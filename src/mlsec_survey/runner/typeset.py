@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from mlsec_survey.errors import AnalysisError, CompendiumError
+from mlsec_survey.runner.kernels import lifeline
 from mlsec_survey.runner.tools import TEX, missing_tex
 
 # Any fixed moment does; this one is the start of 2023, the year of the publication.
@@ -52,14 +53,16 @@ def typeset(
             _copy(run / part, work / part)
         folder = (work / main).parent
         done = subprocess.run(
-            [
-                "latexmk",
-                "-pdf",
-                "-interaction=nonstopmode",
-                "-halt-on-error",
-                "-file-line-error",
-                main.name,
-            ],
+            lifeline(
+                [
+                    "latexmk",
+                    "-pdf",
+                    "-interaction=nonstopmode",
+                    "-halt-on-error",
+                    "-file-line-error",
+                    main.name,
+                ]
+            ),
             cwd=folder,
             env={
                 **os.environ,

@@ -1,9 +1,9 @@
 """A process that has done the heavy imports and forks kernels and jobs from that state.
 
 Run as `python -m mlsec_survey.runner.warm_server FD`, with FD one end of a socket pair whose other
-end the runner holds. A request is one JSON line with a list of file descriptors' worth of nothing
-else; the reply is one JSON line. When the runner goes away, the socket closes, the server ends, and
-the kernel (as in: Linux) kills its children, which asked for that.
+end the runner holds. A request is one JSON line, and so is the reply. When the runner goes away,
+however that happens, the socket closes and the server ends; Linux then ends the server's children,
+which asked for that.
 
 Fork copies one thread only, so the server stays single-threaded: it checks before each fork.
 """
@@ -11,25 +11,26 @@ Fork copies one thread only, so the server stays single-threaded: it checks befo
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import importlib
 import json
 import os
 import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-PR_SET_PDEATHSIG = 1
+from mlsec_survey.runner.lifeline import end_group_with_parent, end_with_parent
 
 
-def preload() -> None:
-    """Import what notebooks import, and draw one small figure, so that forks start with it done."""
-    import matplotlib
+def preload(check: Callable[[], None] = lambda: None) -> None:
+    """Import what notebooks import, and draw one small figure, so that forks start with it done.
 
-    matplotlib.use("agg")
-    import importlib
+    Args:
+        check: called now and then; ends the process if nobody waits for it any more.
+    """
     import io
 
     for name in (
@@ -55,6 +56,7 @@ def preload() -> None:
         "nbformat",
         "PIL.PngImagePlugin",
     ):
+        check()
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     from matplotlib.figure import Figure
@@ -69,14 +71,12 @@ def preload() -> None:
 
 def preload_project() -> None:
     """Import the project's own modules, as they are now; a server lives for one run only."""
-    import importlib
     import pkgutil
 
     import mlsec_survey
 
-    skipped = {"mlsec_survey.runner.cli"}
     for module in pkgutil.walk_packages(mlsec_survey.__path__, "mlsec_survey."):
-        if module.name not in skipped and ".runner" not in module.name:
+        if ".runner" not in module.name:
             # A module that cannot be imported fails in the notebook that needs it, with its name.
             with contextlib.suppress(Exception):
                 importlib.import_module(module.name)
@@ -86,14 +86,21 @@ def main(descriptor: int) -> None:
     """Serve requests until the runner goes away."""
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    preload()
+
+    def check() -> None:
+        with contextlib.suppress(BlockingIOError):
+            if not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
+                os._exit(0)
+
+    preload(check)
     preload_project()
     import gc
 
     # Keep the collector from touching, and so copying, the pages that all forks share.
     gc.collect()
     gc.freeze()
-    _send(connection, {"ready": True, "threads": _threads()})
+    _send(connection, {"ready": True})
+    server = os.getpid()
     buffer = connection.makefile("rb")
     for line in buffer:
         _reap()
@@ -103,20 +110,22 @@ def main(descriptor: int) -> None:
             continue
         pid = os.fork()
         if pid == 0:
-            _child(connection, request)
+            os.close(descriptor)
+            _child(server, request)
         _send(connection, {"pid": pid})
     os._exit(0)
 
 
-def _child(connection: socket.socket, request: dict[str, Any]) -> NoReturn:
+def _child(server: int, request: dict[str, Any]) -> NoReturn:
     status = 1
     try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() == 1:
-            os._exit(1)
-        connection.close()
-        os.setsid()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if request["kind"] == "kernel":
+            # At once, whatever it computes; it is alone in its group unless its code starts more.
+            os.setsid()
+            end_with_parent(server)
+        else:
+            end_group_with_parent(server)
         log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         null = os.open(os.devnull, os.O_RDONLY)
         for source, target in ((null, 0), (log, 1), (log, 2)):
@@ -147,16 +156,13 @@ def _run_kernel(request: dict[str, Any]) -> None:
     random.seed()
     np.random.seed(None)  # noqa: NPY002
     sys.argv = ["ipykernel_launcher", *request["argv"]]
-    sys.path[:] = [entry for entry in sys.path if entry] or sys.path
-    sys.path.insert(0, "")
+    sys.path[:] = ["", *(entry for entry in sys.path if entry)]
     app = IPKernelApp.instance()
     app.initialize(request["argv"])
     app.start()
 
 
 def _run_call(request: dict[str, Any]) -> None:
-    import importlib
-
     module, name = request["function"].split(":")
     getattr(importlib.import_module(module), name)(**request["arguments"])
 

@@ -1,0 +1,33 @@
+"""The parameters that a notebook gives itself, in its cell tagged `parameters`."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+
+def own_parameters(source: str) -> dict[str, Any]:
+    """Return names and values of the parameters cell of a notebook in percent format.
+
+    Names whose value is not a literal are left out; so is everything if the cell is not valid
+    Python, which running the notebook will tell.
+    """
+    lines: list[str] = []
+    inside = False
+    for line in source.splitlines():
+        if line.startswith("# %%"):
+            inside = "tags=" in line and '"parameters"' in line
+        elif inside:
+            lines.append(line)
+    found = {}
+    try:
+        statements = ast.parse("\n".join(lines)).body
+    except SyntaxError:
+        return {}
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            try:
+                found[statement.targets[0].id] = ast.literal_eval(statement.value)
+            except ValueError:
+                continue
+    return found
