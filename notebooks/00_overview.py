@@ -82,6 +82,17 @@ pub.table(
     basis="published",
     keep=True,
 )
+for fact in facts.values():
+    if fact.value is not None:
+        pub.number(
+            fact.result_key,
+            fact.number,
+            unit=fact.unit,
+            description=fact.fact,
+            basis="published",
+            keep=True,
+            show=False,
+        )
 pub.close()
 
 # %% [markdown]

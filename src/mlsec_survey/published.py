@@ -77,6 +77,11 @@ class Fact(BaseModel):
         return self.how_known == "relayed"
 
     @property
+    def result_key(self) -> str:
+        """The key under which its number is published for the paper, such as "fact_tifs2023_n"."""
+        return "fact_" + self.key.replace(".", "_")
+
+    @property
     def citation(self) -> str:
         """Source and, where it matters, how it is known; for captions and source lines."""
         return f"{self.source} ({HOW_KNOWN[self.how_known]})"
