@@ -85,10 +85,11 @@ pub.table(
 #
 # An item left empty, *don't know* and *prefer not to say* are three different things. The first can
 # mean haste, the second is information in its own right, the third marks a sensitive question. Only
-# the first counts as non-response here. Answers in own words are left out: nobody had to give one.
+# the first counts as non-response here. Answers in own words are left out, since nobody had to give
+# one; a checklist is one question.
 
 # %%
-nonresponse = descriptives.item_nonresponse(missing, book).query("measure != 'text'")
+nonresponse = descriptives.item_nonresponse(missing, book, questions=True)
 pub.number(
     "nonresponse_spread",
     descriptives.nonresponse_summary(nonresponse),
@@ -172,9 +173,7 @@ pub.table(
 # %% [markdown]
 # ## Confirmed incidents beside the published count
 #
-# Where no incident is confirmed, the bound says how large the share among practitioners could be
-# and still leave a chance of one in twenty to see none in a sample of this size: about three
-# divided by n. What the publication states stands beside it, with how it is known. Counts of
+# What the publication states stands beside the sample's count, with how it is known. Counts of
 # incidents are not suppressed: the study is about them, and by themselves they point to nobody.
 
 # %%
@@ -184,13 +183,32 @@ pub.table(
     incidents,
     caption="Incidents by attack: reported, described, confirmed in coding, and published.",
     columns=headings(
-        "label reported described confirmed doubted estimate low high none_bound published "
-        "published_n"
+        "label reported described confirmed doubted estimate low high published published_n"
     ),
     formats=PERCENT,
     note=f"Share of {len(responses)} respondents. {WILSON_NOTE}",
     source=f"published counts: {sources}" if sources else None,
     width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# With counts as small as these, intervals differ by method: the exact one of Clopper and Pearson
+# covers in at least 95 % of samples and is wider, Wilson's does so on average. Where no incident is
+# confirmed, the bound says how large the share among practitioners could be and still leave a
+# chance of one in twenty to see none in a sample of this size: about three divided by n.
+
+# %%
+pub.table(
+    "incident_intervals",
+    incidents,
+    caption="Confirmed incidents as shares of all respondents, with two intervals and the bound.",
+    columns=headings(
+        "label confirmed n estimate low high exact_low exact_high none_bound",
+        low="Wilson low",
+        high="Wilson high",
+    ),
+    formats=PERCENT,
     keep=True,
 )
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -14,17 +15,28 @@ from hypothesis import strategies as st
 from mlsec_survey.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
 from mlsec_survey.codebook import Codebook, load_codebook
 from mlsec_survey.descriptives import (
+    answer_counts,
+    binary_scales,
     checklist_table,
+    checklists_together,
+    count_scales,
     describe_flow,
     flag_counts,
+    headings,
+    incidents_beside_published,
     item_nonresponse,
+    items_about,
     missing_kind_counts,
+    nonresponse_summary,
     occurrence_table,
     rating_distribution,
+    reports_and_confirmed,
+    share_text,
     suppress_small_cells,
     table_one,
 )
 from mlsec_survey.export import RawExport, read_export
+from mlsec_survey.published import load_facts
 from mlsec_survey.scales import derive_scales
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -247,3 +259,155 @@ def test_an_attacker_with_the_total_cannot_pin_a_small_count(counts: list[int]) 
         possible = {world[unknown.index(at)] for world in worlds}
         assert len(possible) >= 2
     assert len(unknown) >= 2
+
+
+def test_options_that_exclude_are_no_rows_of_table_one(codebook: Codebook) -> None:
+    table = table_one(*made(codebook, "channel", ["event"], ["answered"]), codebook, ["channel"])
+    assert "Test by the team" not in table["option"].tolist()
+    assert table["heading"].unique().tolist() == ["Recruitment channel (n = 1)"]
+
+
+def test_items_about_constructs_keep_the_order_of_the_questionnaire(codebook: Codebook) -> None:
+    assert items_about(codebook, "organisation", "respondent") == [
+        "role",
+        "experience",
+        "education",
+        "org_size",
+        "industry",
+        "maturity",
+        "team_size",
+        "security_practice",
+    ]
+    assert items_about(codebook, "nothing") == []
+
+
+def test_questions_leave_out_texts_screening_and_repeated_boxes(
+    missing: pd.DataFrame, codebook: Codebook
+) -> None:
+    every = item_nonresponse(missing, codebook)
+    table = item_nonresponse(missing, codebook, questions=True)
+    assert not set(table["measure"]) & {"text"}
+    assert "consent" not in table["item"].tolist()
+    checklists = {item.id for item in codebook.items if item.type == "multiple"}
+    once = table[table["item"].isin(checklists)]
+    assert once["item"].tolist() == sorted(checklists)
+    assert once["label"].tolist() == [codebook.label(item) for item in once["item"]]
+    assert once["count"].tolist() == [
+        every[every["item"] == item]["count"].unique().item() for item in once["item"]
+    ]
+    text = nonresponse_summary(table)
+    assert text.startswith(f"of {len(table)} questions {int((table['count'] == 0).sum())} have")
+    assert table.loc[table["estimate"].idxmax(), "label"] in text
+
+
+def test_all_answers_on_occurrence_and_the_bounds(codebook: Codebook) -> None:
+    values = {
+        variable: ["no"] * 10 for variable in codebook.rating_variables("occurrence").values()
+    }
+    kinds = {name: ["answered"] * 10 for name in values}
+    first = next(iter(values))
+    values[first] = ["yes", "suspected", *["no"] * 4, None, None, None, None]
+    kinds[first] = ["answered"] * 6 + ["dont_know", "dont_know", "prefer_not", "not_answered"]
+    table = answer_counts(pd.DataFrame(values), pd.DataFrame(kinds), codebook, "occurrence")
+    row = table.iloc[0]
+    assert [row[f"count_{value}"] for value in ("yes", "suspected", "no")] == [1, 1, 4]
+    assert (row["dont_know"], row["prefer_not"], row["no_answer"]) == (2, 1, 1)
+    assert (row["count"], row["n"], row["estimate"]) == (2, 9, pytest.approx(2 / 9))
+    assert (row["bound_low"], row["bound_high"]) == (0.2, 0.6)
+    assert (table["bound_low"].iloc[1], table["bound_high"].iloc[1]) == (0, 0)
+
+
+def incidents() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "attack": ["evasion", "poisoning", "unheard_of"],
+            "label": ["Evasion", "Poisoning", "Unheard of"],
+            "reported": [9, 4, 2],
+            "described": [8, 4, 1],
+            "confirmed": [3, 0, 1],
+            "doubted": [2, 0, 0],
+        }
+    )
+
+
+def test_incidents_stand_beside_what_is_published() -> None:
+    facts = load_facts(ROOT / "data" / "published" / "facts.csv")
+    table = incidents_beside_published(incidents(), 200, facts).set_index("attack")
+    assert table.at["evasion", "published"] == facts.number("tifs2023.evasion")
+    assert table.at["evasion", "published_n"] == facts.number("tifs2023.n")
+    assert "relayed" in table.at["evasion", "published_source"]
+    # Stated without a count, and not stated at all.
+    for attack in ("poisoning", "unheard_of"):
+        assert pd.isna(table.at[attack, "published"])
+        assert table.at[attack, "published_source"] == ""
+    assert table.at["evasion", "estimate"] == 3 / 200
+    assert table.at["evasion", "exact_high"] > table.at["evasion", "high"]
+    assert table["none_bound"].notna().tolist() == [False, True, False]
+    assert 200 * table.at["poisoning", "none_bound"] == pytest.approx(3, abs=0.05)
+    assert table.at["poisoning", "exact_low"] == 0
+
+
+def test_reports_and_confirmed_keep_their_own_denominators(
+    responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook
+) -> None:
+    occurrence = occurrence_table(responses, missing, codebook)
+    facts = load_facts(ROOT / "data" / "published" / "facts.csv")
+    coded = incidents_beside_published(incidents(), len(responses), facts)
+    table = reports_and_confirmed(occurrence, coded, confirmed="Coded")
+    assert list(dict.fromkeys(table["kind"])) == ["It happened", "It was suspected", "Coded"]
+    assert len(table) == 2 * len(codebook.attacks) + 3
+    assert table[table["kind"] == "Coded"]["count"].tolist() == [3, 0, 1]
+    assert set(table[table["kind"] == "Coded"]["n"]) == {len(responses)}
+    assert not table.isna().any().any()
+
+
+def test_binary_scales_count_the_unknown_apart(responses: pd.DataFrame, codebook: Codebook) -> None:
+    answers = responses.assign(
+        exposure=pd.array([1, 0, None] + [0] * (len(responses) - 3), "Int64")
+    )
+    table = binary_scales(answers, codebook).set_index("scale")
+    row = table.loc["exposure"]
+    assert (row["count"], row["n"], row["unknown"]) == (1, len(responses) - 1, 1)
+    assert set(table.index) == {s.id for s in codebook.scales if s.measure == "binary"}
+
+
+def test_count_scales_summarise_and_their_interval_is_that_of_a_large_sample(
+    responses: pd.DataFrame, codebook: Codebook
+) -> None:
+    n = len(responses)
+    counts = pd.array([0, 1, 2, 3, 4, 5, 6] * (n // 7) + [None] * (n % 7), "Int64")
+    answers = responses.assign(defence_count=counts)
+    rng = np.random.default_rng(1)
+    table = count_scales(answers, codebook, "defences", rng, resamples=4000).set_index("scale")
+    row = table.loc["defence_count"]
+    used = 7 * (n // 7)
+    assert (row["n"], row["unknown"], row["none"]) == (used, n % 7, n // 7)
+    assert (row["quartile_1"], row["median"], row["quartile_3"], row["maximum"]) == (1, 3, 5, 6)
+    # A symmetric law of variance 4: the interval is the normal one.
+    half = 1.96 * 2 / math.sqrt(used)
+    assert row["mean"] == 3
+    assert row["mean_low"] == pytest.approx(3 - half, abs=0.04)
+    assert row["mean_high"] == pytest.approx(3 + half, abs=0.04)
+
+
+def test_headings_take_options_from_the_codebook(codebook: Codebook) -> None:
+    assert headings("label counts_of:occurrence dont_know own_words", codebook, label="A") == {
+        "label": "A",
+        "count_yes": "It happened",
+        "count_suspected": "It was suspected",
+        "count_no": "It did not happen",
+        "dont_know": "Don't know",
+        "own_words": "Own words",
+    }
+
+
+def test_checklists_stand_together(responses: pd.DataFrame, codebook: Codebook) -> None:
+    table = checklists_together(responses, codebook, ["defence", "planned"])
+    assert table["list"].unique().tolist() == ["Implemented defence", "Planned defence"]
+    alone = checklist_table(responses, codebook, "planned")
+    assert table[table["list"] == "Planned defence"]["count"].tolist() == alone["count"].tolist()
+
+
+def test_share_as_readers_see_it() -> None:
+    assert share_text(81, 263) == "31 % (26 to 37 %)"
+    assert share_text(0, 0).startswith("not estimable")

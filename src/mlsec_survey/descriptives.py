@@ -51,7 +51,7 @@ def items_about(codebook: Codebook, *constructs: str) -> list[str]:
 
 # How the columns of this module's tables of shares are written, whichever of them a table has.
 PERCENT: dict[str, Callable[[float], str]] = dict.fromkeys(
-    ["estimate", "low", "high", "bound_low", "bound_high", "none_bound"],
+    ["estimate", "low", "high", "exact_low", "exact_high", "bound_low", "bound_high", "none_bound"],
     lambda share: percent_text(share, 1),
 )
 WILSON_NOTE = "Low and high: ends of Wilson's 95 % interval of the share."
@@ -171,13 +171,19 @@ def table_one(
 
 
 def item_nonresponse(
-    missing: pd.DataFrame, codebook: Codebook, *, confidence: float = 0.95
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    *,
+    questions: bool = False,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Say for every variable how many were shown it, and how many of these did not answer.
 
     Args:
         missing: kinds of missing answer.
         codebook: labels and pages.
+        questions: only what everybody was to answer and could leave empty: no answers in own words,
+            no item whose answer decided on inclusion, and a checklist, which is one question, once.
         confidence: level of the intervals.
 
     Returns:
@@ -186,9 +192,17 @@ def item_nonresponse(
         count (left empty) of n (shown), estimate, low, high.
     """
     rows = []
+    decided = {rule.item for rule in codebook.exclusions if isinstance(rule, ExcludeEquals)}
     for variable in codebook.variables():
         column = codebook.column(variable)
         assert column.item is not None
+        checklist = column.item.type == "multiple"
+        if questions and (
+            codebook.measure(variable) == "text"
+            or (column.item.id in decided and column.item.construct_ == "screening")
+            or (checklist and variable != codebook.variables(column.item)[0])
+        ):
+            continue
         counts = _kind_counts(missing[variable], codebook)
         shown = len(missing) - counts["not_shown"]
         rows.append(
@@ -196,7 +210,7 @@ def item_nonresponse(
                 "variable": variable,
                 "item": column.item.id,
                 "construct": column.item.construct_.capitalize(),
-                "label": codebook.label(variable),
+                "label": column.item.label if questions and checklist else codebook.label(variable),
                 "page": column.page,
                 "measure": codebook.measure(variable),
                 **counts,
@@ -366,16 +380,16 @@ def answer_counts(
 
 
 def nonresponse_summary(nonresponse: pd.DataFrame) -> str:
-    """Say in one sentence how item non-response spreads, from `item_nonresponse`."""
+    """Say in a clause how item non-response spreads, from `item_nonresponse`."""
     shares = nonresponse["estimate"].dropna()
     if shares.empty:
-        return "No variable was shown to anybody."
-    worst = nonresponse.loc[shares.idxmax()]
+        return "No question was shown to anybody."
+    worst = nonresponse.iloc[int(nonresponse["estimate"].argmax())]
     complete = int((shares == 0).sum())
     return (
-        f"Of {len(shares)} variables {complete} are complete; the median is left empty by "
-        f"{percent_text(float(shares.median()), 1)} of those who were shown it, the most by "
-        f"{percent_text(float(worst['estimate']), 1)} ({worst['label']})."
+        f"of {len(shares)} questions {complete} have an answer from everybody; the median question "
+        f"is left empty by {percent_text(float(shares.median()), 1)} of those who were shown it, "
+        f"the most by {percent_text(float(worst['estimate']), 1)} ({worst['label']})"
     )
 
 

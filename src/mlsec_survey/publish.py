@@ -462,12 +462,13 @@ def _table_html(
     numeric: Sequence[bool],
     sections: Mapping[int, str],
 ) -> str:
-    styles = [f' style="text-align:{"right" if right else "left"}"' for right in numeric]
-
     def line(tag: str, cells: Sequence[str], scope: str = "") -> str:
+        # A number is never broken from its unit; a heading may be.
+        right = "text-align:right" + (";white-space:nowrap" if tag == "td" else "")
         inner = "".join(
-            f"<{tag}{scope}{style}>{html.escape(cell)}</{tag}>"
-            for cell, style in zip(cells, styles, strict=True)
+            f'<{tag}{scope} style="{right if flush else "text-align:left"}">'
+            f"{html.escape(cell)}</{tag}>"
+            for cell, flush in zip(cells, numeric, strict=True)
         )
         return f"<tr>{inner}</tr>"
 

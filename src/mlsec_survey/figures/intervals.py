@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from matplotlib.ticker import MaxNLocator
+
 from mlsec_survey.figures.style import (
     BLUE,
     COLUMN,
@@ -58,6 +60,7 @@ def draw_intervals(
     row_axes(axes, [str(name) for name in rows])
     largest = 100 * float(table["high"].max())
     axes.set_xlim(left=0, right=min(largest * 1.22 + 0.5, 120))
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     axes.set_xlabel(axis)
     axes.grid(axis="x")
     if series is not None:

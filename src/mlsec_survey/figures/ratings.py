@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_SIDE = ((120, "n", "n"), (148, "dont_know", "don't\nknow"), (178, "no_answer", "no\nanswer"))
+_SIDE = ((116, "n", "n"), (143, "dont_know", "don't\nknow"), (178, "no_answer", "no\nanswer"))
 
 
 def draw_ratings(
