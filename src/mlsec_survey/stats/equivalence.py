@@ -152,7 +152,8 @@ def describe_equivalence(test: EquivalenceTest, effect: str) -> str:
     start = f"{effect[:1].upper()}{effect[1:]} ({span})"
     small = f"the range of effects too small to be of interest ({range_text})"
     return {
-        "no effect of interest": f"{start} lies inside {small}: an effect of interest is ruled out.",
+        "no effect of interest": f"{start} lies inside {small}: an effect of interest is "
+        "ruled out.",
         "effect of interest": f"{start} lies outside of {small}.",
         "effect of unclear size": f"{start} differs from no effect, and may or may not lie inside "
         f"{small}.",

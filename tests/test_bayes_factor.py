@@ -1,0 +1,112 @@
+"""Bayes factors against R's BayesFactor, R's own integration, and closed forms."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mlsec_survey.errors import AnalysisError
+from mlsec_survey.stats.bayes_factor import (
+    bayes_factor,
+    bayes_factor_curve,
+    conditional_log_likelihood,
+    contingency_bayes_factor,
+    evidence_in_words,
+    normal_bayes_factor,
+    normal_log_likelihood,
+)
+
+R = json.loads((Path(__file__).parent / "oracle" / "bayes_factor.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "case", R["gunel_dickey"], ids=lambda c: f"{c['table']}-{c['concentration']}"
+)
+def test_tables_agree_with_r(case: dict) -> None:
+    got = contingency_bayes_factor(R["tables"][case["table"]], concentration=case["concentration"])
+    assert got == pytest.approx(case["bf01"], rel=1e-8)
+
+
+@pytest.mark.parametrize(
+    "case", R["conditional"]["cases"], ids=lambda c: f"{c['prior']}-{c['scale']}"
+)
+def test_exact_conditional_likelihood_agrees_with_r(case: dict) -> None:
+    data = R["conditional"]
+    likelihood = conditional_log_likelihood(pd.Series(data["y"]), pd.Series(data["x"]))
+    got = bayes_factor(likelihood, case["scale"], prior=case["prior"])
+    assert got == pytest.approx(case["bf01"], rel=1e-8)
+
+
+@pytest.mark.parametrize("case", R["jzs"], ids=lambda c: f"{c['scale']:.2f}")
+def test_t_likelihood_with_cauchy_prior_agrees_with_ttestbf(case: dict) -> None:
+    t, (first, second) = R["t"]["value"], R["t"]["n"]
+    root = math.sqrt(first * second / (first + second))
+
+    def likelihood(effects: np.ndarray) -> np.ndarray:
+        # Beyond this the noncentral t density is zero to any precision, and SciPy's not reliable.
+        inside = np.abs(effects * root) < 30
+        value = stats.nct.logpdf(t, first + second - 2, np.where(inside, effects * root, 0.0))
+        return np.where(inside, value, -1e4)
+
+    # The package integrates numerically and states its error to some 1e-5 or better.
+    got = bayes_factor(likelihood, case["scale"], prior="cauchy")
+    assert got == pytest.approx(case["bf01"], rel=2e-6)
+
+
+@pytest.mark.parametrize("scale", [0.01, 0.2, 1.0, 30.0])
+@pytest.mark.parametrize("estimate", [0.0, 0.4, -1.5, 6.0])
+def test_normal_prior_agrees_with_savage_and_dickey(estimate: float, scale: float) -> None:
+    error = 0.3
+    got = bayes_factor(normal_log_likelihood(estimate, error), scale)
+    assert got == pytest.approx(normal_bayes_factor(estimate, error, scale), rel=1e-8)
+    # The ratio of posterior to prior density at no effect.
+    variance = 1 / (1 / error**2 + 1 / scale**2)
+    posterior = stats.norm(variance * estimate / error**2, math.sqrt(variance)).pdf(0)
+    assert got == pytest.approx(posterior / stats.norm(0, scale).pdf(0), rel=1e-6)
+
+
+def test_a_flat_likelihood_says_nothing() -> None:
+    for prior in ("normal", "cauchy"):
+        got = bayes_factor(lambda effects: np.zeros(len(effects)), 0.7, prior=prior)
+        assert got == pytest.approx(1, rel=1e-8)
+
+
+def test_separated_answers_have_a_finite_bayes_factor() -> None:
+    cases, scores = pd.Series([0] * 10 + [1] * 4), pd.Series([0] * 5 + [1] * 5 + [2] * 4)
+    likelihood = conditional_log_likelihood(cases, scores)
+    wide = [bayes_factor(likelihood, s, prior="cauchy") for s in (0.5, 5.0, 500.0)]
+    # Half of the prior speaks for the observed order, however wide it is; the other half against.
+    assert all(0 < value < 0.2 for value in wide)
+    possible = math.comb(14, 4)
+    assert wide[-1] == pytest.approx(2 / possible, rel=0.02)
+
+
+def test_wide_priors_favour_the_null_when_the_estimate_is_near_it() -> None:
+    curve = bayes_factor_curve(normal_log_likelihood(0.05, 0.2), [0.1, 0.5, 2.0])
+    assert curve["bf01"].is_monotonic_increasing
+    assert list(curve.columns) == ["scale", "prior", "bf01"]
+
+
+def test_independence_is_supported_by_equal_shares() -> None:
+    assert contingency_bayes_factor([[20, 20], [30, 30]]) > 3
+    assert contingency_bayes_factor([[20, 0], [0, 20]]) < 1e-6
+    with pytest.raises(ValueError, match="larger"):
+        contingency_bayes_factor(np.ones((4, 2)), concentration=0.5)
+
+
+def test_scales_must_be_positive_and_scores_enumerable() -> None:
+    with pytest.raises(ValueError, match="positive"):
+        bayes_factor(normal_log_likelihood(0, 1), 0.0)
+    fine = pd.Series(np.random.default_rng(1).normal(size=40))
+    with pytest.raises(AnalysisError, match="too fine"):
+        conditional_log_likelihood(pd.Series([0, 1] * 20), fine)
+
+
+def test_words() -> None:
+    assert evidence_in_words(1.5) == evidence_in_words(1 / 2.9) == "little evidence either way"
+    assert evidence_in_words(4) == "moderate evidence for no effect"
+    assert evidence_in_words(1 / 20) == "strong evidence for an effect"
