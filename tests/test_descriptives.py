@@ -32,9 +32,9 @@ from mlsec_survey.descriptives import (
     rating_distribution,
     reports_and_confirmed,
     share_text,
-    suppress_small_cells,
     table_one,
 )
+from mlsec_survey.disclosure import suppress_small_cells
 from mlsec_survey.export import RawExport, read_export
 from mlsec_survey.published import load_facts
 from mlsec_survey.scales import derive_scales

@@ -633,61 +633,6 @@ def _part_label(codebook: Codebook, variable: str) -> str:
     return codebook.label(variable) if part is None else part.label
 
 
-def suppress_small_cells(
-    table: pd.DataFrame, count: str, group: str | Sequence[str] | None = None, threshold: int = 5
-) -> pd.DataFrame:
-    """Hide small counts of a table, and as many more as it takes to keep them hidden.
-
-    Counts from 1 to `threshold` - 1 are hidden (primary suppression). Within a group, whose total a
-    reader can know, the smallest further counts are hidden until at least two counts are hidden and
-    they add up to at least `threshold`, so that subtraction tells neither (complementary
-    suppression; see Hundepool et al. 2012, Statistical Disclosure Control, chapter 4). A count of
-    zero is shown unless it is needed for that.
-
-    Args:
-        table: one row per count.
-        count: column of counts; missing ones are left alone.
-        group: column, or columns, within which counts add up to a total; None for the whole table.
-        threshold: smallest count that may be shown.
-
-    Returns:
-        A copy of the table whose column `count` is Int64, missing where hidden.
-
-    Raises:
-        ValueError: a count is negative or not whole.
-    """
-    counts = pd.to_numeric(table[count])
-    known = counts.notna().to_numpy()
-    whole = counts.to_numpy(dtype="float64", na_value=0.0)
-    if (whole < 0).any() or (whole != np.floor(whole)).any():
-        raise ValueError(f"the column {count!r} does not hold counts")
-    hidden = np.zeros(len(table), dtype=bool)
-    for positions in _groups(table, group):
-        cells = np.array([at for at in positions if known[at]], dtype=int)
-        small = [at for at in cells if 0 < whole[at] < threshold]
-        if not small:
-            continue
-        chosen = list(small)
-        # Stable order, so that the same table always hides the same cells.
-        further = sorted(
-            (at for at in cells if at not in small), key=lambda at: (whole[at] == 0, whole[at], at)
-        )
-        while further and (len(chosen) < 2 or whole[chosen].sum() < threshold):
-            chosen.append(further.pop(0))
-        hidden[chosen] = True
-    result = table.copy()
-    result[count] = counts.astype("Int64").mask(hidden)
-    return result
-
-
-def _groups(table: pd.DataFrame, group: str | Sequence[str] | None) -> list[np.ndarray]:
-    if group is None:
-        return [np.arange(len(table))]
-    by = [group] if isinstance(group, str) else list(group)
-    numbers = table.groupby(by, sort=False, dropna=False).ngroup().to_numpy()
-    return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
-
-
 def describe_flow(flow: pd.DataFrame) -> str:
     """Say in one sentence who was excluded, from the flow of `cleaning.apply_exclusions`."""
     start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])

@@ -379,7 +379,7 @@ def _suppress(
     """Return the table with a mark for each number to hide, and whether there was any."""
     import pandas as pd
 
-    from mlsec_survey.descriptives import suppress_small_cells
+    from mlsec_survey.disclosure import suppress_small_cells
 
     result = table.copy()
     fractions = [name for name in table.columns if pd.api.types.is_float_dtype(table[name])]
