@@ -58,6 +58,7 @@ def ordinal_fit(
     varying: Sequence[int] = (),
     offset: FloatArray | None = None,
     start: OrdinalFit | None = None,
+    counts: IntArray | None = None,
 ) -> OrdinalFit:
     """Maximise the likelihood of a (partial) proportional-odds model.
 
@@ -69,6 +70,7 @@ def ordinal_fit(
             threshold after another within a column.
         offset: added to x·b.
         start: a fit of the same shape to begin at.
+        counts: how often each row occurs; once by default.
 
     Raises:
         AnalysisError: the maximum is at infinity (the predictors separate the levels) or was not
@@ -78,8 +80,10 @@ def ordinal_fit(
     fixed = [c for c in range(matrix.shape[1]) if c not in set(varying)]
     upper, lower = _threshold_rows(levels, matrix, fixed, list(varying), k)
     add = np.zeros(n) if offset is None else offset
+    times = np.ones(n) if counts is None else counts.astype(float)
+    n = int(times.sum())
     if start is None:
-        share = np.cumsum(np.bincount(levels, minlength=k))[:-1] / n
+        share = np.cumsum(np.bincount(levels, weights=times, minlength=k))[:-1] / n
         theta = np.concatenate([special.logit(share), np.zeros(upper.shape[1] - (k - 1))])
     else:
         theta = np.concatenate([start.thresholds, start.coefficients])
@@ -95,8 +99,9 @@ def ordinal_fit(
         pull = (f_high / probability)[:, None] * upper - (f_low / probability)[:, None] * lower
         bend_high = f_high * (1 - 2 * special.expit(high)) / probability
         bend_low = f_low * (1 - 2 * special.expit(low)) / probability
+        bend_high, bend_low, weighted = times * bend_high, times * bend_low, times[:, None] * pull
         hessian = (upper * bend_high[:, None]).T @ upper - (lower * bend_low[:, None]).T @ lower
-        return float(np.log(probability).sum()), pull.sum(0), pull.T @ pull - hessian
+        return float(times @ np.log(probability)), weighted.sum(0), weighted.T @ pull - hessian
 
     scale = matrix.std(axis=0)
     spread = np.concatenate([scale[fixed], np.repeat(scale[list(varying)], k - 1)])
