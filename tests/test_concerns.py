@@ -1,0 +1,284 @@
+"""The code book and the coders' sheets: read strictly, one error each, and counted as they say."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mlsec_survey import cleaning, concerns
+from mlsec_survey.codebook import Codebook, load_codebook
+from mlsec_survey.errors import InputError
+from mlsec_survey.export import read_export
+from mlsec_survey.project import generator
+from mlsec_survey.published import load_facts
+
+DATA = Path(__file__).parent.parent / "data"
+Change = Callable[[Path], None]
+
+
+@pytest.fixture(scope="module")
+def codebook() -> Codebook:
+    return load_codebook(DATA / "codebook.yml")
+
+
+@pytest.fixture(scope="module")
+def responses(codebook: Codebook) -> pd.DataFrame:
+    kept, _ = cleaning.apply_exclusions(read_export(DATA / "raw/standin.csv", codebook), codebook)
+    return cleaning.recode(kept, codebook)
+
+
+@pytest.fixture(scope="module")
+def code_book(codebook: Codebook) -> concerns.CodeBook:
+    return concerns.load_code_book(DATA / "concern_codes.yml", codebook)
+
+
+@pytest.fixture(scope="module")
+def coding(code_book, responses, codebook) -> concerns.Coding:
+    return concerns.load_coding(DATA / "coding", code_book, responses, codebook)
+
+
+def test_the_code_book_defines_what_the_abstract_names(code_book) -> None:
+    published = {code.id for code in code_book.codes if code.basis == "published"}
+    assert published == {"unreliable_decisions", "business_leakage", "introduced_bias"}
+    assert published <= set(code_book.concerns)
+    assert not {"not_exposed", "no_incentive", "controlled"} & set(code_book.concerns)
+    table = code_book.table()
+    assert len(table) == len(code_book.codes)
+    # Rules point to other codes by their labels, not by ids that a reader does not see.
+    assert not table[["include", "exclude"]].apply(lambda c: c.str.contains("_")).any(axis=None)
+
+
+def test_every_answer_is_coded_and_every_difference_decided(coding, responses, codebook) -> None:
+    written = sum(
+        int(responses[f"{field}__{attack}"].notna().sum())
+        for field in ("why", "incident")
+        for attack in codebook.attacks
+    )
+    units = coding.units
+    assert len(units) == written
+    differ = units["coder_a"] != units["coder_b"]
+    assert (units["adjudicated"] == differ).all()
+    assert (units.loc[~differ, "final"] == units.loc[~differ, "coder_a"]).all()
+    assert (units["reason"] != "").eq(differ).all()
+
+
+def test_three_evasion_incidents_remain_of_which_two_are_doubted(
+    coding, responses, codebook
+) -> None:
+    counts = concerns.confirmed_incidents(coding, responses, codebook).set_index("attack")
+    facts = load_facts(DATA / "published/facts.csv")
+    assert counts.loc["evasion", "confirmed"] == facts.number("tifs2023.evasion")
+    assert counts.loc["evasion", "doubted"] == facts.number("tifs2023.evasion_doubted")
+    assert list(counts.index) == list(codebook.attacks)
+    assert (counts["confirmed"] <= counts["described"]).all()
+    assert (counts["described"] <= counts["reported"]).all()
+    yes = responses["occurrence__evasion"].isin(["yes", "suspected"]).sum()
+    assert counts.loc["evasion", "reported"] == yes
+
+
+def first_row(path: Path, change: Callable[[str], str]) -> None:
+    lines = path.read_text().splitlines()
+    lines[1] = change(lines[1])
+    path.write_text("\n".join(lines) + "\n")
+
+
+def in_sheet(change: Callable[[str], str]) -> Change:
+    return lambda folder: first_row(folder / "coder_b.csv", change)
+
+
+def in_decisions(change: Callable[[str], str]) -> Change:
+    return lambda folder: first_row(folder / "adjudication.csv", change)
+
+
+def drop(name: str, row: int) -> Change:
+    def change(folder: Path) -> None:
+        lines = (folder / name).read_text().splitlines()
+        (folder / name).write_text("\n".join(lines[: row - 1] + lines[row:]) + "\n")
+
+    return change
+
+
+def repeat(name: str) -> Change:
+    def change(folder: Path) -> None:
+        lines = (folder / name).read_text().splitlines()
+        (folder / name).write_text("\n".join([*lines, lines[1]]) + "\n")
+
+    return change
+
+
+def header(text: str) -> Change:
+    def change(folder: Path) -> None:
+        lines = (folder / "coder_b.csv").read_text().splitlines()
+        (folder / "coder_b.csv").write_text("\n".join([text, *lines[1:]]) + "\n")
+
+    return change
+
+
+# The first row of both sheets and of the adjudication is an incident of respondent 11.
+START = "11,model_stealing,incident"
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "row", "column", "value"),
+    [
+        (
+            in_sheet(lambda r: r.replace("11,", "99999,", 1)),
+            "coder_b.csv",
+            2,
+            "respondent_id",
+            "99999",
+        ),
+        (in_sheet(lambda r: r.replace("11,", "x,", 1)), "coder_b.csv", 2, "respondent_id", "x"),
+        (in_sheet(lambda r: r.replace("11,", "²,", 1)), "coder_b.csv", 2, "respondent_id", "²"),
+        (
+            in_sheet(lambda r: r.replace("model_stealing", "theft")),
+            "coder_b.csv",
+            2,
+            "attack",
+            "theft",
+        ),
+        (in_sheet(lambda r: r.replace("incident,", "story,")), "coder_b.csv", 2, "field", "story"),
+        (in_sheet(lambda r: r + "privacy"), "coder_b.csv", 2, "codes", "privacy"),
+        (
+            in_sheet(lambda r: r + "incident_confirmd"),
+            "coder_b.csv",
+            2,
+            "codes",
+            "incident_confirmd",
+        ),
+        (
+            in_sheet(lambda r: r + "incident_doubted|incident_doubted"),
+            "coder_b.csv",
+            2,
+            "codes",
+            "incident_doubted|incident_doubted",
+        ),
+        (in_sheet(lambda r: r + "incident_doubted|"), "coder_b.csv", 2, "codes", ""),
+        (in_sheet(lambda r: r + ",more"), "coder_b.csv", 2, None, None),
+        (
+            in_sheet(lambda r: r.replace("model_stealing", "backdoor")),
+            "coder_b.csv",
+            2,
+            "respondent_id",
+            "11 backdoor incident",
+        ),
+        (
+            drop("coder_a.csv", 2),
+            "coder_a.csv",
+            None,
+            "respondent_id",
+            "11 model_stealing incident",
+        ),
+        (repeat("coder_b.csv"), "coder_b.csv", 357, "respondent_id", "11 model_stealing incident"),
+        (
+            header("respondent_id,attack,field"),
+            "coder_b.csv",
+            1,
+            None,
+            "respondent_id,attack,field",
+        ),
+        (
+            drop("adjudication.csv", 2),
+            "adjudication.csv",
+            None,
+            "respondent_id",
+            "11 model_stealing incident",
+        ),
+        (
+            in_sheet(lambda r: r + "incident_confirmed"),
+            "adjudication.csv",
+            2,
+            "respondent_id",
+            "11 model_stealing incident",
+        ),
+        (
+            in_decisions(lambda r: START + ",,"),
+            "adjudication.csv",
+            2,
+            "reason",
+            "11 model_stealing incident",
+        ),
+    ],
+)
+def test_bad_sheets_name_the_place(
+    tmp_path, code_book, responses, codebook, change, name, row, column, value
+) -> None:
+    shutil.copytree(DATA / "coding", tmp_path / "coding")
+    for sheet in ("coder_a.csv", "coder_b.csv", "adjudication.csv"):
+        assert (tmp_path / "coding" / sheet).read_text().splitlines()[1].startswith(START)
+    change(tmp_path / "coding")
+    with pytest.raises(InputError) as error:
+        concerns.load_coding(tmp_path / "coding", code_book, responses, codebook)
+    found = error.value
+    assert found.file is not None
+    assert (found.file.name, found.row, found.column, found.value) == (name, row, column, value)
+    assert found.remedy
+
+
+def test_missing_and_misencoded_sheets(tmp_path, code_book, responses, codebook) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        concerns.load_coding(tmp_path, code_book, responses, codebook)
+    (tmp_path / "coder_a.csv").write_bytes(b"respondent_id,attack,field,codes\n\xff")
+    with pytest.raises(InputError, match="not UTF-8 at byte 33"):
+        concerns.load_coding(tmp_path, code_book, responses, codebook)
+    (tmp_path / "coder_a.csv").write_text('respondent_id,attack,field,codes\n11,"evasion\n')
+    with pytest.raises(InputError, match="not valid CSV"):
+        concerns.load_coding(tmp_path, code_book, responses, codebook)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("id: privacy", "id: safety", "this occurs twice"),
+        ("label: Privacy of persons", "label: Safety of persons", "this occurs twice"),
+        ("field: why", "field: because", "unknown name"),
+        ("theme: exposure", "theme: exposur", "unknown name"),
+        ("id: incident_confirmed", "id: incident_real", "no code 'incident_confirmed'"),
+        ("definition: Money is lost.", "meaning: Money is lost.", "meaning"),
+        ("concern: true", "concern: yes please", "concern"),
+    ],
+)
+def test_bad_code_books_name_the_entry(tmp_path, codebook, old, new, message) -> None:
+    text = (DATA / "concern_codes.yml").read_text()
+    assert old in text
+    (tmp_path / "codes.yml").write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message) as error:
+        concerns.load_code_book(tmp_path / "codes.yml", codebook)
+    assert error.value.row
+
+
+def test_agreement_tables_hold_every_code(coding, code_book) -> None:
+    rng = generator(1, "agreement")
+    by_code, overall = concerns.agreement(coding, resamples=200, rng=rng)
+    assert set(by_code["code"]) == set(code_book.labels().values())
+    assert (by_code["both"] <= by_code[["coder_a", "coder_b"]].min(axis=1)).all()
+    assert overall["estimate"].between(overall["low"], overall["high"]).all()
+    again, _ = concerns.agreement(coding, resamples=200, rng=generator(1, "agreement"))
+    pd.testing.assert_frame_equal(by_code, again)
+
+
+def test_disagreements_are_counted_without_any_text(coding) -> None:
+    table = concerns.disagreements(coding)
+    differ = coding.units[coding.units["coder_a"] != coding.units["coder_b"]]
+    one_sided = [len(a ^ b) for a, b in zip(differ["coder_a"], differ["coder_b"], strict=True)]
+    kinds = table.groupby("kind")["answers"].sum()
+    assert set(table.columns) == {"kind", "coder_a", "coder_b", "answers", "final_a", "final_b"}
+    assert 0 < kinds.sum() <= sum(one_sided)
+    assert (table["final_a"] + table["final_b"] <= 2 * table["answers"]).all()
+
+
+def test_cross_cutting_counts_respondents(coding, code_book) -> None:
+    result = concerns.cross_cutting(coding)
+    units = coding.of_field("why")
+    several = same = 0
+    for _, answers in units.groupby("respondent_id"):
+        named = [code for codes in answers["final"] for code in codes if code in code_book.concerns]
+        attacks = sum(bool(codes & set(code_book.concerns)) for codes in answers["final"])
+        several += attacks >= 2
+        same += len(named) > len(set(named))
+    assert (result["count"], result["n"]) == (same, several)
+    assert result["low"] <= result["estimate"] <= result["high"]
