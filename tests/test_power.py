@@ -1,4 +1,4 @@
-"""Design analysis against R (tests/oracle/power.R), enumeration, closed forms, published numbers."""
+"""Design analysis against R (tests/oracle/power.R), enumeration, closed forms, known numbers."""
 
 import json
 import math
@@ -15,6 +15,7 @@ from mlsec_survey.codebook import load_codebook
 from mlsec_survey.errors import AnalysisError, InputError
 from mlsec_survey.plan import load_plan
 from mlsec_survey.power import Design, Margin
+from mlsec_survey.published import load_facts
 from mlsec_survey.stats import association, counts, logistic, ordinal, table_models
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -324,6 +325,17 @@ def test_observed_margins_come_from_the_answers(codebook):
     assert not power.observed_margin("industry", groups, codebook).ordered
     with pytest.raises(AnalysisError, match="same for all"):
         power.observed_margin("org_size", pd.Series([2, 2]), codebook)
+
+
+def test_published_counts_have_the_intervals_of_their_formulas():
+    facts = load_facts(ROOT / "data/published/facts.csv")
+    table = power.published_intervals(facts).set_index("count")
+    exact = stats.binomtest(3, 139).proportion_ci(method="exact")
+    wilson = stats.binomtest(3, 139).proportion_ci(method="wilson")
+    assert tuple(table.loc[3, ["exact_low", "exact_high"]]) == pytest.approx(tuple(exact))
+    assert tuple(table.loc[3, ["low", "high"]]) == pytest.approx(tuple(wilson))
+    bound = table.loc[0, "exact_high"]
+    assert (1 - bound) ** 139 == pytest.approx(0.05) and bound == pytest.approx(3 / 139, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,10 @@ from scipy import optimize, special, stats
 
 from .codebook import Codebook, CountScale, MeanScale, Text
 from .errors import AnalysisError
-from .formatting import as_text
+from .formatting import as_text, percent_text
 from .plan import AnalysisPlan, EffectName, Hypothesis, TestName
-from .stats import table_models
+from .published import PublishedFacts
+from .stats import proportions, table_models
 from .stats import tables as table_tests
 from .yaml_input import Entry, Sequence, near, read_yaml, validate
 
@@ -685,3 +686,78 @@ def design_summary(
         .sort_values("hypothesis", key=lambda s: s.map(order))
         .reset_index(drop=True)
     )
+
+
+def design_labels(designs: Mapping[str, Design], plan: AnalysisPlan) -> dict[str, str]:
+    """Return for each joined id in a table of this module a label with the first hypothesis."""
+    labels = {}
+    for names in distinct_designs(designs).values():
+        also = f" (also {', '.join(names[1:])})" if len(names) > 1 else ""
+        labels[", ".join(names)] = f"{names[0]} {plan.hypothesis(names[0]).label}{also}"
+    return labels
+
+
+def published_intervals(facts: PublishedFacts, confidence: float = 0.95) -> pd.DataFrame:
+    """Return what the published counts say about shares, without any answers.
+
+    Returns:
+        One row per count: what, count, n, estimate, the Wilson interval (low, high), the
+        Clopper–Pearson interval (exact_low, exact_high) and known (in words). The last row is the
+        attack that none of the respondents reports; its exact_high is the one-sided bound that the
+        rule of three approximates.
+    """
+    n, evasion = int(facts.number("tifs2023.n")), int(facts.number("tifs2023.evasion"))
+    doubted = int(facts.number("tifs2023.evasion_doubted"))
+    known = {key: facts.fact(f"tifs2023.{key}").how_known for key in ("evasion", "evasion_doubted")}
+    rows = [
+        ("evasion cases left after coding", evasion, n, known["evasion"]),
+        ("of these, intent doubted", doubted, evasion, known["evasion_doubted"]),
+        ("evasion cases, intent not doubted", evasion - doubted, n, known["evasion_doubted"]),
+        ("an attack that nobody reports", 0, n, "by assumption"),
+    ]
+    table = pd.DataFrame(rows, columns=["what", "count", "n", "known"])
+    table["estimate"] = table["count"] / table["n"]
+    table["low"], table["high"] = proportions.wilson(table["count"], table["n"], confidence)
+    table["exact_low"], table["exact_high"] = proportions.clopper_pearson(
+        table["count"], table["n"], confidence
+    )
+    none = table["count"] == 0
+    table.loc[none, "exact_high"] = proportions.none_observed_bound(n, confidence)
+    return table
+
+
+def at_cell(grid: pd.DataFrame, n: int, cell: SizeCell) -> float:
+    """Return the power in the cell of the grid that is nearest to `cell`, at `n`."""
+    part = grid[grid["n"] == n]
+    far = (np.log(part["odds_ratio"]) - math.log(cell.odds_ratio)).abs() + (
+        special.logit(part["prevalence"]) - float(special.logit(cell.prevalence))
+    ).abs()
+    return float(part["power"].iloc[int(far.to_numpy().argmin())])
+
+
+def describe_size_question(grid: pd.DataFrame, cell: SizeCell, target: float) -> str:
+    """Say in words what the grid shows for both sample sizes, at one cell and over all of it."""
+    parts = []
+    for n in sorted(grid["n"].unique()):
+        share = float((grid.loc[grid["n"] == n, "power"] >= target).mean())
+        parts.append(
+            f"{n} respondents find it with {percent_text(at_cell(grid, int(n), cell))} power, and "
+            f"reach {percent_text(target)} in {percent_text(share)} of the cells"
+        )
+    return (
+        f"At an odds ratio of {cell.odds_ratio:g} per step and {percent_text(cell.prevalence)} "
+        f"with exposure, {'; '.join(parts)}"
+    )
+
+
+def error_curves(power: pd.DataFrame, most: int = 6, largest: float = 2.0) -> pd.DataFrame:
+    """Return the rows of a power table that `draw_error_rates` can show.
+
+    Designs whose effect has a sign, with power that is at least 1 % so that some results are
+    significant, for effects up to `largest` times the smallest of interest; the first `most`
+    designs, which is what a figure can tell apart.
+    """
+    shown = power["type_s"].notna() & (power["power"] >= 0.01) & (power["effect"] <= largest)
+    part = power[shown]
+    names = list(dict.fromkeys(part["hypothesis"]))[:most]
+    return part[part["hypothesis"].isin(names)].reset_index(drop=True)

@@ -64,7 +64,7 @@ def draw_power_curves(
         if mark is not None:
             axes.axvline(mark, color=INK, lw=0.6)
             value_label(axes, mark, 6, f"{mark:g}")
-        axes.set_title("\n".join(wrapped([str(name)], 112 // columns)))
+        axes.set_title("\n".join(wrapped([str(name)], 96 // columns)))
         axes.set_xlabel(labels[x])
     for axes in list(grid.flat)[len(names) :]:
         axes.set_axis_off()

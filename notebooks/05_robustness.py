@@ -1,0 +1,287 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 05 · What 139 respondents can show, and how far results depend on choices
+#
+# **Question.** Which effects could this design have seen, and would other reasonable choices have
+# led elsewhere?
+#
+# The first four parts need no answers. They take the published number of respondents and the
+# published counts, state what they assume about the rest, and compute. They hold whatever the
+# answers are. Part 5 goes back to the answers and asks what other analysts would have found.
+
+# %% tags=["parameters"]
+export = "auto"
+codebook = "data/codebook.yml"
+plan = "data/analysis_plan.yml"
+seed = 20230308
+resamples = 2000
+simulations = 2000
+scheduler = None
+
+# %%
+from functools import partial
+
+from mlsec_survey import compute, figures, power
+from mlsec_survey.formatting import interval_text, percent_text
+from mlsec_survey.project import open_project
+from mlsec_survey.published import load_facts
+
+project = open_project("05_robustness", export=export, codebook=codebook, plan=plan)
+pub = project.publisher()
+facts = load_facts(project.root / "data/published/facts.csv")
+assumed = power.load_assumptions(project.root / "data/design_assumptions.yml", project.codebook)
+n, later_n = facts.number("tifs2023.n"), facts.number("aaai2024.participants")
+run = partial(compute.run, seed=seed, scheduler=scheduler)
+project.describe()
+
+# %% [markdown]
+# ## 1. What 139 respondents can show
+#
+# ### Published counts
+#
+# A handful of cases says little about a share, and that can be said exactly. Wilson's interval has
+# the better average coverage, that of Clopper and Pearson never falls below its level. Where nobody
+# reports an attack, the exact one-sided bound is given, which the rule of three puts at 3/n.
+
+# %%
+shares = power.published_intervals(facts)
+pub.table(
+    "published_intervals",
+    shares,
+    caption="What the published counts say about the share in the population that the respondents "
+    "stand for, if they were drawn from it at random.",
+    columns={
+        "what": "Count of",
+        "count": "Count",
+        "n": "n",
+        "estimate": "Share",
+        "low": "Wilson low",
+        "high": "Wilson high",
+        "exact_low": "Exact low",
+        "exact_high": "Exact high",
+        "known": "Known as",
+    },
+    formats=dict.fromkeys(
+        ["estimate", "low", "high", "exact_low", "exact_high"], lambda share: percent_text(share, 1)
+    ),
+    basis="published",
+    source=facts.fact("tifs2023.evasion").citation,
+    width="page",
+    keep=True,
+)
+pub.number(
+    "evasion_published_share_interval",
+    f"{percent_text(shares['estimate'][0], 1)} "
+    f"({interval_text(shares['low'][0], shares['high'][0], 1, percent=True)})",
+    description="share of respondents with a case of evasion left after coding, Wilson interval",
+    basis="published",
+    keep=True,
+)
+pub.number(
+    "detectable_share_none",
+    percent_text(shares["exact_high"].iloc[-1], 1),
+    description=f"largest share that is compatible, at 95 %, with no case among {n} respondents",
+    basis="published",
+    keep=True,
+)
+
+# %% [markdown]
+# ### Power of each hypothesis
+#
+# Each hypothesis of the plan becomes a simulated survey: respondents spread over the options as
+# `data/design_assumptions.yml` says, an effect as large as a multiple of the smallest effect size
+# of interest (SESOI), and the test that the plan names. Hypotheses whose variables have the same
+# form share a curve. The dotted line marks 80 % power.
+
+# %%
+designs = power.assumed_designs(project.plan, project.codebook, assumed)
+labels = power.design_labels(designs, project.plan)
+curves = power.power_table(
+    designs,
+    sizes=sorted({n, later_n, *assumed.sample_sizes}),
+    multiples=assumed.curve_multiples,
+    simulations=simulations,
+    alpha=project.plan.alpha,
+    errors=False,
+    run=partial(run, purpose="power curves"),
+)
+curves["panel"] = curves["hypothesis"].map(labels)
+axes = {"n": "respondents", "effect": "effect ÷ SESOI: "}
+how = {"panel": "panel", "line": "effect", "x": "n", "labels": axes, "mark": n}
+pub.figure(
+    "power_curves",
+    figures.draw_power_curves(curves, **how),
+    caption="Simulated power of each confirmatory hypothesis by number of respondents, for effects "
+    "as multiples of the smallest effect size of interest. Vertical: the published study.",
+    alt=figures.describe_power_curves(curves, **how),
+    basis="design",
+    width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# The table reads the same simulations the other way round: with the published number of
+# respondents, how likely was an effect of the size of interest to be found, and how large must an
+# effect be to be found four times in five? An effect between zero and that size was left to luck.
+
+# %%
+at_n = power.power_table(
+    designs,
+    sizes=[n],
+    multiples=assumed.multiples,
+    simulations=simulations,
+    alpha=project.plan.alpha,
+    run=partial(run, purpose="design analysis"),
+)
+summary = power.design_summary(designs, at_n, power.detectable(at_n, assumed.target_power))
+pub.table(
+    "design_analysis",
+    summary,
+    caption=f"What {n} respondents can show, per confirmatory hypothesis and primary test.",
+    columns={
+        "hypothesis": "Hypothesis",
+        "test": "Test",
+        "effect": "Effect size",
+        "smallest": "SESOI",
+        "power": "Power at SESOI",
+        "detectable": f"Found with {percent_text(assumed.target_power)}",
+        "type_s": "Wrong sign",
+        "type_m": "Exaggeration",
+    },
+    formats={
+        "power": percent_text,
+        "type_s": lambda share: "no sign" if share != share else percent_text(share, 1),
+    },
+    note="Wrong sign and exaggeration: among significant results, if the SESOI is the true effect. "
+    f"Power has a Monte Carlo standard error of at most {100 * summary['se'].max():.1f} points.",
+    basis="design",
+    width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# ## 2. Could 139 have seen an effect of company size?
+#
+# A later study is reported to find that incidents become more frequent with company size. It is
+# the first thing a reader of a null result will ask: was this sample too small to see it? The
+# answer depends on two numbers that nobody has published: how many respondents had met a threat,
+# and how steeply their share rises. So the power is computed over a range of both, with respondents
+# spread evenly over the sizes and the exact trend test.
+
+# %%
+size = assumed.company_size
+grid = power.trend_power(
+    power.assumed_margin(size.predictor, project.codebook, assumed),
+    sizes=[n, later_n],
+    prevalences=size.prevalences,
+    odds_ratios=size.odds_ratios,
+    simulations=simulations,
+    alpha=project.plan.alpha,
+    run=partial(run, purpose="company size"),
+)
+pub.figure(
+    "company_size_power_grid",
+    figures.draw_power_grid(grid),
+    caption="Power, in %, to find exposure rising with company size, by share of respondents with "
+    "exposure and odds ratio per step of size; bold from 80 %. Left the published study, right the "
+    "later one.",
+    alt=figures.describe_trend_power(grid, target=assumed.target_power),
+    basis="design",
+    source=facts.fact("aaai2024.participants").citation,
+    width="page",
+    keep=True,
+)
+here = power.at_cell(grid, n, size.at)
+pub.number(
+    "company_size_power",
+    here,
+    digits=2,
+    description=f"power of {n} respondents to find exposure rising with company size, at an odds "
+    f"ratio of {size.at.odds_ratio:g} per step and {percent_text(size.at.prevalence)} exposed",
+    basis="design",
+    keep=True,
+)
+pub.number(
+    "company_size_reading",
+    power.describe_size_question(grid, size.at, assumed.target_power),
+    description="reading of the grid",
+    basis="design",
+    keep=True,
+)
+
+# %% [markdown]
+# A null at 139 and a trend at 271 therefore contradict one another only in that part of the grid
+# where the first study had the power to see what the second saw. Elsewhere both can be right about
+# the same world. The later study may also have counted something else, in another way.
+
+# %%
+facts.table(["aaai2024.size", "aaai2024.participants", "tifs2023.exposure_null"])
+
+# %% [markdown]
+# ## 3. Errors of sign and size, and the size of a replication
+#
+# A small study that finds something has been lucky, and luck exaggerates: an estimate that had to
+# pass the mark of significance is larger than the truth, by more the lower the power was, and can
+# even have the wrong sign (Gelman and Carlin 2014). What follows is for the true effects on the
+# horizontal axis, not for anything that was observed.
+
+# %%
+errors = power.error_curves(at_n)
+pub.figure(
+    "error_rates",
+    figures.draw_error_rates(errors),
+    caption=f"Significant results of {n} respondents: share with the wrong sign, and factor by "
+    "which they exaggerate, by true effect. Hypotheses of the same form share a line.",
+    alt=figures.describe_error_rates(errors),
+    basis="design",
+    keep=True,
+)
+
+# %%
+replication = power.replication_table(
+    designs,
+    powers=assumed.replication_powers,
+    simulations=simulations,
+    alpha=project.plan.alpha,
+    start=n,
+    run=partial(run, purpose="replication"),
+)
+pub.table(
+    "replication_n",
+    replication,
+    caption="Respondents with both answers that a replication needs in order to find the smallest "
+    "effect size of interest.",
+    columns={"hypothesis": "Hypotheses", "effect": "Effect size", "value": "SESOI"}
+    | {
+        f"n_{round(100 * goal)}": f"n for {percent_text(goal)}"
+        for goal in assumed.replication_powers
+    },
+    formats=dict.fromkeys([f"n_{round(100 * goal)}" for goal in assumed.replication_powers], 0),
+    note="Simulated, with a Monte Carlo error of some per cent; under the assumed shares.",
+    basis="design",
+    keep=True,
+)
+
+# %%
+pub.close()
+
+# %% [markdown]
+# ## 6. What this does not show
+#
+# Power is a property of a design under assumptions, not of a result. A result that is not
+# significant does not become evidence for its null because the power was high at some assumed
+# effect; equivalence tests and Bayes factors in notebook 04 speak to that. The shares assumed here
+# are even or bell-shaped for want of published ones; a sample that crowds into a few options can
+# show less. And no number of respondents repairs how they were found.
