@@ -144,6 +144,12 @@ def test_a_number_that_nobody_published_stops_with_its_key(ledger, facts) -> Non
             make()
 
 
+def test_a_bound_cannot_be_set_to_words(ledger, facts) -> None:
+    numbers = numbers_of(ledger, evasion_confirmed="2 % (1 to 6 %)")
+    with pytest.raises(InputError, match="published as text"):
+        claims.check_table(ledger, numbers)
+
+
 def test_counts_are_compared_by_value_and_marked_when_relayed(ledger, facts) -> None:
     numbers = numbers_of(ledger, n_respondents=139, evasion_confirmed=2)
     table = claims.comparison_table(ledger, facts, numbers)

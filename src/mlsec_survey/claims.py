@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from mlsec_survey.codebook import Text
 from mlsec_survey.errors import InputError
-from mlsec_survey.formatting import as_text
+from mlsec_survey.formatting import NOT_ESTIMABLE, as_text
 from mlsec_survey.published import HOW_KNOWN, PublishedFacts
 from mlsec_survey.yaml_input import Entry, Sequence, near, read_yaml, validate
 
@@ -162,6 +162,11 @@ class Number:
         """Text and unit."""
         return f"{self.text} {self.unit}".strip()
 
+    @property
+    def is_text(self) -> bool:
+        """Whether it was published as words, which no bound can be set to."""
+        return self.value is None and self.text != NOT_ESTIMABLE
+
 
 def load_claims(path: Path | str, facts: PublishedFacts) -> Ledger:
     """Read the ledger.
@@ -237,6 +242,18 @@ def _number(numbers: Mapping[str, Number], key: str, place: str) -> Number:
     return numbers[key]
 
 
+def _checked(numbers: Mapping[str, Number], check: Check, claim: Claim) -> Number:
+    number = _number(numbers, check.number, f"a check of the claim {claim.id!r}")
+    if number.is_text:
+        raise InputError(
+            f"a check of the claim {claim.id!r} sets a bound to {number.key!r}, which was published "
+            "as text",
+            value=number.text,
+            remedy="publish the number itself, or check another one",
+        )
+    return number
+
+
 def check_table(ledger: Ledger, numbers: Mapping[str, Number]) -> pd.DataFrame:
     """Return every check with its outcome in the run.
 
@@ -245,14 +262,14 @@ def check_table(ledger: Ledger, numbers: Mapping[str, Number]) -> pd.DataFrame:
         condition, holds ("yes", "no" or "open").
 
     Raises:
-        InputError: no notebook published a number that a check needs.
+        InputError: no notebook published a number that a check needs, or it is a text.
     """
     import pandas as pd
 
     rows = []
     for claim in ledger.claims:
         for check in claim.checks:
-            number = _number(numbers, check.number, f"a check of the claim {claim.id!r}")
+            number = _checked(numbers, check, claim)
             holds = check.holds(number.value)
             rows.append(
                 {
@@ -285,10 +302,7 @@ def ledger_table(
     rows = []
     for claim in ledger.claims:
         shown = [_number(numbers, key, f"the claim {claim.id!r}") for key in claim.numbers]
-        outcomes = [
-            check.holds(_number(numbers, check.number, f"a check of {claim.id!r}").value)
-            for check in claim.checks
-        ]
+        outcomes = [check.holds(_checked(numbers, check, claim).value) for check in claim.checks]
         rows.append(
             {
                 "id": claim.id,

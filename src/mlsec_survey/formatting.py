@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-_NOT_ESTIMABLE = "not estimable"
+NOT_ESTIMABLE = "not estimable"
 
 
 def significant(value: float, digits: int = 6) -> float:
@@ -26,7 +26,7 @@ def as_text(value: float | int | str, digits: int | str) -> str:
     if isinstance(value, str):
         return value
     if math.isnan(value):
-        return _NOT_ESTIMABLE
+        return NOT_ESTIMABLE
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     # A tie such as 0.125 must not fall to either side by the last bit.
@@ -70,4 +70,4 @@ def interval_text(low: float, high: float, digits: int | str = 2, *, percent: bo
 
 def percent_text(share: float, digits: int | str = 0) -> str:
     """Return a share as per cent ("12 %"); "not estimable" when it is undefined."""
-    return _NOT_ESTIMABLE if math.isnan(share) else f"{as_text(100 * share, digits)} %"
+    return NOT_ESTIMABLE if math.isnan(share) else f"{as_text(100 * share, digits)} %"
