@@ -67,6 +67,27 @@ pub.table(
 )
 
 # %% [markdown]
+# ## Running it
+#
+# **By hand.** Open a notebook (`.py` or `.ipynb`, they are one notebook) and run it from the top.
+# Begin with 01, which writes the file that the others read. Each notebook shows its results and
+# writes them below `figures/` and `paper/generated/`.
+#
+# **All at once.** In a terminal, `python scripts/run_all.py` runs what a change made necessary,
+# renders the web pages into `html/` and sets the paper. `--help` lists the rest.
+#
+# **Another seed, plan or export.** `python scripts/run_all.py --run NAME --set seed=7` writes the
+# same tree under `runs/NAME/` and leaves the default run as it is.
+#
+# ## Your own export
+#
+# Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and say beside
+# it, in `data/raw/export.manifest.yml`, what it is: `synthetic: false`, a title, the number of rows
+# and the file's SHA-256. Then run all. If the manifest is missing, the error message holds the text
+# of one to complete; if a column or a code does not fit the codebook, the run stops with one
+# message that names row, column, value and remedy. The stand-in label goes by itself.
+
+# %% [markdown]
 # ## What is publicly known
 #
 # The analysis never reads these facts as data. Those that others relay about a publication are
@@ -96,26 +117,6 @@ for fact in facts.values():
 pub.close()
 
 # %% [markdown]
-# ## Running it
-#
-# **By hand.** Open a notebook (`.py` or `.ipynb`, they are one notebook) and run it from the top.
-# Begin with 01, which writes the file that the others read. Each notebook shows its results and
-# writes them below `figures/` and `paper/generated/`.
-#
-# **All at once.** In a terminal, `python scripts/run_all.py` runs what a change made necessary,
-# renders the web pages into `html/` and sets the paper. `--help` lists the rest.
-#
-# **Another seed, plan or export.** `python scripts/run_all.py --run NAME --set seed=7` writes the
-# same tree under `runs/NAME/` and leaves the default run as it is.
-#
-# ## Your own export
-#
-# Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and say beside
-# it, in `data/raw/export.manifest.yml`, what it is: `synthetic: false`, a title, the number of rows
-# and the file's SHA-256. Then run all. If the manifest is missing, the error message holds the text
-# of one to complete; if a column or a code does not fit the codebook, the run stops with one
-# message that names row, column, value and remedy. The stand-in label goes by itself.
-#
 # ## What this does not show
 #
 # This page computes nothing from answers. What the notebooks compute is as good as the answers that
