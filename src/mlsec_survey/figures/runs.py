@@ -15,7 +15,7 @@ def draw_runs(results: pd.DataFrame) -> Figure:
     """Draw each result's estimate and interval across runs, one panel per result.
 
     Args:
-        results: columns result (label), run, estimate, low, high and null.
+        results: columns result (label), run, estimate, low, high and null (NaN for none).
     """
     names = list(dict.fromkeys(results["result"]))
     runs = list(dict.fromkeys(results["run"]))
@@ -28,7 +28,8 @@ def draw_runs(results: pd.DataFrame) -> Figure:
         for y, entry in enumerate(entries(part)):
             axes.plot([entry.low, entry.high], [y, y], color=BLUE)
             axes.plot(entry.estimate, y, "o", color=BLUE, ms=2.8)
-        axes.axvline(float(part["null"].dropna().iloc[0]), color=INK, lw=0.6)
+        for null in part["null"].dropna().head(1):
+            axes.axvline(float(null), color=INK, lw=0.6)
         row_axes(axes, runs)
         axes.set_title(name, fontsize=6.5)
         axes.grid(axis="x", color=FAINT)

@@ -125,7 +125,7 @@ def _main(options: argparse.Namespace, root: Path) -> int:
     store = Store(cache)
     kernels = _Kernels(options.cold, cache)
     shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
-    if options.why or options.list:
+    if (options.why or options.list) and not options.batch:
         return _tell(options, steps_of(_run(options, root), shop), store)
     with _alone(cache):
         repaired = store.recover()
@@ -140,7 +140,7 @@ def _main(options: argparse.Namespace, root: Path) -> int:
             with kernels:
                 return run_batch(options, root, shop, store)
         steps = wanted(steps_of(_run(options, root), shop), options.only)
-        force = frozenset(step.label for step in _forced(steps, options))
+        force = frozenset(step.label for step in forced(steps, options))
         with kernels:
             outcome = do(steps, store, jobs=options.jobs, force=force)
         store.prune()
@@ -209,7 +209,7 @@ def wanted(steps: list[Step], names: Sequence[str] | None) -> list[Step]:
     return [step for step in steps if step.name in chosen]
 
 
-def _forced(steps: list[Step], options: argparse.Namespace) -> list[Step]:
+def forced(steps: list[Step], options: argparse.Namespace) -> list[Step]:
     """Return the steps that `--force` means: the named ones with their pages, or all."""
     if not options.force:
         return []

@@ -1,15 +1,28 @@
-"""Work on a Dask cluster: starting workers that compute the same as this machine.
+"""Work on a Dask cluster: workers that compute the same as this machine, notebooks sent to them.
 
 `python -m mlsec_survey.runner.cluster tcp://HOST:8786 [options of dask worker]` starts workers.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
-from collections.abc import Sequence
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mlsec_survey.runner.kernels import kernel_environment, _search_path
+from mlsec_survey.errors import InputError
+from mlsec_survey.runner.kernels import Kernels, _search_path, kernel_environment
+from mlsec_survey.runner.pipeline import PIPELINE
+
+if TYPE_CHECKING:
+    from mlsec_survey.runner.execute import NotebookJob
 
 USAGE = """\
 usage: python -m mlsec_survey.runner.cluster ADDRESS [options of `dask worker`]
@@ -21,6 +34,191 @@ results the same everywhere. Example, two workers for a scheduler on this machin
 """
 # A task is one process's worth of work; the dashboard is the scheduler's business.
 _DEFAULTS = {"--nthreads": "1", "--no-dashboard": None}
+
+
+# ── Sending notebooks ─────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A notebook with everything that it reads, to be executed anywhere.
+
+    Attributes:
+        job: what to execute; its folders are those of the worker once it is there.
+        run: name of the run.
+        files: content by path, below `project/` or below `run/`.
+    """
+
+    job: NotebookJob
+    run: str
+    files: Mapping[str, bytes]
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What came of a parcel: files below the output folder, or an error and the failed notebook."""
+
+    files: Mapping[str, bytes]
+    error: Exception | None = None
+    failed: bytes | None = None
+
+
+class Remote:
+    """Executes notebooks on the workers of a cluster; safe for threads."""
+
+    def __init__(self, address: str, root: Path, cache: Path) -> None:
+        self._address = address
+        self._root = root
+        self._cache = cache
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Remote:
+        from mlsec_survey.compute import connected
+
+        self._client = self._stack.enter_context(connected(self._address))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def jobs(self, local: int) -> int:
+        """Return how many steps to do side by side to keep workers and this machine busy."""
+        return local + 2 * sum(self._client.nthreads().values())
+
+    def limited(self, kernels: Callable[[], Any], jobs: int) -> Callable[[], Any]:
+        """Return `kernels` such that no more than `jobs` calls run here at a time."""
+        made = _Limited(kernels, jobs)
+        return lambda: made
+
+    def execute(self, job: NotebookJob, inputs: Mapping[str, Path]) -> None:
+        """Execute a notebook on some worker and write what it gave below `job.output`.
+
+        Args:
+            job: with the folders of this machine.
+            inputs: files and folders that it reads, by name.
+
+        Raises:
+            InputError: an input is outside the project, or the worker differs from this machine.
+            CompendiumError: what executing the notebook raised.
+        """
+        from mlsec_survey.compute import WORKERS_VARIABLE, completed, fingerprint
+
+        # The workers fill their machines with notebooks; none of them should start more processes.
+        sent = replace(job, settings={**job.settings, WORKERS_VARIABLE: "1"})
+        parcel = Parcel(sent, job.run.name, self._packed(job, inputs))
+        calls = [(parcel, fingerprint())]
+        _, returned = next(completed(self._client, execute_parcel, calls, self._address))
+        if returned.failed is not None:
+            failed = self._cache / "failed" / job.run.name / f"{job.name}.ipynb"
+            failed.parent.mkdir(parents=True, exist_ok=True)
+            failed.write_bytes(returned.failed)
+        if returned.error is not None:
+            raise returned.error
+        _unpack(returned.files, job.output)
+
+    def _packed(self, job: NotebookJob, inputs: Mapping[str, Path]) -> dict[str, bytes]:
+        files: dict[str, bytes] = {}
+        for path in [self._root / PIPELINE, *inputs.values()]:
+            place = Path(os.path.normpath(path))
+            for folder, name in ((job.run, "run"), (self._root, "project")):
+                if place.is_relative_to(folder):
+                    target = Path(name) / place.relative_to(folder)
+                    break
+            else:
+                raise InputError(
+                    "a file outside the project cannot be sent to a cluster",
+                    file=path,
+                    remedy="put it into the project's folder, such as data/raw/private/",
+                )
+            files |= _packed(place, target)
+        return files
+
+
+class _Limited:
+    def __init__(self, kernels: Callable[[], Any], jobs: int) -> None:
+        self._kernels = kernels
+        self._places = threading.Semaphore(jobs)
+
+    def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
+        with self._places:
+            self._kernels().call(function, arguments, cwd)
+
+
+def _packed(path: Path, target: Path) -> dict[str, bytes]:
+    if path.is_dir():
+        members = sorted(member for member in path.rglob("*") if member.is_file())
+        return {(target / m.relative_to(path)).as_posix(): m.read_bytes() for m in members}
+    # A notebook says itself, and better, which file it misses.
+    return {target.as_posix(): path.read_bytes()} if path.is_file() else {}
+
+
+def _unpack(files: Mapping[str, bytes], folder: Path) -> None:
+    for name, content in files.items():
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise InputError("a file's name leads out of its folder", value=name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+# ── On a worker ───────────────────────────────────────────────────────────────────────────────────
+
+
+def execute_parcel(parcel: Parcel, expected: dict[str, str]) -> Returned:
+    """Execute a notebook in a kernel of this worker; everything it needs is in the parcel.
+
+    Raises:
+        InputError: this worker would compute something else than the sender.
+    """
+    from mlsec_survey.compute import check_worker
+    from mlsec_survey.errors import CompendiumError
+    from mlsec_survey.runner.execute import execute_notebook
+
+    check_worker(expected)
+    place = Path(tempfile.mkdtemp(prefix="notebook-", dir=_local_directory()))
+    try:
+        _unpack(parcel.files, place)
+        job = replace(
+            parcel.job, project=place / "project", run=place / "run", output=place / "output"
+        )
+        for folder in (job.run, job.output, job.project / "notebooks"):
+            folder.mkdir(parents=True, exist_ok=True)
+        failed = place / ".cache" / "failed" / parcel.run / f"{job.name}.ipynb"
+        try:
+            manager = _kernels().manager_class(job.environment, job.project / "notebooks")
+            execute_notebook(job, manager, failed)
+        except CompendiumError as error:
+            return Returned({}, error, failed.read_bytes() if failed.is_file() else None)
+        return Returned(_packed(job.output, Path()))
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _local_directory() -> str | None:
+    from distributed import get_worker
+
+    try:
+        return str(get_worker().local_directory)
+    except ValueError:
+        return None
+
+
+_guard = threading.Lock()
+_made: list[Kernels] = []
+
+
+def _kernels() -> Kernels:
+    """Return this worker's kernels: its warm server stays for as long as the worker does."""
+    with _guard:
+        if _made and not _made[0].alive():
+            _made.pop().close()
+        if not _made:
+            _made.append(Kernels())
+            atexit.register(_made[0].close)
+        return _made[0]
+
+
+# ── Starting workers ──────────────────────────────────────────────────────────────────────────────
 
 
 def worker_command(arguments: Sequence[str]) -> list[str]:

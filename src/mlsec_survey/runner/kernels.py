@@ -201,6 +201,10 @@ class WarmServer:
             lines = Path(name).read_text(encoding="utf-8", errors="replace").strip().splitlines()
             raise AnalysisError(f"{function} failed: {lines[-1] if lines else 'no message'}")
 
+    def alive(self) -> bool:
+        """Return whether the server runs."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """End the server and everything that it forked."""
         self._connection.close()
@@ -268,6 +272,10 @@ class Kernels:
                 _remove_scratch(Path(note.read_text(encoding="utf-8")))
             note.write_text(str(self.scratch), encoding="utf-8")
         self.server = None if cold or not can_fork() else WarmServer(self.scratch)
+
+    def alive(self) -> bool:
+        """Return whether kernels can be started."""
+        return self.server is None or self.server.alive()
 
     def close(self) -> None:
         """End all processes and remove what they used."""

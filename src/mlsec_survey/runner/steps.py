@@ -90,18 +90,19 @@ def steps_of(run: Run, shop: Workshop) -> list[Step]:
     steps: list[Step] = []
     entries = shop.pipeline.analysis
     # Of what can be done at a time, the first goes first: pages wait for a processor to be free.
-    steps += [_notebook_step(run, entry, shop) for entry in entries]
+    steps += [notebook_step(run, entry, shop) for entry in entries]
     names = tuple(entry.name for entry in entries)
     if shop.pipeline.paper_main is not None:
         steps.append(_numbers_step(run, names, shop))
         if run.pdf:
             steps.append(_paper_step(run, shop))
-    steps += [_page_step(run, entry, shop) for entry in entries]
+    steps += [page_step(run, entry, shop) for entry in entries]
     steps.append(_index_step(run, names, shop))
     return steps
 
 
-def _notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
+def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
+    """Return the step that executes a notebook."""
     parameters = {**shop.pipeline.parameters, **run.parameters}
 
     def inputs() -> dict[str, str]:
@@ -208,14 +209,27 @@ def _navigation(shop: Workshop) -> list[tuple[str, str]]:
     ]
 
 
-def _page_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
+def page_step(
+    run: Run,
+    entry: NotebookEntry,
+    shop: Workshop,
+    navigation: list[tuple[str, str]] | None = None,
+) -> Step:
+    """Return the step that renders the page of an executed notebook.
+
+    Args:
+        run: that the notebook belongs to.
+        entry: the notebook.
+        shop: what steps need.
+        navigation: pairs of page, without ending, and title; default all notebooks of the run.
+    """
     notebook = run.folder / entry.executed
 
     def facts() -> dict[str, Any]:
         return {
             "name": entry.name,
             "title": entry.title,
-            "navigation": _navigation(shop),
+            "navigation": navigation or _navigation(shop),
             "synthetic": _synthetic(run.folder / entry.record),
         }
 

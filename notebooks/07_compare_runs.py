@@ -1,0 +1,131 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 07 · The same results across runs
+#
+# **Question.** What changes when data, seed, plan or another setting changes?
+#
+# A run is one pass of the notebooks over one export with one set of parameters. This notebook puts
+# the published results of several runs side by side. A batch executes it when its runs are done;
+# opened by hand it takes all runs that are there. It computes no result anew.
+#
+# `runs` lists names of runs (`default` is the project itself, the others are folders below
+# `runs/`), `reference` the one that the others are compared with; without it that is the first.
+
+# %% tags=["parameters"]
+runs = None
+reference = None
+
+# %%
+from IPython.display import Markdown
+
+from mlsec_survey import compare
+from mlsec_survey.figures import describe_runs, draw_runs
+from mlsec_survey.project import open_project
+
+project = open_project("07_compare_runs")
+compared = compare.read_runs(project.root, runs, reference)
+pub = compare.open_comparison(project, compared)
+results = compare.estimates(compared)
+changes = compare.estimate_changes(results)
+
+# %% [markdown]
+# ## The runs and what is particular to each
+
+# %%
+pub.table(
+    "compared_runs",
+    compare.parameter_table(compared),
+    caption="Runs that are compared; the first one is the reference.",
+    keep=True,
+)
+
+# %% [markdown]
+# ## What moves
+#
+# Two runs that differ in the seed only should differ by no more than Monte Carlo error; if an
+# interval then changes sides, the number of resamples is too small for that result. Runs over
+# different exports differ by sampling too, and by whatever else is different about the respondents.
+
+# %%
+Markdown(compare.describe_changes(compared, changes))
+
+# %%
+shown = compare.drawn(results, changes)
+pub.figure(
+    "runs_compared",
+    draw_runs(shown),
+    caption="Estimates and intervals of the results that move most, one panel per result and one "
+    "row per run; tests of hypotheses come first. A vertical line is the value without an effect.",
+    alt=describe_runs(shown),
+    width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Every result with an interval
+#
+# A shift is the largest distance between a run's estimate and the reference's, in half-widths of
+# the reference's interval: below 1 the estimate stays within that interval. The last columns count
+# runs: with an estimate outside of it, on the other side of the value without an effect, and with
+# an interval that holds this value where the reference's does not, or the other way round.
+
+# %%
+pub.table(
+    "results_across_runs",
+    changes,
+    caption="Results across runs: the reference with its interval, the range over all runs, and "
+    "what changes.",
+    columns={
+        "table": "Table",
+        "result": "Result",
+        "runs": "Runs",
+        "estimate": "Reference",
+        "low": "Low",
+        "high": "High",
+        "smallest": "Smallest",
+        "largest": "Largest",
+        "shift": "Shift",
+        "outside": "Outside",
+        "sides": "Other side",
+        "verdicts": "Other verdict",
+        "reading": "Reading",
+    },
+    digits="3s",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Every other number that is not the same
+#
+# Numbers without an interval of their own: counts, statistics, p-values. A number that one run
+# publishes and another does not (since it has another plan, say) is counted as absent.
+
+# %%
+pub.table(
+    "numbers_across_runs",
+    compare.number_changes(compared),
+    caption="Published numbers that differ between runs.",
+    digits="4s",
+    keep=True,
+)
+pub.close()
+
+# %% [markdown]
+# ## What this does not show
+#
+# That a result is stable across seeds says that it has been computed with enough resamples, and
+# nothing about the answers. That it is stable across plans or codings says that these choices do
+# not matter for it, and not that other choices would not. Many runs over many results will show
+# some change by chance; the comparison describes and tests nothing.
