@@ -103,6 +103,16 @@ pub.table(
     "scale_reliability",
     reliability,
     caption="Reliability of the rating scales: Cronbach's alpha with 95 % interval.",
+    columns={
+        "label": "Scale",
+        "parts": "Ratings",
+        "n": "n",
+        "alpha": "Alpha",
+        "low": "Low",
+        "high": "High",
+        "mean_correlation": "Mean correlation",
+    },
+    note="n: respondents who gave every rating.",
 )
 
 # %% [markdown]
