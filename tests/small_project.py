@@ -5,7 +5,9 @@ The package is copied, so that a test can change code, data or prose and see wha
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -14,6 +16,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from mlsec_survey.runner.cli import main
+from mlsec_survey.runner.kernels import Kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -142,10 +147,15 @@ NOTEBOOKS = {"01_first": FIRST, "02_second": SECOND, "03_third": THIRD, "04_four
 EXPORT = "item,answer\na,1\nb,3\nc,5\nd,2\n"
 STEPS = sorted([*NOTEBOOKS, *(f"{name}.html" for name in NOTEBOOKS), "index.html"])
 
-_PDF_FREE_PAPER = r"""
+PAPER = r"""\pdfinfoomitdate=1
+\pdftrailerid{}
 \documentclass{article}
+\newcommand{\defineresult}[3]{\expandafter\def\csname result:#1\endcsname{#2}}
+\newcommand{\definetable}[5]{}
+\newcommand{\definefigure}[5]{}
+\newcommand{\result}[1]{\csname result:#1\endcsname}
 \input{generated/numbers}
-\begin{document}\result{n_rows}\end{document}
+\begin{document}\ifsynthetic\syntheticlabel: \fi\result{n_rows} rows.\end{document}
 """
 
 
@@ -192,6 +202,13 @@ class SmallProject:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
+    def call(self, kernels: Kernels | None, *arguments: str) -> Done:
+        """Run it in this process, with this process's copy of the package and given kernels."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            status = main(arguments, self.root, kernels)
+        return Done(status, out.getvalue(), err.getvalue())
+
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text that stands once in a file."""
         target = self.root / path
@@ -234,7 +251,7 @@ def make_project(root: Path, paper: bool = False) -> SmallProject:
     if paper:
         pipeline += "\npaper:\n  main: paper/main.tex\n"
         (root / "paper").mkdir()
-        (root / "paper" / "main.tex").write_text(_PDF_FREE_PAPER.lstrip())
+        (root / "paper" / "main.tex").write_text(PAPER)
     (root / "notebooks" / "pipeline.yml").write_text(pipeline)
     for name, text in NOTEBOOKS.items():
         (root / "notebooks" / f"{name}.py").write_text(text)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -23,6 +23,9 @@ from mlsec_survey.runner.fingerprint import combined, file_digest
 from mlsec_survey.runner.pipeline import load_pipeline
 from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, Workshop, steps_of
 from mlsec_survey.runner.store import Store
+
+if TYPE_CHECKING:
+    from mlsec_survey.runner.kernels import Kernels
 
 DESCRIPTION = """\
 Run the notebooks and make figures, tables, web pages and the paper.
@@ -83,13 +86,23 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(arguments: Sequence[str] | None = None, root: Path | None = None) -> int:
-    """Run the command line and return the exit status."""
+def main(
+    arguments: Sequence[str] | None = None,
+    root: Path | None = None,
+    kernels: Kernels | None = None,
+) -> int:
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: default those of this process.
+        root: folder of the project.
+        kernels: of a caller that runs more than once; default new ones, ended at the end.
+    """
     options = parser().parse_args(arguments)
     root = (options.root or root or Path.cwd()).resolve()
     earlier = signal.signal(signal.SIGTERM, _end)
     try:
-        return _main(options, root)
+        return _main(options, root, kernels)
     except CompendiumError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
@@ -116,14 +129,14 @@ def _end(*_: object) -> None:
     raise _Terminated
 
 
-def _main(options: argparse.Namespace, root: Path) -> int:
+def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int:
     started = time.monotonic()
     if options.jobs < 1:
         raise InputError("--jobs must be at least 1", value=options.jobs)
     pipeline = load_pipeline(root)
     cache = root / ".cache"
     store = Store(cache)
-    kernels = _Kernels(options.cold, cache)
+    kernels = _Kernels(options.cold, cache, given)
     shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
     if (options.why or options.list) and not options.batch:
         return _tell(options, steps_of(_run(options, root), shop), store)
@@ -143,7 +156,8 @@ def _main(options: argparse.Namespace, root: Path) -> int:
         force = frozenset(step.label for step in forced(steps, options))
         with kernels:
             outcome = do(steps, store, jobs=options.jobs, force=force)
-        store.prune()
+        if outcome.made:
+            store.prune()
     summarise(outcome, time.monotonic() - started, steps[0].run.folder, root)
     return outcome.exit_status
 
@@ -324,13 +338,16 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
 class _Kernels:
     """Kernels that come into being when first asked for, and end with the `with` block."""
 
-    def __init__(self, cold: bool, cache: Path) -> None:
+    def __init__(self, cold: bool, cache: Path, given: Kernels | None) -> None:
         self._cold = cold
         self._cache = cache
-        self._made: Any = None
+        self._given = given
+        self._made: Kernels | None = None
         self._lock = threading.Lock()
 
-    def get(self) -> Any:
+    def get(self) -> Kernels:
+        if self._given is not None:
+            return self._given
         with self._lock:
             if self._made is None:
                 from mlsec_survey.runner.kernels import Kernels

@@ -123,7 +123,7 @@ def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> Non
         if isinstance(error, papermill.PapermillExecutionError) and error.ename.endswith(
             "InputError"
         ):
-            raise PassedOnInputError(error.evalue) from None
+            raise PassedOnInputError(error.evalue.replace(f"{job.project}/", "")) from None
         if isinstance(error, CompendiumError) or not under_way:
             raise
         where = _failed_cell(under_way[0])

@@ -126,6 +126,8 @@ class Store:
         step's record, so that the step is made again.
         """
         shutil.rmtree(self.cache / "staging", ignore_errors=True)
+        for part in (*self.cache.glob(".*.part"), *self.cache.glob("[jr]*/**/.*.part")):
+            part.unlink(missing_ok=True)
         done = []
         for journal in sorted((self.cache / "journal").glob("*.json")):
             try:
@@ -140,6 +142,8 @@ class Store:
                 write_whole(path, json.dumps(asdict(record), indent=1).encode())
             else:
                 path.unlink(missing_ok=True)
+                for output in record.outputs:
+                    _part_of(Path(entry["folder"]) / output).unlink(missing_ok=True)
             journal.unlink()
             done.append(entry["step"])
         return done
@@ -166,13 +170,16 @@ class Store:
 
     def _replace(self, folder: Path, record: Record, obsolete: list[str]) -> None:
         files = self._entry(record.digest) / "files"
+        parts: list[tuple[Path, Path]] = []
         for path, sha in record.outputs.items():
             target = folder / path
-            if file_digest(target) == sha:
-                continue
-            target.parent.mkdir(parents=True, exist_ok=True)
-            part = target.with_name(f".{target.name}.part")
-            shutil.copyfile(files / path, part)
+            if file_digest(target) != sha:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                part = _part_of(target)
+                shutil.copyfile(files / path, part)
+                parts.append((part, target))
+        # All are at hand now; to put them into place takes no time worth mentioning.
+        for part, target in parts:
             part.replace(target)
         for path in obsolete:
             (folder / path).unlink(missing_ok=True)
@@ -189,6 +196,10 @@ class Store:
 
     def _record_path(self, run: str, step: str) -> Path:
         return self.cache / "records" / run / f"{step}.json"
+
+
+def _part_of(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
 
 
 def write_whole(path: Path, content: bytes) -> None:
