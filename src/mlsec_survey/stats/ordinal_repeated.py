@@ -120,7 +120,7 @@ def repeated_ordinal(
         predictors=table,
         difference=TestResult(
             method=METHOD,
-            effect="standard deviation of log odds between objects",
+            effect="standard deviation of log odds",
             estimate=spread,
             low=max(0.0, spread - reach),
             high=spread + reach,
