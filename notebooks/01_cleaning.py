@@ -30,12 +30,15 @@ resamples = 2000
 
 # %%
 from mlsec_survey import cleaning, descriptives, scales
+from mlsec_survey.descriptives import headings
 from mlsec_survey.export import read_export
 from mlsec_survey.figures import draw_exclusion_flow
-from mlsec_survey.project import open_project
+from mlsec_survey.formatting import percent_text
+from mlsec_survey.project import generator, open_project
+from mlsec_survey.published import load_facts
 
 project = open_project("01_cleaning", export=export, codebook=codebook)
-pub = project.publisher()
+pub, book = project.publisher(), project.codebook
 project.describe()
 
 # %% [markdown]
@@ -45,7 +48,7 @@ project.describe()
 # an item does not have, a truncated row or a wrong encoding stops the run here with one message.
 
 # %%
-raw = read_export(project.export_path, project.codebook)
+raw = read_export(project.export_path, book)
 pub.number("n_raw", len(raw.frame), unit="rows", description="rows of the raw export")
 
 # %% [markdown]
@@ -56,7 +59,7 @@ pub.number("n_raw", len(raw.frame), unit="rows", description="rows of the raw ex
 # and never excludes anyone here; notebook 05 shows what would change if it did.
 
 # %%
-kept, flow = cleaning.apply_exclusions(raw, project.codebook)
+kept, flow = cleaning.apply_exclusions(raw, book)
 pub.figure(
     "exclusion_flow",
     draw_exclusion_flow(flow),
@@ -68,8 +71,19 @@ pub.number("n_respondents", len(kept), unit="respondents", description="analysed
 pub.number("n_excluded", int(flow["excluded"].sum()), unit="rows", description="excluded rows")
 
 # %% [markdown]
-# The publication analyses 139 practitioners (stated in its abstract). The stand-in is made so that
-# just as many remain; with a real export the count is whatever the export holds.
+# The publication states how many practitioners it analyses. A stand-in is made so that just as many
+# remain, which then says nothing; for the study's own export a difference would mean that its
+# exclusions were others than these; another wave has a size of its own.
+
+# %%
+published = load_facts(project.root / "data/published/facts.csv").fact("tifs2023.n")
+pub.number(
+    "n_less_published",
+    len(kept) - int(published.number),
+    unit="respondents",
+    description=f"analysed respondents less the {published.number} that the publication states",
+    keep=True,
+)
 
 # %% [markdown]
 # ## What is missing, and in which way
@@ -79,67 +93,78 @@ pub.number("n_excluded", int(flow["excluded"].sum()), unit="rows", description="
 # analysis file therefore has a twin of the same shape that says for each cell what kind it is.
 
 # %%
-responses = cleaning.recode(kept, project.codebook)
-missing = cleaning.missing_kinds(kept, project.codebook)
-responses = scales.derive_scales(responses, missing, project.codebook)
-responses = responses.join(cleaning.quality_flags(responses, project.codebook))
+responses = cleaning.recode(kept, book)
+missing = cleaning.missing_kinds(kept, book)
+responses = scales.derive_scales(responses, missing, book)
+responses = responses.join(cleaning.quality_flags(responses, book))
 pub.table(
     "missing_kinds",
-    descriptives.missing_kind_counts(missing, project.codebook),
+    descriptives.missing_kind_counts(missing, book),
     caption="Kinds of missing answers per item, in cells (respondents × sub-questions).",
+    columns=headings(
+        "label cells answered not_answered dont_know prefer_not not_shown", label="Item"
+    ),
     keep=True,
 )
 
 # %% [markdown]
 # ## Scales and their reliability
 #
-# Mean concern and mean relevance summarise six ratings each. Cronbach's alpha says how far the six
-# move together; it does not say that they measure one thing. Counts of defences or attacks are
-# sums over a checklist and are no reflective scales, so no reliability is claimed for them.
+# Mean concern and mean relevance summarise the ratings of all attacks. Cronbach's alpha says how
+# far these move together; it does not say that they measure one thing, and it rises with the number
+# of ratings. Feldt's interval assumes normal ratings; the bootstrap interval does not. Counts of
+# defences or attacks are sums over a checklist and no reflective scales, so no reliability is
+# claimed for them.
 
 # %%
-reliability = scales.scale_reliability(responses, project.codebook)
+reliability = scales.scale_reliability(
+    responses, book, generator(seed, "reliability"), resamples=resamples
+)
 pub.table(
     "scale_reliability",
     reliability,
-    caption="Reliability of the rating scales: Cronbach's alpha with 95 % interval.",
-    columns={
-        "label": "Scale",
-        "parts": "Ratings",
-        "n": "n",
-        "alpha": "Alpha",
-        "low": "Low",
-        "high": "High",
-        "mean_correlation": "Mean correlation",
-    },
-    note="n: respondents who gave every rating.",
+    caption="Reliability of the rating scales: Cronbach's alpha with two 95 % intervals.",
+    columns=headings(
+        "label n alpha low high bootstrap_low bootstrap_high",
+        label="Scale",
+        bootstrap_low="Low (b.)",
+        bootstrap_high="High (b.)",
+    ),
+    note="n: respondents who gave every rating. Low, high: Feldt's interval; (b.): bootstrap, BCa.",
 )
 
 # %% [markdown]
 # ## How carefully people answered
+#
+# Each flag is a sign that an answer may not be worth much, and none is proof: quick people are
+# quick, and someone may hold the same view of all attacks. A respondent can have several flags.
 
 # %%
 pub.table(
     "quality_flags",
-    descriptives.flag_counts(responses, project.codebook),
+    descriptives.flag_counts(responses, book),
     caption="Quality flags. They are kept as columns and exclude nobody in the main analysis.",
+    columns=headings("label reason count n share", label="Flag", reason="Meaning"),
+    formats={"share": percent_text},
     keep=True,
 )
 
 # %% [markdown]
 # ## What is written
 #
-# The analysis file, its twin of missing kinds, a labelled CSV without free text, a list of
-# variables, the flow, and the wider set of candidates (with the reason that excluded each), which
-# the specification curve of notebook 05 draws on.
+# The analysis file, its twin of missing kinds, a list of variables, the flow, and the wider set of
+# candidates (with the reason that excluded each), which the specification curve of notebook 05
+# draws on. These files hold every answer and are not for passing on. The labelled CSV leaves out
+# answers in own words, dates, response numbers and all that the codebook marks as identifying, and
+# its rows are in another order than the export's.
 
 # %%
 project.write("responses.parquet", responses)
 project.write("missing_kinds.parquet", missing)
-project.write("responses_labelled.csv", cleaning.labelled(responses, project.codebook))
-project.write("variables.csv", cleaning.variable_list(project.codebook))
+project.write("responses_labelled.csv", cleaning.labelled(responses, book))
+project.write("variables.csv", cleaning.variable_list(book))
 project.write("exclusion_flow.csv", flow)
-project.write("candidates.parquet", cleaning.candidates(raw, project.codebook))
+project.write("candidates.parquet", cleaning.candidates(raw, book))
 pub.close()
 
 # %% [markdown]

@@ -61,6 +61,7 @@ pub.table(
     halves=True,
     counts=["count"],
     group="variable",
+    keep=True,
 )
 
 # %% [markdown]

@@ -334,8 +334,20 @@ def test_variable_list_describes_every_column(standin: RawExport, codebook: Code
 def test_labels_and_texts(build: Build, codebook: Codebook) -> None:
     responses = recode(build({"ROLE": "A1", "CON[EVA]": "A5", "WHY[EVA]": "=1+1"}), codebook)
     public = labelled(responses, codebook)
-    assert public.at[0, "role"] == "Data scientist"
     assert public.at[0, "concern__evasion"] == "Extremely concerned"
     assert public["concern__evasion"].cat.ordered
     assert not [name for name in public.columns if "why__" in name or name.endswith("__other")]
     assert labelled(responses, codebook, texts=True).at[0, "why__evasion"] == "'=1+1"
+    assert labelled(responses, codebook, identifying=True).at[0, "role"] == "Data scientist"
+
+
+def test_labelled_rows_do_not_lead_back_to_persons(standin: RawExport, codebook: Codebook) -> None:
+    kept, _ = apply_exclusions(standin, codebook)
+    responses = recode(kept, codebook)
+    public = labelled(responses, codebook)
+    marked = {item.id for item in codebook.items if item.identifying}
+    assert {"role", "org_size"} <= marked
+    assert not {*marked, "respondent_id", "submitted", "started", "last_action"} & {*public.columns}
+    assert len(public) == len(responses)
+    shuffled = responses.sample(frac=1, random_state=1).reset_index(drop=True)
+    pd.testing.assert_frame_equal(labelled(shuffled, codebook), public)

@@ -93,14 +93,13 @@ def test_any_index_and_mismatched_respondents(codebook: Codebook) -> None:
 
 
 def test_reliability_is_that_of_the_complete_answers(codebook: Codebook) -> None:
-    pytest.importorskip("mlsec_survey.stats.reliability")
     rng = np.random.default_rng(3)
     common = rng.normal(size=(80, 1))
     ratings = np.clip(np.round(3 + common + rng.normal(size=(80, 6))), 1, 5).astype(int)
     rows: list[list[object]] = ratings.tolist()
     rows[0][2] = None
     responses, _ = tables(codebook, concern=rows, relevance=rows)
-    table = scale_reliability(responses, codebook).set_index("scale")
+    table = scale_reliability(responses, codebook, rng, resamples=500).set_index("scale")
     assert list(table.index) == ["concern_scale", "relevance_scale"]
     complete = ratings[1:]
     variances = complete.var(axis=0, ddof=1).sum()
@@ -109,6 +108,11 @@ def test_reliability_is_that_of_the_complete_answers(codebook: Codebook) -> None
     assert row["n"] == 79
     assert row["alpha"] == pytest.approx(alpha, abs=1e-12)
     assert row["low"] < row["alpha"] < row["high"]
+    assert row["bootstrap_low"] < row["alpha"] < row["bootstrap_high"]
+    rest = [
+        np.corrcoef(complete[:, k], np.delete(complete, k, 1).sum(axis=1))[0, 1] for k in range(6)
+    ]
+    assert row["weakest"] == pytest.approx(min(rest), abs=1e-12)
 
 
 def test_scales_are_documented(codebook: Codebook) -> None:

@@ -402,23 +402,37 @@ def variable_list(codebook: Codebook) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def labelled(responses: pd.DataFrame, codebook: Codebook, *, texts: bool = False) -> pd.DataFrame:
+def labelled(
+    responses: pd.DataFrame, codebook: Codebook, *, texts: bool = False, identifying: bool = False
+) -> pd.DataFrame:
     """Return responses with option labels in place of values, for people and other programs.
 
     Args:
         responses: recoded responses; columns that the codebook does not know stay as they are.
         codebook: defines labels.
         texts: keep free text, escaped against execution by a spreadsheet; dropped otherwise.
+        identifying: keep what can point to a person together with other columns: the items that the
+            codebook marks so, the response number, and dates and times; dropped otherwise.
+
+    Returns:
+        One row per response. Without response numbers rows are in the order of their answers, so
+        that the order of the export does not lead back to them.
     """
+    dated = {entry.variable for entry in codebook.paradata if entry.kind == "datetime"}
+    private = set() if identifying else {RESPONDENT, *dated}
     result: dict[str, pd.Series] = {}
     known = set(codebook.variables())
     for name in responses.columns:
         values = responses[name]
+        if name in private:
+            continue
         if name not in known:
             result[name] = values
             continue
         column = codebook.column(name)
         assert column.item is not None
+        if column.item.identifying and not identifying:
+            continue
         if column.kind in {"text", "other"}:
             if texts:
                 result[name] = values.map(escape_spreadsheet, na_action="ignore")
@@ -434,7 +448,10 @@ def labelled(responses: pd.DataFrame, codebook: Codebook, *, texts: bool = False
                 )
             )
         )
-    return pd.DataFrame(result)
+    table = pd.DataFrame(result)
+    if identifying or not len(table.columns):
+        return table
+    return table.sort_values(list(table.columns), ignore_index=True)
 
 
 def _item_columns(codebook: Codebook, item: Item) -> list[Column]:

@@ -53,21 +53,29 @@ def derive_scales(
 
 
 def scale_reliability(
-    responses: pd.DataFrame, codebook: Codebook, *, confidence: float = 0.95
+    responses: pd.DataFrame,
+    codebook: Codebook,
+    rng: np.random.Generator,
+    *,
+    resamples: int,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Say how reliable each mean scale is; counts over checklists claim no common cause.
 
     Args:
         responses: recoded responses.
         codebook: defines the scales.
-        confidence: level of the interval of alpha.
+        rng: source of randomness.
+        resamples: bootstrap resamples of respondents.
+        confidence: level of the intervals of alpha.
 
     Returns:
         One row per mean scale: scale, label, parts (sub-questions), n (respondents who answered
-        all of them), alpha with low and high, and mean_correlation, the mean correlation between
-        two sub-questions.
+        all of them), alpha with low and high (Feldt's interval) and bootstrap_low and
+        bootstrap_high (BCa), weakest, the smallest correlation of a sub-question with the sum of
+        the others, and mean_correlation, the mean correlation between two sub-questions.
     """
-    from .stats.reliability import cronbach_alpha
+    from .stats.reliability import alpha_bootstrap, cronbach_alpha, item_rest_correlations
 
     rows = []
     for scale in codebook.scales:
@@ -76,6 +84,7 @@ def scale_reliability(
         names = list(codebook.rating_variables(scale.item).values())
         complete = responses[names].dropna().astype("float64")
         result = cronbach_alpha(complete, confidence=confidence)
+        low, high = alpha_bootstrap(complete, rng, resamples=resamples, confidence=confidence)
         between = complete.corr().to_numpy()[np.triu_indices(len(names), 1)]
         rows.append(
             {
@@ -86,6 +95,9 @@ def scale_reliability(
                 "alpha": result.estimate,
                 "low": result.low,
                 "high": result.high,
+                "bootstrap_low": low,
+                "bootstrap_high": high,
+                "weakest": float(item_rest_correlations(complete).min()),
                 "mean_correlation": float(between.mean()),
             }
         )

@@ -11,7 +11,10 @@ Floats = NDArray[np.float64]
 
 
 def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Return Wilson's score interval (1927, doi:10.1080/01621459.1927.10502953); NaN where n is 0."""
+    """Return Wilson's score interval; NaN where n is 0.
+
+    Wilson (1927, doi:10.1080/01621459.1927.10502953).
+    """
     x, m = _checked(count, n)
     z = stats.norm.ppf(0.5 + confidence / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -51,8 +54,8 @@ def newcombe_difference(
 ) -> tuple[float, float, float]:
     """Return the difference of two independent shares (first less second) with its interval.
 
-    Newcombe (1998, method 10, doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I):
-    the two Wilson intervals combined.
+    The two Wilson intervals combined: Newcombe (1998), method 10,
+    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
     """
     p_1, p_2 = count_1 / n_1, count_2 / n_2
     (low_1,), (high_1,) = wilson([count_1], [n_1], confidence)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
 
+from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
 from mlsec_survey.stats.result import TestResult
 
 
@@ -42,6 +44,45 @@ def cronbach_alpha(items: pd.DataFrame, *, confidence: float = 0.95) -> TestResu
         notes=("respondents with a missing item left out",),
         extra={"items": k},
     )
+
+
+def alpha_bootstrap(
+    items: pd.DataFrame, rng: np.random.Generator, *, resamples: int, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the bootstrap interval (BCa) of Cronbach's alpha, which assumes no distribution.
+
+    Feldt's interval assumes normal items with equal covariances, which ratings in five steps do
+    not have. Neither is exact: for 139 respondents with ratings near the ceiling, 95 % intervals
+    covered alpha in 93 % of simulated samples, Feldt's in 92 % (tests/test_reliability.py).
+
+    Args:
+        items: respondents × items, numeric; respondents with a missing item are left out.
+        rng: source of randomness.
+        resamples: bootstrap resamples of respondents.
+        confidence: level of the interval.
+    """
+    ratings = items.dropna().to_numpy(dtype=float)
+    n = len(ratings)
+    blocks = resampled_weights(np.ones(n), resamples, rng)
+    draws = np.concatenate([_alpha(ratings, weights) for weights in blocks])
+    left_out = _alpha(ratings, np.ones((n, n)) - np.eye(n))
+    return bca_interval(draws, float(_alpha(ratings, np.ones((1, n)))[0]), left_out, confidence)
+
+
+def _alpha(
+    ratings: NDArray[np.float64], weights: NDArray[np.float64] | NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return alpha for each row of weights; NaN where the sums of a resample do not vary."""
+    k = ratings.shape[1]
+    columns = np.column_stack([ratings, ratings.sum(axis=1)])
+    n = weights.sum(axis=1, keepdims=True)
+    # Alpha is a ratio of variances, so the divisor of the variances cancels.
+    spread = weights @ columns**2 / n - (weights @ columns / n) ** 2
+    total = spread[:, k]
+    ratio = np.divide(
+        spread[:, :k].sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 1e-12
+    )
+    return k / (k - 1) * (1 - ratio)
 
 
 def item_rest_correlations(items: pd.DataFrame) -> pd.Series:

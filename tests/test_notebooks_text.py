@@ -1,0 +1,87 @@
+"""Each notebook says its question as declared, takes the declared parameters, has short cells."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PIPELINE = yaml.safe_load((ROOT / "notebooks" / "pipeline.yml").read_text(encoding="utf-8"))
+NOTEBOOKS = [
+    name for name in PIPELINE["notebooks"] if (ROOT / "notebooks" / f"{name}.py").is_file()
+]
+# Imports aside; a cell that needs more has work in it that belongs into a tested function.
+MOST_STATEMENTS = 8
+
+
+def declared(name: str) -> dict[str, Any]:
+    return PIPELINE["notebooks"][name]
+
+
+def cells_of(name: str) -> list[Any]:
+    return jupytext.read(ROOT / "notebooks" / f"{name}.py").cells
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_first_cell_says_title_and_question_as_declared(name: str) -> None:
+    first = cells_of(name)[0]
+    assert first.cell_type == "markdown"
+    number = name.split("_")[0]
+    assert first.source.splitlines()[0] == f"# {number} · {declared(name)['title']}"
+    paragraphs = [one_line(text) for text in first.source.split("\n\n")]
+    assert f"**Question.** {one_line(declared(name)['question'])}" in paragraphs
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_second_cell_gives_the_declared_parameters_their_defaults(name: str) -> None:
+    cells = cells_of(name)
+    assert cells[1].cell_type == "code"
+    assert cells[1].metadata.get("tags") == ["parameters"]
+    given: dict[str, object] = {}
+    exec(cells[1].source, {}, given)
+    names = declared(name).get("parameters") or []
+    assert given == {key: PIPELINE["parameters"][key] for key in names}
+    assert sum("parameters" in cell.metadata.get("tags", []) for cell in cells) == 1
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_each_parameter_is_used(name: str) -> None:
+    """A parameter that nothing reads would promise an effect that it has not."""
+    code = "\n".join(cell.source for cell in cells_of(name)[2:] if cell.cell_type == "code")
+    names = declared(name).get("parameters") or []
+    assert [key for key in names if not re.search(rf"\b{key}\b", code)] == []
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_cells_are_short_and_define_nothing(name: str) -> None:
+    for position, cell in enumerate(cells_of(name)):
+        if cell.cell_type != "code":
+            continue
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        assert not [node for node in nodes if isinstance(node, kinds)], f"cell {position}"
+        statements = [
+            node
+            for node in nodes
+            if isinstance(node, ast.stmt) and not isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        assert len(statements) <= MOST_STATEMENTS, f"cell {position}"
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_sections_stand_before_their_code(name: str) -> None:
+    """A reader of the page, where code is folded, must know what the next result is about."""
+    kinds = [cell.cell_type for cell in cells_of(name)]
+    prose = [cell.source for cell in cells_of(name) if cell.cell_type == "markdown" and cell.source]
+    assert kinds[0] == "markdown"
+    assert sum(text.lstrip().startswith("## ") for text in prose) >= 2

@@ -1,0 +1,157 @@
+"""Shares and their intervals against R, Newcombe's published examples and closed forms."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from mlsec_survey.stats.proportions import (
+    clopper_pearson,
+    newcombe_difference,
+    none_observed_bound,
+    proportion_table,
+    wilson,
+)
+
+R = json.loads((Path(__file__).parent / "oracle" / "proportions.json").read_text())
+SHARES = pd.DataFrame(R["shares"])
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_intervals_agree_with_r(confidence: float) -> None:
+    """Against prop.test(correct = FALSE) and binom.test."""
+    cases = SHARES[SHARES["confidence"] == confidence]
+    assert len(cases) == 10
+    for name, function in (("wilson", wilson), ("exact", clopper_pearson)):
+        low, high = function(cases["count"], cases["n"], confidence)
+        np.testing.assert_allclose(low, cases[f"{name}_low"], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(high, cases[f"{name}_high"], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("counts", "low", "high"),
+    [
+        ((56, 70, 48, 80), 0.0524, 0.3339),
+        ((9, 10, 3, 10), 0.1705, 0.8090),
+        ((6, 7, 2, 7), 0.0582, 0.8062),
+        ((5, 56, 0, 29), -0.0381, 0.1926),
+        ((0, 10, 0, 20), -0.1611, 0.2775),
+        ((0, 10, 0, 10), -0.2775, 0.2775),
+        ((10, 10, 0, 20), 0.6791, 1.0),
+        ((10, 10, 0, 10), 0.6075, 1.0),
+    ],
+)
+def test_differences_are_those_of_newcombes_examples(
+    counts: tuple[int, int, int, int], low: float, high: float
+) -> None:
+    """Newcombe 1998, Statistics in Medicine 17:873, table II, method 10."""
+    difference, got_low, got_high = newcombe_difference(*counts)
+    assert difference == pytest.approx(counts[0] / counts[1] - counts[2] / counts[3])
+    assert (round(got_low, 4), round(got_high, 4)) == (low, high)
+
+
+def test_differences_agree_with_r_and_turn_around() -> None:
+    for case in R["differences"]:
+        counts = [case[name] for name in ("count_1", "n_1", "count_2", "n_2")]
+        got = newcombe_difference(*counts)
+        assert got == pytest.approx((case["difference"], case["low"], case["high"]), abs=1e-10)
+        turned = newcombe_difference(*counts[2:], *counts[:2])
+        assert turned == pytest.approx((-got[0], -got[2], -got[1]))
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_intervals_hold_the_share_and_mirror(case: tuple[int, int]) -> None:
+    count, n = case
+    for function in (wilson, clopper_pearson):
+        low, high = (float(end) for end in function(count, n))
+        assert 0 <= low <= count / n <= high <= 1
+        other_low, other_high = (float(end) for end in function(n - count, n))
+        assert (other_low, other_high) == pytest.approx((1 - high, 1 - low), abs=1e-12)
+        wider_low, wider_high = function(count, n, 0.99)
+        assert wider_low <= low
+        assert wider_high >= high
+
+
+def coverage(low: np.ndarray, high: np.ndarray, shares: np.ndarray, n: int) -> np.ndarray:
+    """Return the exact probability that the interval of a binomial count holds each true share."""
+    counts = np.arange(n + 1)
+    law = stats.binom.pmf(counts[:, None], n, shares)
+    return (law * ((low[:, None] <= shares) & (shares <= high[:, None]))).sum(axis=0)
+
+
+@pytest.mark.parametrize("n", [30, 139])
+def test_coverage(n: int) -> None:
+    """Clopper and Pearson never cover too rarely; Wilson covers as promised on average."""
+    shares = np.linspace(0.005, 0.995, 397)
+    counts = np.arange(n + 1)
+    exact = coverage(*clopper_pearson(counts, n), shares, n)
+    score = coverage(*wilson(counts, n), shares, n)
+    assert exact.min() >= 0.95
+    assert exact.mean() > score.mean() + 0.005
+    assert score.mean() == pytest.approx(0.95, abs=0.006)
+    assert score.min() > 0.83
+
+
+def test_coverage_of_a_difference() -> None:
+    n_1, n_2, counts_1, counts_2 = 40, 60, np.arange(41), np.arange(61)
+    ends = np.array([[newcombe_difference(a, n_1, b, n_2)[1:] for b in counts_2] for a in counts_1])
+    covered = []
+    for p in (0.05, 0.2, 0.5, 0.8):
+        for q in (0.1, 0.4, 0.7):
+            inside = (ends[..., 0] <= p - q) & (p - q <= ends[..., 1])
+            law = np.outer(stats.binom.pmf(counts_1, n_1, p), stats.binom.pmf(counts_2, n_2, q))
+            covered.append((law * inside).sum())
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.01)
+    assert min(covered) > 0.92
+
+
+@pytest.mark.parametrize("n", [10, 139, 3000])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_bound_when_none_is_observed(n: int, confidence: float) -> None:
+    bound = none_observed_bound(n, confidence)
+    assert stats.binom.pmf(0, n, bound) == pytest.approx(1 - confidence)
+    # The exact interval at twice the tail ends at the same share.
+    assert float(clopper_pearson(0, n, 2 * confidence - 1)[1]) == pytest.approx(bound)
+
+
+def test_rule_of_three() -> None:
+    assert 139 * none_observed_bound(139) == pytest.approx(3, rel=0.02)
+    assert math.isnan(none_observed_bound(0))
+
+
+def test_nobody_asked_is_no_share() -> None:
+    for function in (wilson, clopper_pearson):
+        low, high = function([0, 3], [0, 10])
+        assert np.isnan([low[0], high[0]]).all()
+        assert not np.isnan([low[1], high[1]]).any()
+
+
+@pytest.mark.parametrize(("count", "n"), [(-1, 5), (6, 5)])
+def test_impossible_counts_are_refused(count: int, n: int) -> None:
+    for function in (wilson, clopper_pearson):
+        with pytest.raises(ValueError, match="negative or larger"):
+            function(count, n)
+
+
+def test_table_of_shares() -> None:
+    counts = pd.Series([3, 0], index=["a", "b"])
+    table = proportion_table(counts, 139, method="clopper_pearson")
+    assert table.index.tolist() == ["a", "b"]
+    assert table.columns.tolist() == ["count", "n", "estimate", "low", "high", "method"]
+    want = SHARES.query("confidence == 0.95 and count == 3 and n == 139").iloc[0]
+    row = table.loc["a"]
+    assert (row["count"], row["n"], row["estimate"]) == (3, 139, 3 / 139)
+    assert (row["low"], row["high"]) == pytest.approx((want["exact_low"], want["exact_high"]))
+    each = proportion_table(counts, pd.Series([10, 20], index=["a", "b"]))
+    assert each["n"].tolist() == [10, 20]
+    assert each.loc["a", "high"] == pytest.approx(float(wilson(3, 10)[1]))
+    with pytest.raises(ValueError, match="'wald' is no method"):
+        proportion_table(counts, 139, method="wald")
