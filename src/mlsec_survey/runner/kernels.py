@@ -145,7 +145,7 @@ class WarmServer:
         ours, theirs = socket.socketpair()
         self._connection = ours
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "mlsec_survey.runner.warm_server", str(theirs.fileno())],
+            [sys.executable, "-m", "mlsec_survey.runner.warm_server", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=kernel_environment(_search_path() | _impersonal(scratch)),
             stdin=subprocess.DEVNULL,

@@ -156,7 +156,6 @@ def _run_kernel(request: dict[str, Any]) -> None:
     random.seed()
     np.random.seed(None)  # noqa: NPY002
     sys.argv = ["ipykernel_launcher", *request["argv"]]
-    sys.path[:] = ["", *(entry for entry in sys.path if entry)]
     app = IPKernelApp.instance()
     app.initialize(request["argv"])
     app.start()
@@ -182,4 +181,7 @@ def _send(connection: socket.socket, message: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        # The folder in which the runner was started is no place to import from.
+        del sys.path[0]
     main(int(sys.argv[1]))
