@@ -22,7 +22,14 @@ class Cluster:
     """A running scheduler with its workers."""
 
     address: str
+    scheduler: subprocess.Popen
     workers: list[subprocess.Popen] = field(default_factory=list)
+
+    def kill_scheduler(self) -> None:
+        """End the scheduler at once."""
+        if self.scheduler.poll() is None:
+            os.killpg(self.scheduler.pid, signal.SIGKILL)
+            self.scheduler.wait()
 
     def kill_worker(self) -> int:
         """End one worker at once, with everything that it started; return its process id."""
@@ -33,7 +40,9 @@ class Cluster:
 
 
 @contextmanager
-def start_cluster(folder: Path, workers: int) -> Iterator[Cluster]:
+def start_cluster(
+    folder: Path, workers: int, settings: dict[str, str] | None = None
+) -> Iterator[Cluster]:
     """Start a scheduler and some single workers on the loopback interface; end them afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -41,6 +50,7 @@ def start_cluster(folder: Path, workers: int) -> Iterator[Cluster]:
     address = f"tcp://127.0.0.1:{port}"
     tests = str(Path(__file__).parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(SOURCE), tests])}
+    environment |= settings or {}
 
     def start(name: str, *command: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -57,7 +67,7 @@ def start_cluster(folder: Path, workers: int) -> Iterator[Cluster]:
         "scheduler",
         *("dask", "scheduler", "--host", "127.0.0.1", "--port", str(port), "--no-dashboard"),
     )
-    cluster = Cluster(address)
+    cluster = Cluster(address, scheduler)
     started = [scheduler]
     try:
         for number in range(workers):

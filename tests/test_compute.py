@@ -194,6 +194,33 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(cluster: Cluster) 
     assert len(processes(on_cluster)) == 2
 
 
+def end_worker(task: int, rng: np.random.Generator) -> int:
+    if task == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return task
+
+
+def test_a_task_that_ends_every_worker_is_named_after_a_second_chance(tmp_path: Path) -> None:
+    no_failure_allowed = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with (
+        start_cluster(tmp_path, workers=1, settings=no_failure_allowed) as fragile,
+        pytest.raises(AnalysisError, match="ended every worker"),
+    ):
+        compute.run(end_worker, [0, 1], seed=1, purpose="p", scheduler=fragile.address)
+
+
+def test_a_scheduler_that_is_lost_is_said(tmp_path: Path) -> None:
+    with start_cluster(tmp_path, workers=1) as lost:
+
+        def end_scheduler(done: int) -> None:
+            lost.kill_scheduler()
+
+        with pytest.raises(AnalysisError, match=r"scheduler at tcp.* was lost"):
+            compute._on_cluster(
+                partial(slow_draw, seconds=0.3), [1] * 9, 1, ("p",), lost.address, end_scheduler
+            )
+
+
 def test_the_address_may_come_from_the_environment(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,10 +246,10 @@ def test_another_state_of_the_code_is_refused(
     assert "restart the workers" in str(raised.value)
 
 
-def test_a_scheduler_that_is_not_there_is_bad_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compute, "_CONNECT_SECONDS", 0.5)
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "tcp://127.0.0.1:x"])
+def test_a_scheduler_that_is_not_there_is_bad_input(address: str) -> None:
     with pytest.raises(InputError, match=r"docs/cluster\.md"):
-        compute.run(draw, [1], seed=1, purpose="p", scheduler="tcp://127.0.0.1:9")
+        compute.run(draw, [1], seed=1, purpose="p", scheduler=address)
 
 
 def test_other_processor_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

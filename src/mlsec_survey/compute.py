@@ -35,8 +35,9 @@ _TRIAL_SECONDS = 1.0
 _WORTHWHILE_SECONDS = 4.0
 _CHUNK_SECONDS = 0.5
 _CHUNKS_PER_THREAD = 8
-# How often a task may be on a worker that dies before the task itself is taken to be the reason.
-_DEATHS = 5
+# A part that was on several dying workers (Dask's setting `allowed-failures`) gets that many more
+# chances before it is taken to be the reason itself.
+_MORE_CHANCES = 1
 _CONNECT_SECONDS = 10.0
 _WAIT_FOR_WORKER = 60.0
 
@@ -299,6 +300,7 @@ def connected(address: str) -> Iterator[Any]:
     for name in ("distributed.client", "distributed.core", "distributed.batched"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
+        _knock(address)
         client = Client(
             address, timeout=_CONNECT_SECONDS, set_as_default=False, heartbeat_interval="2s"
         )
@@ -322,6 +324,17 @@ def connected(address: str) -> Iterator[Any]:
         client.close(timeout=5)
 
 
+def _knock(address: str) -> None:
+    """Raise at once what Dask's client would raise after many attempts to connect."""
+    import socket
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(address)
+    if not parts.hostname or not parts.port:
+        raise ValueError(address)
+    socket.create_connection((parts.hostname, parts.port), timeout=_CONNECT_SECONDS).close()
+
+
 def completed(
     client: Any,
     function: Callable[..., Any],
@@ -333,7 +346,7 @@ def completed(
     Calls that were on a worker that died are done again on another one.
 
     Raises:
-        AnalysisError: the scheduler was lost, or one call was on five workers that died.
+        AnalysisError: the scheduler was lost, or one call was on many workers that died.
         Exception: what a call raised.
     """
     from asyncio import CancelledError as AsyncCancelled
@@ -342,7 +355,7 @@ def completed(
     from distributed import as_completed
     from distributed.scheduler import KilledWorker
 
-    deaths = [0] * len(calls)
+    given_up = [0] * len(calls)
     futures = {
         client.submit(function, *call, pure=False): position for position, call in enumerate(calls)
     }
@@ -353,8 +366,8 @@ def completed(
             try:
                 yield position, future.result()
             except KilledWorker:
-                deaths[position] += 1
-                if deaths[position] > _DEATHS:
+                given_up[position] += 1
+                if given_up[position] > _MORE_CHANCES:
                     raise AnalysisError(
                         f"part {position + 1} of {len(calls)} ended every worker that it ran on\n"
                         "  What to do: look at the workers' logs; they may be short of memory"

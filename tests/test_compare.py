@@ -1,0 +1,335 @@
+"""Comparing runs: results matched by what they are, changes counted, words that fit any data."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlsec_survey import compare
+from mlsec_survey.compare import RunResults
+from mlsec_survey.errors import AnalysisError, InputError
+from small_project import ROOT, SmallProject, make_project
+
+NAN = math.nan
+NO_NUMBERS = pd.DataFrame(columns=["notebook", "key", "description", "unit", "value", "text"])
+
+
+def run(
+    name: str,
+    rows: list[tuple[str, float, float, float]],
+    *,
+    synthetic: bool = False,
+    numbers: dict[str, float | str] | None = None,
+    **columns: object,
+) -> RunResults:
+    """Return a run with one table `effects`: rows of label, estimate, low, high."""
+    labels, estimate, low, high = zip(*rows, strict=True)
+    table = pd.DataFrame({"data_basis": "survey responses", "label": labels, **columns})
+    table = table.assign(n=10, estimate=estimate, low=low, high=high)
+    listed = pd.DataFrame(
+        {
+            "notebook": "n",
+            "key": key,
+            "description": key,
+            "unit": "",
+            "value": NAN if isinstance(value, str) else value,
+            "text": str(value),
+        }
+        for key, value in (numbers or {}).items()
+    )
+    return RunResults(
+        name, synthetic, {}, listed if len(listed) else NO_NUMBERS, {"effects": table}
+    )
+
+
+def changes(*runs: RunResults) -> pd.DataFrame:
+    return compare.estimate_changes(compare.estimates(runs)).set_index("result")
+
+
+# ── Which results are the same result ─────────────────────────────────────────────────────────────
+
+
+def test_results_are_matched_by_what_names_their_rows_and_not_by_their_place() -> None:
+    one = run("one", [("a", 1, 0, 2), ("b", 5, 4, 6)])
+    two = run("two", [("b", 5.5, 4, 6), ("a", 1, 0, 2)])
+    table = compare.estimates([one, two])
+    by = table.set_index(["result", "run"])["estimate"]
+    assert by.to_dict() == {
+        ("a", "one"): 1,
+        ("b", "one"): 5,
+        ("b", "two"): 5.5,
+        ("a", "two"): 1,
+    }
+
+
+def test_as_many_columns_name_a_row_as_set_rows_apart() -> None:
+    rows = [("a", 1, 0, 2), ("a", 2, 0, 3), ("b", 3, 0, 4)]
+    option = ["x", "y", "x"]
+    table = compare.estimates([run("one", rows, option=option, note=["p", "q", "r"])])
+    assert list(table["result"]) == ["a · x", "a · y", "b · x"]
+    alike = compare.estimates([run("one", rows)])
+    assert list(alike["result"]) == ["a", "a (2)", "b"]
+
+
+def test_a_column_that_says_the_same_everywhere_names_nothing() -> None:
+    one = run("one", [("same", 1, 0, 2), ("same", 2, 0, 3)], option=["x", "y"])
+    assert list(compare.estimates([one])["result"]) == ["x", "y"]
+
+
+def test_the_value_without_an_effect_follows_from_the_effect_unless_it_is_told() -> None:
+    rows = [("a", 1.0, 0.0, 2.0)] * 4
+    effect = ["odds ratio", "probability of superiority", "Kendall's tau-b", ""]
+    named = compare.estimates([run("one", rows, effect=effect, k=["1", "2", "3", "4"])])
+    assert named["null"].tolist()[:3] == [1.0, 0.5, 0.0]
+    assert math.isnan(named["null"].iloc[3])
+    told = run("one", rows, effect=effect, k=["1", "2", "3", "4"])
+    told.tables["effects"]["null"] = 0.25
+    assert compare.estimates([told])["null"].tolist() == [0.25] * 4
+    assert compare.estimates([run("one", rows[:1])])["null"].isna().all()
+
+
+def test_suppressed_cells_are_no_estimates() -> None:
+    one = run("one", [("a", 1, 0, 2)])
+    one.tables["effects"]["estimate"] = one.tables["effects"]["estimate"].astype(object)
+    one.tables["effects"].loc[0, "estimate"] = "(s)"
+    assert compare.estimates([one])["estimate"].isna().all()
+
+
+# ── What changes ──────────────────────────────────────────────────────────────────────────────────
+
+EFFECT = {"effect": "Kendall's tau-b"}
+READINGS = {
+    # The reference is 0.3 (0.1 to 0.5), half-width 0.2.
+    "same": ((0.3, 0.1, 0.5), compare.SAME, (0, 0, 0), 0.0),
+    "within": ((0.4, 0.2, 0.6), compare.WITHIN, (0, 0, 0), 0.5),
+    "beyond": ((0.6, 0.3, 0.9), compare.BEYOND, (1, 0, 0), 1.5),
+    "verdict": ((0.25, -0.1, 0.6), compare.VERDICT, (0, 0, 1), 0.25),
+    "side": ((-0.3, -0.5, -0.1), compare.SIDE, (1, 1, 0), 3.0),
+    "absent": ((NAN, NAN, NAN), compare.PARTLY, (0, 0, 0), 0.0),
+}
+
+
+@pytest.mark.parametrize("case", READINGS)
+def test_each_kind_of_change_is_told_apart(case: str) -> None:
+    values, reading, counts, shift = READINGS[case]
+    one = run("one", [("a", 0.3, 0.1, 0.5)], **EFFECT)
+    table = changes(one, run("two", [("a", *values)], **EFFECT))
+    row = table.loc["a"]
+    assert row["reading"] == reading
+    assert (row["outside"], row["sides"], row["verdicts"]) == counts
+    assert row["shift"] == pytest.approx(shift)
+    assert (row["estimate"], row["low"], row["high"]) == (0.3, 0.1, 0.5)
+
+
+def test_counts_are_of_runs_and_the_range_covers_all_of_them() -> None:
+    values = {"one": 0.3, "two": 0.9, "three": -0.2, "four": 0.31}
+    runs = [run(k, [("a", v, v - 0.2, v + 0.2)], **EFFECT) for k, v in values.items()]
+    row = changes(*runs).loc["a"]
+    assert (row["smallest"], row["largest"], row["runs"]) == (-0.2, 0.9, 4)
+    assert (row["outside"], row["sides"], row["verdicts"]) == (2, 1, 1)
+    assert row["shift"] == pytest.approx(0.6 / 0.2)
+
+
+def test_a_result_that_only_another_run_has_is_not_lost() -> None:
+    one = run("one", [("a", 1, 0, 2)])
+    two = run("two", [("a", 1, 0, 2), ("new", 3, 2, 4)])
+    row = changes(one, two).loc["new"]
+    assert (row["runs"], row["largest"], row["reading"]) == (1, 3, compare.PARTLY)
+    assert math.isnan(row["estimate"])
+
+
+def test_shares_have_no_verdict() -> None:
+    one, two = (run(k, [("a", v, 0.0, 0.2)]) for k, v in (("one", 0.1), ("two", 0.15)))
+    assert changes(one, two).loc["a", "reading"] == compare.WITHIN
+
+
+def test_numbers_that_differ_or_are_absent_are_listed_and_others_are_not() -> None:
+    rows = [("a", 1.0, 0.0, 2.0)]
+    runs = [
+        run("one", rows, numbers={"same": 1, "moves": 2, "word": "x to y"}),
+        run("two", rows, numbers={"same": 1, "moves": 3, "word": "x to z"}),
+        run("three", rows, numbers={"same": 1, "moves": 2.5, "word": "x to y", "extra": 4}),
+    ]
+    table = compare.number_changes(runs).set_index("key")
+    assert sorted(table.index) == ["extra", "moves", "word"]
+    moves = table.loc["moves"]
+    assert (moves["reference"], moves["smallest"], moves["largest"]) == ("2", 2, 3)
+    assert (moves["different"], moves["absent"]) == (2, 0)
+    assert (table.loc["word", "different"], table.loc["extra", "absent"]) == (1, 2)
+    assert table.loc["extra", "reference"] == ""
+
+
+# ── What is shown ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_figure_shows_tests_first_and_of_these_what_moves_most() -> None:
+    rng = np.random.default_rng(1)
+    names = [f"r{k}" for k in range(80)]
+    steps = rng.permutation(np.linspace(0.001, 0.08, 80))
+    one = run("one", [(name, 0.3, 0.1, 0.5) for name in names], **EFFECT)
+    two = run("two", [(n, 0.3 + s, 0.1, 0.5) for n, s in zip(names, steps, strict=True)], **EFFECT)
+    share = pd.DataFrame({"label": ["share"], "estimate": [0.1], "low": [0.0], "high": [0.2]})
+    # A share that moves more than any test does is no test.
+    one.tables["shares"], two.tables["shares"] = share, share.assign(estimate=0.9)
+    results = compare.estimates([one, two])
+    shown = compare.drawn(results, compare.estimate_changes(results))
+    titles = list(dict.fromkeys(shown["result"]))
+    expected = [names[k] for k in np.argsort(-steps)][: len(titles)]
+    assert titles == expected
+    assert 9 <= len(titles) < 80
+    assert list(dict.fromkeys(shown["run"])) == ["one", "two"]
+
+
+def test_many_runs_still_fit_on_a_page() -> None:
+    from mlsec_survey.figures import draw_runs
+
+    rows = [(f"result {k}", 0.3, 0.1, 0.5) for k in range(30)]
+    runs = [run(f"run-{k}", rows) for k in range(60)]
+    results = compare.estimates(runs)
+    shown = compare.drawn(results, compare.estimate_changes(results))
+    assert shown["run"].nunique() == 40
+    assert draw_runs(shown).get_size_inches()[1] < 9.5
+
+
+def test_nothing_to_draw_is_said() -> None:
+    results = compare.estimates([run(k, [("a", NAN, NAN, NAN)]) for k in ("one", "two")])
+    with pytest.raises(AnalysisError, match="no result"):
+        compare.drawn(results, compare.estimate_changes(results))
+
+
+def test_the_paragraph_counts_and_names_the_largest_shift() -> None:
+    one = run("one", [("a", 0.3, 0.1, 0.5), ("<b>", 0.3, 0.1, 0.5)], synthetic=True, **EFFECT)
+    two = run("two", [("a", 0.3, 0.1, 0.5), ("<b>", 0.7, 0.5, 0.9)], **EFFECT)
+    results = compare.estimates([one, two])
+    text = compare.describe_changes([one, two], compare.estimate_changes(results))
+    assert "1 run is compared with `one`" in text
+    assert "1 of 2 runs rest on synthetic answers" in text
+    assert "1 are the same in all runs" in text
+    assert "1 have an estimate outside" in text
+    assert "“&lt;b&gt;” (effects): 0.30 in the reference, 0.30 to 0.70 over all runs, 2.0" in text
+    alone = compare.estimates([one, one])
+    same = compare.describe_changes([one, one], compare.estimate_changes(alone))
+    assert "largest shift" not in same
+
+
+# ── Reading what runs left, and the notebook ──────────────────────────────────────────────────────
+
+MEANS = """\
+import pandas as pd
+
+drawn = table["drawn"]
+pub.table(
+    "means",
+    pd.DataFrame(
+        {
+            "label": ["drawn", "answer"],
+            "effect": ["difference", "mean ratio"],
+            "n": len(table),
+            "estimate": [drawn.mean(), table["answer"].mean()],
+            "low": [drawn.mean() - 1, 1.5],
+            "high": [drawn.mean() + 1, 4.0],
+        }
+    ),
+    caption="Means.",
+    keep=True,
+)
+pub.close()
+"""
+COMPARISON = """\
+  07_compare_runs:
+    title: Comparison
+    question: What changes?
+    kind: comparison
+    parameters: [runs, reference]
+"""
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
+    """A small project with a batch done, and the comparison made by the real notebook."""
+    project = make_project(tmp_path_factory.mktemp("compared") / "project")
+    project.edit("notebooks/01_first.py", "pub.close()\n", MEANS)
+    defaults = "  scheduler: null\n  runs: null\n  reference: null\n"
+    project.edit("notebooks/pipeline.yml", "  scheduler: null\n", defaults)
+    pipeline = project.root / "notebooks" / "pipeline.yml"
+    pipeline.write_text(pipeline.read_text() + COMPARISON)
+    shutil.copy(ROOT / "notebooks" / "07_compare_runs.py", project.root / "notebooks")
+    (project.root / "batch.yml").write_text(
+        "version: 1\npages: false\nreference: s-2\nruns:\n  - name: main\n"
+        "grids:\n  - name: s\n    over: {seed: [2, 10]}\n"
+    )
+    done = project.run("--batch", "batch.yml")
+    assert done.status == 0, done
+    assert "comparison: runs/batch/html/" in done.out
+    return project
+
+
+def test_runs_are_found_and_read_with_what_they_changed(compared: SmallProject) -> None:
+    assert compare.find_runs(compared.root) == ["main", "s-2", "s-10"]
+    runs = compare.read_runs(compared.root, reference="s-10")
+    assert [run.name for run in runs] == ["s-10", "main", "s-2"]
+    assert compare.parameter_table(runs)["parameters"].tolist() == [
+        "seed = 10",
+        "defaults",
+        "seed = 2",
+    ]
+    assert all(run.synthetic for run in runs)
+    assert "n_rows" in set(runs[0].numbers["key"])
+
+
+def test_the_comparison_holds_what_the_runs_published(compared: SmallProject) -> None:
+    folder = compared.root / "runs" / "batch" / "paper" / "generated" / "tables"
+    table = pd.read_csv(folder / "results_across_runs.csv").set_index("result")
+    estimates = {
+        name: pd.read_csv(
+            compared.root / "runs" / name / "paper" / "generated" / "tables" / "means.csv"
+        ).set_index("label")["estimate"]
+        for name in ("main", "s-2", "s-10")
+    }
+    drawn = [values["drawn"] for values in estimates.values()]
+    assert table.loc["drawn", "smallest"] == pytest.approx(min(drawn), rel=1e-5)
+    assert table.loc["drawn", "largest"] == pytest.approx(max(drawn), rel=1e-5)
+    assert table.loc["drawn", "estimate"] == pytest.approx(estimates["s-2"]["drawn"], rel=1e-5)
+    assert table.loc["answer", "reading"] == compare.SAME
+    order = pd.read_csv(folder / "compared_runs.csv")["run"].tolist()
+    assert order == ["s-2", "main", "s-10"]
+
+
+def test_the_comparison_is_labelled_and_its_page_is_there(compared: SmallProject) -> None:
+    record = compared.record("07_compare_runs", "runs/batch")
+    assert record["synthetic"] is True
+    page = (compared.root / "runs" / "batch" / "html" / "07_compare_runs.html").read_text()
+    assert "Synthetic stand-in data" in page
+    assert "runs_compared" in page
+
+
+def test_the_comparison_is_made_again_when_a_run_changes_and_only_then(
+    compared: SmallProject,
+) -> None:
+    assert compared.run("--batch", "batch.yml").worked == []
+    target = compared.root / "runs" / "batch" / "paper" / "generated" / "tables"
+    before = (target / "results_across_runs.csv").read_bytes()
+    compared.edit("batch.yml", "[2, 10]", "[2, 11]")
+    again = compared.run("--batch", "batch.yml")
+    assert again.status == 0
+    assert (target / "results_across_runs.csv").read_bytes() != before
+
+
+def test_what_cannot_be_compared_is_said_with_a_remedy(
+    compared: SmallProject, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=r"'s-3' has no published results[\s\S]*'s-2'"):
+        compare.read_runs(compared.root, ["main", "s-3"])
+    with pytest.raises(InputError, match="at least two runs"):
+        compare.read_runs(compared.root, ["main"])
+    shutil.copytree(compared.root, tmp_path / "copy")
+    record = tmp_path / "copy/runs/main/paper/generated/records/01_first.json"
+    record.write_text(json.dumps({"notebook": "01_first"}))
+    with pytest.raises(InputError, match=r"'main' cannot be read[\s\S]*--force"):
+        compare.read_runs(tmp_path / "copy")
