@@ -305,21 +305,409 @@ pub.number(
 
 # %% [markdown]
 # ## 5 Why: concerns in free text
+#
+# Ratings say how relevant an attack is, not why. After each rating respondents could give a reason
+# in their own words. Two coders read each reason independently and gave it any number of the codes
+# below; they did the same with descriptions of incidents (counted in notebook 02). Three codes
+# stand for concerns that the publication's abstract names; rules and examples are this project's
+# own, and no example was said by a respondent. No answer is quoted here: with real data a sentence
+# can give away who wrote it.
 
 # %%
-# section 5
+from mlsec_survey import atlas, concerns, figures
+from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings, share_text
+from mlsec_survey.formatting import interval_text, p_text, percent_text
+from mlsec_survey.project import generator
+
+book = project.codebook
+code_book = concerns.load_code_book(project.root / "data/concern_codes.yml", book)
+coded = concerns.load_coding(project.root / coding, code_book, responses, book)
+pub.table(
+    "concern_code_book",
+    code_book.table(),
+    caption="Code book for answers in own words.",
+    columns=headings("code definition include exclude example basis", example="Made-up example"),
+    sections="theme",
+    basis="design",
+    note="Published: named in the publication's abstract. Reconstructed: this project's own.",
+    width="page",
+    wrap={"code": 0.12, "definition": 0.2, "include": 0.2, "exclude": 0.2, "example": 0.18},
+    keep=True,
+)
+
+# %% [markdown]
+# ### How far the coders agree
+#
+# Agreement is measured before adjudication. A reason can carry several codes, so agreement on the
+# whole set is measured by Krippendorff's alpha with the MASI distance, which counts part of the way
+# when one set contains the other or overlaps with it (Passonneau 2006). Beside it stand the Jaccard
+# distance, which is milder on overlaps, exact agreement, which knows no half-way, and Cohen's kappa
+# pooled over codes (De Vries and others 2008). Intervals resample respondents, since answers of one
+# respondent resemble each other.
+
+# %%
+by_code, overall = concerns.agreement(
+    coded, resamples=resamples, rng=generator(seed, "coder agreement")
+)
+pub.table(
+    "coder_agreement_overall",
+    overall.replace({"field": {field: book.label(field) for field in code_book.fields}}),
+    caption="Agreement of the two coders on whole sets of codes.",
+    columns=headings(
+        "measure estimate low high units respondents", estimate="Value", units="Answers"
+    ),
+    sections="field",
+    note="Low and high: 95 % bootstrap interval over respondents. Exact agreement is a share.",
+    keep=True,
+)
+whole = overall[overall["field"] == concerns.WHY].set_index("key")
+alpha = whole.loc["alpha_masi"]
+pub.number(
+    "concern_alpha",
+    alpha.estimate,
+    digits=2,
+    description="Krippendorff's alpha of the coded reasons (MASI distance)",
+    keep=True,
+)
+pub.number(
+    "concern_alpha_interval",
+    interval_text(alpha.low, alpha.high),
+    description="its 95 % interval",
+    keep=True,
+)
+pub.number(
+    "concern_alpha_reading",
+    concerns.alpha_reading(alpha.estimate, alpha.low),
+    description="how to read it",
+    keep=True,
+)
+pub.number(
+    "concern_kappa_pooled",
+    whole.loc["kappa_pooled", "estimate"],
+    digits=2,
+    description="Cohen's kappa of the coded reasons, pooled over codes",
+    keep=True,
+)
+
+# %% [markdown]
+# Taken one by one, codes differ in how well they can be applied. Percent agreement is high for any
+# code that is rare, since the coders agree on its absence; kappa and alpha correct for that, and
+# get wide intervals instead. A code with a low value needs a better rule before it carries a claim.
+
+# %%
+pub.table(
+    "coder_agreement",
+    by_code.replace({"field": {field: book.label(field) for field in code_book.fields}}),
+    caption="Agreement of the two coders on each code.",
+    columns=headings(
+        "code coder_a coder_b both agreement kappa kappa_low kappa_high alpha alpha_low alpha_high",
+        coder_a="A",
+        coder_b="B",
+        both="Both",
+        kappa_low="Low",
+        kappa_high="High",
+        alpha_low="Low ",
+        alpha_high="High ",
+    ),
+    formats={"agreement": percent_text},
+    sections="field",
+    note="A, B, both: answers with the code. Kappa: Cohen's. Alpha: Krippendorff's, nominal. Low "
+    "and high: 95 % bootstrap intervals over respondents; resamples without the code left out.",
+    width="page",
+    keep=True,
+)
+reasons_kappa = by_code[by_code["field"] == concerns.WHY].dropna(subset="kappa")
+pub.number(
+    "concern_kappa_range",
+    interval_text(reasons_kappa["kappa"].min(), reasons_kappa["kappa"].max()),
+    description="Cohen's kappa of single codes of reasons, lowest to highest",
+    keep=True,
+)
+
+# %% [markdown]
+# ### What the coders differed about, and how it was decided
+#
+# Every difference was decided with a reason, and the decision stands. The first table says which
+# codes were read for one another, which points to rules of the code book that are too close, and
+# which were seen by one coder only, which points to rules that are easily overlooked. The second is
+# the trail from two sheets to one.
+
+# %%
+pub.table(
+    "coder_disagreements",
+    concerns.disagreements(coded),
+    caption="Differences between the coders by codes concerned, most frequent first.",
+    columns=headings(
+        "code other answers code_stands other_stands",
+        other="Other code",
+        code_stands="Stands",
+        other_stands="Other stands",
+    ),
+    sections="kind",
+    note="One read as the other: one code from each coder where they else agree. Stands: answers "
+    "whose final codes hold it; both of two readings can stand, or neither.",
+    keep=True,
+)
+trail = concerns.adjudication_trail(coded)
+pub.table(
+    "coding_trail",
+    trail.replace({"field": {field: book.label(field) for field in code_book.fields}}),
+    caption="How the final codes came about.",
+    columns=headings("decided reason answers", decided="Decided by", reason="On what ground"),
+    sections="field",
+    wrap={"reason": 0.6},
+    keep=True,
+)
 
 # %% [markdown]
 # ## 6 Complex concerns
+#
+# From here on the final codes count. One reason can name several concerns, and one concern can
+# stand behind several attacks; both are what *complex* means here.
+#
+# Within an attack each respondent gave at most one reason, so the share of its reasons with a code
+# has an ordinary (Wilson) interval. Between attacks the reasons of one respondent are not
+# independent. The adjusted residual shows where a cell departs from independence of code and
+# attack, taking reasons as independent. The adjusted p-value does not: it exchanges the attacks
+# among each respondent's own reasons, and bounds the chance of any false alarm in the whole table.
+# It is the stricter of the two, since respondents who gave a single reason have nothing to
+# exchange.
 
 # %%
-# section 6
+counted = concerns.count_codes(coded, resamples=resamples, rng=generator(seed, "codes by attack"))
+pub.figure(
+    "concern_by_attack",
+    figures.draw_code_by_attack(counted.counts, counted.residuals, counted.replies, counted.firm),
+    caption="Reasons with each code, by attack. Hollow marks: adjusted residual beyond ±1.96, as "
+    f"about one in twenty of the {counted.counts.size} cells would be by chance. Full marks: "
+    "adjusted p at most 0.05 as well.",
+    alt=figures.describe_code_by_attack(
+        counted.counts, counted.residuals, counted.replies, counted.firm
+    ),
+    width="page",
+    keep=True,
+)
+pub.number(
+    "concern_cells_beyond_chance",
+    f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}",
+    description="cells that depart from chance at a familywise 5 %",
+    keep=True,
+)
+
+# %%
+pub.table(
+    "concern_counts",
+    counted.cells,
+    caption="Reasons with each code, by attack: counts, shares, and what chance would give.",
+    columns=headings(
+        "attack count replies share low high expected residual p_adjusted",
+        replies="Of reasons",
+        p_adjusted="Adj. p",
+    ),
+    formats=PERCENT
+    | {"share": PERCENT["estimate"], "expected": 1, "residual": 1, "p_adjusted": p_text},
+    sections="code",
+    note=f"{WILSON_NOTE} Expected: mean over exchanges of attacks within respondents. Residual: "
+    "adjusted standardised residual. Adj. p: step-down maxima over the table.",
+    width="page",
+    keep=True,
+)
 
 # %% [markdown]
-# ## 7 The outside view
+# ### Which concerns cut across attacks
+#
+# A concern that is tied to one attack calls for another answer than one that stands behind many.
+# Evenness is 1 where a code makes up the same share of the reasons for every attack, and 0 where it
+# occurs with one attack only. For a code with few reasons it can say little, as its interval shows;
+# resampling can lose a rare cell and never adds one, so these intervals lean downwards.
 
 # %%
-# section 7
+pub.table(
+    "concern_spread",
+    counted.spread.sort_values("evenness", ascending=False, kind="stable"),
+    caption="How far each code spreads over attacks, most even first.",
+    columns=headings(
+        "code theme answers respondents attacks evenness evenness_low evenness_high",
+        answers="Reasons",
+        evenness_low="Low",
+        evenness_high="High",
+    ),
+    note="Attacks: with at least one reason that carries the code. Low and high: 95 % bootstrap "
+    "interval over respondents.",
+    keep=True,
+)
+across = concerns.cross_cutting(coded)
+pub.number(
+    "cross_cutting_concern_share",
+    share_text(across["count"], across["n"]),
+    description="respondents who name one concern for several attacks, of those who name concerns "
+    "for several",
+    keep=True,
+)
+pub.number(
+    "cross_cutting_concern_n",
+    across["n"],
+    unit="respondents",
+    description="respondents who name concerns for several attacks",
+    keep=True,
+)
+
+# %% [markdown]
+# ### Which concerns come together
+#
+# The next figure shows which codes stand together in one reason. Columns further to the right rest
+# on few reasons: a combination that was written once or twice shows that it exists, not that it is
+# typical. Pairs are compared with what two independent codes would give; since a reason with no
+# concern at all has no pair either, that is a yardstick and no test.
+
+# %%
+sets, together, others, pairs = concerns.combinations(coded)
+pub.figure(
+    "concern_intersections",
+    figures.draw_intersections(sets, together),
+    caption=f"Most frequent combinations of codes in one reason ({others} reasons have others).",
+    alt=figures.describe_intersections(sets, together),
+    width="page" if len(together) > 12 else "column",
+    keep=True,
+)
+pub.table(
+    "concern_pairs",
+    pairs.head(15),
+    caption="Pairs of codes in one reason, most frequent first (at most 15 shown).",
+    columns=headings("first second count expected residual", first="Code", second="with code"),
+    formats={"expected": 1, "residual": 1},
+    note="Expected: if the two codes were independent. Residual: adjusted standardised residual.",
+    keep=True,
+)
+
+# %% [markdown]
+# ## 7 The outside view: documented incidents
+#
+# MITRE ATLAS collects public case studies of attacks on systems with machine learning: *incidents*,
+# in which somebody did harm or tried to, and *exercises*, in which researchers or red teams did it.
+# Only facts are taken over: type, date and the techniques used. A small reviewed table says which
+# techniques are which of the questionnaire's attacks and why; all others are out of scope by a
+# rule.
+
+# %%
+outside = atlas.load_atlas(project.root / "data/published")
+mapping = atlas.load_attack_map(project.root / "data/published/atlas_attack_map.yml", outside, book)
+source = outside.manifest.citation
+years = atlas.cases_by_year(outside)
+pub.figure(
+    "atlas_by_year",
+    figures.draw_incidents_by_year(years),
+    caption="Documented case studies by year of what happened.",
+    alt=figures.describe_incidents_by_year(years),
+    basis="published",
+    source=source,
+    keep=True,
+)
+for kind in atlas.TYPES:
+    pub.number(
+        f"atlas_{kind}s",
+        int(years[kind].sum()),
+        unit="case studies",
+        description=f"documented {kind}s",
+        basis="published",
+        keep=True,
+    )
+
+# %% [markdown]
+# The last year holds only what was known when that version came out, and what happened lately may
+# not be written up yet, so that the ends of the figure show no trend.
+
+# %%
+documented = atlas.cases_by_attack(outside, mapping, book)
+pub.table(
+    "atlas_by_attack",
+    documented,
+    caption="Documented case studies by attack of the questionnaire.",
+    columns=headings(
+        "label incident exercise first_year last_year", incident="Incidents", exercise="Exercises"
+    ),
+    formats={"first_year": str, "last_year": str},
+    basis="published",
+    source=source,
+    note="A case study can count for several attacks.",
+    keep=True,
+)
+pub.table(
+    "atlas_attack_map",
+    atlas.attack_map_table(outside, mapping, book),
+    caption="Which ATLAS techniques are which attacks, and which are out of scope by rule.",
+    columns=headings("technique cases fit reason", cases="Case studies", reason="Reason or rule"),
+    sections="attack",
+    basis="published",
+    source=source,
+    note=f"{mapping.rule} Broad: can be argued about; the comparison below is repeated without.",
+    width="page",
+    wrap={"technique": 0.32, "reason": 0.42},
+    keep=True,
+)
+
+# %% [markdown]
+# ### The survey's ranking beside what is documented
+#
+# Mean ranks use everybody who rated the relevance of at least two attacks. With as few attacks as
+# the questionnaire has, a rank correlation can take few values and its permutation p-value cannot
+# become small; it is a summary of the figure, no strong test. Its interval comes from resampling
+# respondents alone: how ATLAS selects its cases is not in it.
+
+# %%
+relevance = responses[list(book.rating_variables("relevance").values())]
+relevance = relevance.set_axis(list(book.attacks), axis=1).astype("float64")
+ranking = atlas.compare_ranking(
+    relevance, documented, resamples=resamples, rng=generator(seed, "documented ranking")
+)
+pub.figure(
+    "documented_against_ranking",
+    figures.draw_documented_against_ranking(ranking.table),
+    caption="Mean rank by relevance with 95 % interval, beside documented incidents and exercises "
+    f"({source}).",
+    alt=figures.describe_documented_against_ranking(ranking.table),
+    keep=True,
+)
+tau = ranking.kendall
+pub.number(
+    "documented_rank_correlation",
+    tau.estimate,
+    digits=2,
+    description="Kendall's tau-b of relevance and documented incidents over attacks",
+    keep=True,
+)
+pub.number(
+    "documented_rank_correlation_interval",
+    interval_text(tau.low, tau.high),
+    description="its 95 % interval over respondents",
+    keep=True,
+)
+pub.table(
+    "documented_correlations",
+    atlas.correlation_variants(
+        relevance,
+        outside,
+        mapping,
+        book,
+        resamples=resamples,
+        rng=generator(seed, "documented variants"),
+    ),
+    caption="Rank correlation of relevance with documented cases, by what is counted.",
+    columns=headings("mapped effect estimate low high p respondents attacks", estimate="Value"),
+    formats={"p": p_text},
+    sections="counted",
+    note="Positive: more relevant attacks are more often documented. p: permutation of the counts "
+    "over attacks, two-sided. Low and high: 95 % interval from resampling respondents.",
+    keep=True,
+)
+
+# %% [markdown]
+# **What neither source can show.** ATLAS documents what was noticed, made public and written up; an
+# attack that leaves no trace (membership inference, say) or that nobody would admit is missing, and
+# exercises show what researchers like to try. Respondents rate what matters to their work, whether
+# or not it ever happened. A high correlation does not make either of them right: both may follow
+# the same publications. A low one does not make either wrong. Neither says how often attacks occur,
+# and no case on record is no evidence of no attack.
 
 # %%
 pub.close()

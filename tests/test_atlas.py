@@ -252,14 +252,13 @@ def documented(*incidents: int) -> pd.DataFrame:
 
 
 def test_ranking_is_compared_as_scipy_and_enumeration_do() -> None:
-    ratings = ratings_of(60, 3, missing=0.1)
+    ratings = ratings_of(60, 3)
     found = at.compare_ranking(
         ratings, documented(5, 2, 2, 0), resamples=200, rng=np.random.default_rng(1)
     )
-    complete = ratings.dropna()
-    ranks = complete.rank(axis=1, ascending=False)
+    ranks = ratings.rank(axis=1, ascending=False)
     assert found.table["mean_rank"].to_numpy() == pytest.approx(ranks.mean().to_numpy())
-    assert found.kendall.n == found.spearman.n == len(complete) < 60
+    assert found.kendall.n == found.spearman.n == 60
     counts = np.array([5, 2, 2, 0])
     relevance = -ranks.mean().to_numpy()
     for result, statistic in (
@@ -305,7 +304,19 @@ def test_counts_without_differences_have_no_correlation() -> None:
         rng=np.random.default_rng(1),
     )
     assert np.isnan(both.kendall.estimate)
-    with pytest.raises(AnalysisError, match="fewer than two"):
-        at.compare_ranking(
-            ratings_of(1, 1), documented(3, 2, 1, 0), resamples=5, rng=np.random.default_rng(1)
-        )
+    apart = pd.DataFrame(
+        {"a": [1, 2, np.nan], "b": [2, 3, np.nan], "c": [np.nan] * 3, "d": [1] * 3}
+    )
+    with pytest.raises(AnalysisError, match="never rated"):
+        at.compare_ranking(apart, documented(3, 2, 1, 0), resamples=5, rng=np.random.default_rng(1))
+
+
+def test_those_who_skipped_attacks_count() -> None:
+    found = at.compare_ranking(
+        ratings_of(60, 3, missing=0.2),
+        documented(5, 2, 2, 0),
+        resamples=50,
+        rng=np.random.default_rng(1),
+    )
+    rated = ratings_of(60, 3, missing=0.2).notna().sum(axis=1)
+    assert found.kendall.n == (rated >= 2).sum() > (rated == 4).sum()

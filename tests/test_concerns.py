@@ -263,12 +263,21 @@ def test_agreement_tables_hold_every_code(coding, code_book) -> None:
 
 def test_disagreements_are_counted_without_any_text(coding) -> None:
     table = concerns.disagreements(coding)
+    assert set(table.columns) == {
+        *("kind", "code", "other", "answers", "code_stands", "other_stands")
+    }
     differ = coding.units[coding.units["coder_a"] != coding.units["coder_b"]]
-    one_sided = [len(a ^ b) for a, b in zip(differ["coder_a"], differ["coder_b"], strict=True)]
-    kinds = table.groupby("kind")["answers"].sum()
-    assert set(table.columns) == {"kind", "coder_a", "coder_b", "answers", "final_a", "final_b"}
-    assert 0 < kinds.sum() <= sum(one_sided)
-    assert (table["final_a"] + table["final_b"] <= 2 * table["answers"]).all()
+    codes = stands = pairs = 0
+    for a, b, final in zip(differ["coder_a"], differ["coder_b"], differ["final"], strict=True):
+        codes += len(a ^ b)
+        stands += len((a ^ b) & final)
+        pairs += len(a - b) == len(b - a) == 1
+    both = table["kind"] == "one read as the other"
+    assert table.loc[both, "answers"].sum() == pairs
+    assert table["answers"].sum() + pairs == codes
+    assert table["code_stands"].sum() + table["other_stands"].sum() == stands
+    assert not table.duplicated(["code", "other"]).any()
+    assert (table.loc[~both, "other"] == "").all()
 
 
 def test_cross_cutting_counts_respondents(coding, code_book) -> None:
@@ -282,3 +291,20 @@ def test_cross_cutting_counts_respondents(coding, code_book) -> None:
         same += len(named) > len(set(named))
     assert (result["count"], result["n"]) == (same, several)
     assert result["low"] <= result["estimate"] <= result["high"]
+
+
+@pytest.mark.parametrize(
+    ("estimate", "low", "start", "end"),
+    [
+        (0.9, 0.85, "at least 0.800", "Krippendorff's convention"),
+        (0.8, 0.7, "at least 0.800", "enough for tentative conclusions by the convention"),
+        (0.7, 0.5, "from 0.667", "not enough even for tentative conclusions by the convention"),
+        (0.6, 0.5, "below 0.667", "by the convention"),
+        (float("nan"), 0.5, "not estimable", "not estimable"),
+    ],
+)
+def test_alpha_is_read_by_the_convention(estimate, low, start, end) -> None:
+    text = concerns.alpha_reading(estimate, low)
+    assert text.startswith(start)
+    assert text.endswith(end)
+    assert (";" in text) == (estimate >= 0.667 and low < 0.8)

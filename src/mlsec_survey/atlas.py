@@ -23,8 +23,9 @@ import yaml
 from pydantic import Field, StringConstraints
 
 from .codebook import Codebook, Identifier, Text
-from .errors import AnalysisError, InputError
-from .stats.bootstrap import percentile_interval, resampled_weights
+from .errors import InputError
+from .stats.bootstrap import percentile_interval
+from .stats.ranks import mean_rank_draws
 from .stats.result import TestResult
 from .yaml_input import Entry, Sequence, near, read_yaml, validate
 
@@ -515,14 +516,14 @@ def compare_ranking(
 ) -> RankComparison:
     """Compare how respondents rank attacks by relevance with how often attacks are documented.
 
-    Each respondent's ratings are ranked (1 is most relevant, ties share their mean rank) and
-    averaged. p comes from all permutations of the counts over attacks (at random beyond eight
-    attacks); the interval from resampling respondents, with the documented counts as they are: it
-    says how far the sample of respondents leaves the correlation open, not how far ATLAS's
-    selection of cases does.
+    Mean ranks are those of `stats.ranks.mean_ranks` (1 is most relevant), which use everybody who
+    rated at least two attacks. p comes from all permutations of the counts over attacks (at random
+    beyond eight attacks); the interval from resampling respondents, with the documented counts as
+    they are: it says how far the sample of respondents leaves the correlation open, not how far
+    ATLAS's selection of cases does.
 
     Args:
-        ratings: respondents × attacks, numeric; respondents who did not rate all are left out.
+        ratings: respondents × attacks, numeric, missing where an attack was not rated.
         documented: as `cases_by_attack` returns it.
         counted: the types of case studies to correlate with.
         resamples: bootstrap resamples.
@@ -530,22 +531,16 @@ def compare_ranking(
         confidence: level of the intervals.
 
     Raises:
-        AnalysisError: fewer than two respondents rated all attacks.
+        AnalysisError: two attacks were never rated by the same respondent.
     """
     import pandas as pd
-    from scipy.stats import rankdata
 
     attacks = list(ratings.columns)
     known = documented.set_index("attack").loc[attacks]
     counts = known[list(counted)].sum(axis=1).to_numpy(dtype=float)
-    complete = ratings.dropna().to_numpy(dtype=float)
-    n = len(complete)
-    if n < 2:
-        raise AnalysisError("fewer than two respondents rated the relevance of all attacks")
-    ranks = rankdata(-complete, axis=1)
-    means = ranks.mean(axis=0)
-    patterns, weights = np.unique(ranks, axis=0, return_counts=True)
-    drawn = np.concatenate([w @ patterns / n for w in resampled_weights(weights, resamples, rng)])
+    patterns, means, drawn = mean_rank_draws(ratings, rng=rng, resamples=resamples)
+    drawn = drawn[~np.isnan(drawn).any(axis=1)]
+    n = patterns.n
     low, high = percentile_interval(drawn, confidence)
     table = pd.DataFrame(
         {
@@ -589,6 +584,51 @@ def compare_ranking(
             )
         )
     return RankComparison(table, results[0], results[1])
+
+
+def correlation_variants(
+    ratings: pd.DataFrame,
+    atlas: Atlas,
+    mapping: AttackMap,
+    codebook: Codebook,
+    *,
+    resamples: int,
+    rng: np.random.Generator,
+) -> pd.DataFrame:
+    """Return the rank correlation for each reasonable way to count documented cases.
+
+    Args:
+        ratings: respondents × attacks, as for `compare_ranking`.
+        atlas, mapping, codebook: as for `cases_by_attack`.
+        resamples: bootstrap resamples.
+        rng: source of randomness.
+
+    Returns:
+        One row per way to count and coefficient: counted, mapped (which rows of the map), effect,
+        estimate, low, high, p, respondents, attacks.
+    """
+    import pandas as pd
+
+    rows = []
+    for close_only in (False, True):
+        counts = cases_by_attack(atlas, mapping, codebook, close_only=close_only)
+        for label, counted in (("incidents", ("incident",)), ("incidents and exercises", TYPES)):
+            found = compare_ranking(ratings, counts, counted=counted, resamples=resamples, rng=rng)
+            rows += [
+                {
+                    "counted": label,
+                    "mapped": "close rows" if close_only else "all rows",
+                    "effect": result.effect,
+                    "estimate": result.estimate,
+                    "low": result.low,
+                    "high": result.high,
+                    "p": result.p,
+                    "respondents": result.n,
+                    "attacks": int(result.extra["attacks"]),
+                }
+                for result in (found.kendall, found.spearman)
+            ]
+    return pd.DataFrame(rows)
 
 
 def kendall_over_attacks(x: Floats, y: Floats) -> Floats:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from .codebook import PARTS, RESPONDENT, Basis, Codebook, Identifier, Text
-from .errors import InputError
+from .errors import AnalysisError, InputError
 from .yaml_input import Entry, Sequence, near, read_yaml, validate
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ CONFIRMED, DOUBTED = "incident_confirmed", "incident_doubted"
 _SHEET = ("respondent_id", "attack", "field", "codes")
 _ADJUDICATION = (*_SHEET, "reason")
 _SEPARATOR = "|"
+_LEVEL = 0.05
+_RELIABLE, _TENTATIVE = 0.8, 0.667
 
 Unit = tuple[int, str, str]
 Codes = frozenset[str]
@@ -501,6 +504,9 @@ def agreement(
         resamples: bootstrap resamples of respondents.
         rng: source of randomness.
 
+    Raises:
+        AnalysisError: there is no answer in own words.
+
     Returns:
         Per code: field, code (label), units (answers), coder_a, coder_b, both (answers with the
         code), agreement, kappa, kappa_low, kappa_high, alpha, alpha_low, alpha_high, undefined (see
@@ -545,52 +551,76 @@ def agreement(
             }
             for key, result in results.items()
         ]
+    if not tables:
+        raise AnalysisError("nobody answered in own words, so there is nothing to agree on")
     return pd.concat(tables, ignore_index=True), pd.DataFrame(rows)
 
 
+def alpha_reading(estimate: float, low: float) -> str:
+    """Say what Krippendorff's convention makes of an alpha, and whether its interval agrees.
+
+    Source: Krippendorff (2019), Content Analysis, 4th ed., chapter 12: rely on 0.800 and above,
+    draw tentative conclusions from 0.667. These bounds are a convention.
+    """
+
+    def grade(value: float) -> str:
+        if value >= _RELIABLE:
+            return f"at least {_RELIABLE:.3f}, reliable by Krippendorff's convention"
+        if value >= _TENTATIVE:
+            return f"from {_TENTATIVE:.3f}, enough for tentative conclusions by the convention"
+        return (
+            f"below {_TENTATIVE:.3f}, not enough even for tentative conclusions by the convention"
+        )
+
+    if math.isnan(estimate):
+        return "not estimable"
+    if math.isnan(low) or grade(low) == grade(estimate):
+        return grade(estimate)
+    return f"{grade(estimate)}; the lower end of its interval is {grade(low)}"
+
+
 def disagreements(coding: Coding) -> pd.DataFrame:
-    """Count what the coders differ about, and whose reading stood; no text, no respondent.
+    """Count what the coders differ about, and what stood; no text, no respondent, no coder.
 
     A code that only one coder gave is paired with one that only the other gave where there is just
-    one on each side (one was read as the other); otherwise it counts as given by one coder alone.
+    one on each side (one was read as the other); otherwise it counts as seen by one coder only.
 
     Returns:
-        One row per pair of codes, most frequent first: kind (read differently, or given by one
-        only), coder_a and coder_b (labels; empty where the coder gave nothing instead), answers,
-        final_a and final_b (answers in which that coder's code stands after adjudication).
+        One row per kind and pair of codes, most frequent first in each kind: kind, code, other
+        (labels in the order of the code book; other is empty for codes seen by one coder only),
+        answers, code_stands and other_stands (answers in which the final codes hold it).
     """
     import pandas as pd
 
     labels = coding.code_book.labels()
     order = list(labels)
-    found: dict[tuple[str, str], list[int]] = {}
+    found: dict[tuple[str, ...], list[int]] = {}
     differ = coding.units[coding.units["adjudicated"]]
     for a, b, final in zip(differ[CODERS[0]], differ[CODERS[1]], differ[FINAL], strict=True):
-        only_a, only_b = sorted(a - b, key=order.index), sorted(b - a, key=order.index)
-        if len(only_a) == len(only_b) == 1:
-            pairs = [(only_a[0], only_b[0])]
-        else:
-            pairs = [(code, "") for code in only_a] + [("", code) for code in only_b]
-        for first, second in pairs:
-            counts = found.setdefault((first, second), [0, 0, 0])
+        paired = len(a - b) == len(b - a) == 1
+        groups = [a ^ b] if paired else [{code} for code in a ^ b]
+        for group in groups:
+            pair = tuple(sorted(group, key=order.index))
+            counts = found.setdefault(pair, [0, 0, 0])
             counts[0] += 1
-            counts[1] += first in final
-            counts[2] += second in final
+            for position, code in enumerate(pair, start=1):
+                counts[position] += code in final
     rows = [
         {
-            "kind": "read differently" if first and second else "given by one only",
-            "coder_a": labels.get(first, ""),
-            "coder_b": labels.get(second, ""),
+            "kind": "one read as the other" if len(pair) == 2 else "seen by one coder only",
+            "code": labels[pair[0]],
+            "other": labels[pair[1]] if len(pair) == 2 else "",
             "answers": answers,
-            "final_a": final_a,
-            "final_b": final_b,
+            "code_stands": first,
+            "other_stands": second if len(pair) == 2 else None,
         }
-        for (first, second), (answers, final_a, final_b) in sorted(
-            found.items(), key=lambda entry: (-entry[1][0], [*labels, ""].index(entry[0][0]))
+        for pair, (answers, first, second) in sorted(
+            found.items(),
+            key=lambda entry: (-len(entry[0]), -entry[1][0], [order.index(c) for c in entry[0]]),
         )
     ]
-    columns = ["kind", "coder_a", "coder_b", "answers", "final_a", "final_b"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = ["kind", "code", "other", "answers", "code_stands", "other_stands"]
+    return pd.DataFrame(rows, columns=columns).astype({"other_stands": "Int64"})
 
 
 def adjudication_trail(coding: Coding) -> pd.DataFrame:
@@ -620,6 +650,7 @@ class CodeCounts:
         counts: codes × attacks (labels), answers with the code.
         replies: coded answers of each attack; the denominators.
         residuals: adjusted standardised residuals of the same shape.
+        firm: of the same shape, whether the adjusted p-value is at most 0.05.
         cells: one row per code and attack: code, attack (labels), count, replies, share, low, high
             (Wilson), expected and z (see `stats.contingency.within_cluster_test`), residual, p,
             p_adjusted.
@@ -630,6 +661,7 @@ class CodeCounts:
     counts: pd.DataFrame
     replies: pd.Series
     residuals: pd.DataFrame
+    firm: pd.DataFrame
     cells: pd.DataFrame
     spread: pd.DataFrame
 
@@ -642,6 +674,8 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
         resamples: exchanges of attacks within respondents, and resamples of respondents.
         rng: source of randomness.
     """
+    import pandas as pd
+
     from .stats import contingency
     from .stats.proportions import wilson
 
@@ -653,6 +687,7 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
     cells = contingency.within_cluster_test(
         codes, units["attack"], units[RESPONDENT], order, resamples=resamples, rng=rng
     )
+    firm = cells["p_adjusted"].to_numpy().reshape(counts.shape) <= _LEVEL
     cells["replies"] = replies[cells["group"]].to_numpy()
     cells["share"] = cells["count"] / cells["replies"].where(cells["replies"] > 0)
     cells["low"], cells["high"] = wilson(cells["count"], cells["replies"])
@@ -683,6 +718,7 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
         counts.rename(index=labels, columns=attacks),
         replies.rename(index=attacks),
         residuals.rename(index=labels, columns=attacks),
+        pd.DataFrame(firm, index=list(labels.values()), columns=list(attacks.values())),
         cells,
         spread.reset_index(drop=True),
     )

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 
 def draw_code_by_attack(
-    counts: pd.DataFrame, residuals: pd.DataFrame, replies: pd.Series
+    counts: pd.DataFrame,
+    residuals: pd.DataFrame,
+    replies: pd.Series,
+    firm: pd.DataFrame | None = None,
 ) -> Figure:
     """Draw a table of counts shaded by share of replies; marked residuals stand out from chance.
 
@@ -32,8 +35,10 @@ def draw_code_by_attack(
         counts: codes (rows, labels as index) × attacks (columns, labels): replies with the code.
         residuals: adjusted standardised residuals of the same shape.
         replies: coded replies per attack, same columns; the denominators.
+        firm: of the same shape, true where a cell also departs from chance after correction for the
+            number of cells; such cells get a full mark, other marked ones a hollow one.
     """
-    figure = new_figure(PAGE, 0.72 + 0.2 * len(counts))
+    figure = new_figure(PAGE, (0.72 if firm is None else 0.84) + 0.2 * len(counts))
     axes = figure.add_subplot()
     shares = counts / replies
     axes.imshow(
@@ -48,7 +53,9 @@ def draw_code_by_attack(
     for i in range(len(counts)):
         for j in range(counts.shape[1]):
             residual = beyond[i, j]
-            mark = " ▲" if residual > 1.96 else " ▼" if residual < -1.96 else ""
+            full = firm is None or bool(firm.to_numpy()[i, j])
+            up, down = (" ▲", " ▼") if full else (" △", " ▽")
+            mark = up if residual > 1.96 else down if residual < -1.96 else ""
             axes.text(
                 j,
                 i,
@@ -57,15 +64,18 @@ def draw_code_by_attack(
                 va="center",
                 fontsize=6.5,
                 color="white" if parts[i, j] > 0.34 else INK,
-                fontweight="bold" if mark else "normal",
+                fontweight="bold" if mark and full else "normal",
             )
     heads = [f"{name}\n{int(n)} replies" for name, n in zip(counts.columns, replies, strict=True)]
     axes.set_xticks(range(counts.shape[1]), heads, fontsize=6)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(counts)), wrapped(list(counts.index), 38))
+    marks = "▲ ▼" if firm is None else "△ ▽"
+    corrected = "" if firm is None else ";\n▲ ▼ also after correction for the number of cells"
     axes.set_xlabel(
         "counts of replies; shade: share of the attack's replies; "
-        "▲ ▼ more or fewer than independence expects (adjusted residual beyond ±1.96)",
+        f"{marks} more or fewer than independence expects (adjusted residual beyond ±1.96)"
+        f"{corrected}",
         fontsize=6,
         color=GREY,
     )

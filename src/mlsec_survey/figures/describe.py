@@ -108,7 +108,10 @@ def describe_attack_profile(profile: pd.DataFrame) -> str:
 
 
 def describe_code_by_attack(
-    counts: pd.DataFrame, residuals: pd.DataFrame, replies: pd.Series
+    counts: pd.DataFrame,
+    residuals: pd.DataFrame,
+    replies: pd.Series,
+    firm: pd.DataFrame | None = None,
 ) -> str:
     """Describe `draw_code_by_attack`: the largest cells, and how many are small or stand out."""
     numbers = counts.to_numpy(dtype=int)
@@ -119,10 +122,12 @@ def describe_code_by_attack(
     ]
     small = int((numbers < 5).sum())
     beyond = int((np.abs(residuals.to_numpy(dtype=float)) > 1.96).sum())
+    corrected = "" if firm is None else f", {int(firm.to_numpy().sum())} also after correction"
     return (
         f"Counts of {len(counts)} codes in {int(replies.sum())} replies on {counts.shape[1]} "
         f"attacks. Largest: {listed(largest)}. {small} of {counts.size} cells count fewer than "
-        f"five replies; {beyond} differ from independence by an adjusted residual beyond 1.96."
+        f"five replies; {beyond} differ from independence by an adjusted residual beyond 1.96"
+        f"{corrected}."
     )
 
 

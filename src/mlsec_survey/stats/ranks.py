@@ -278,6 +278,33 @@ def mean_ranks(
         AnalysisError: two objects were never rated by the same respondent.
     """
     check_confidence(confidence)
+    patterns, estimates, drawn = mean_rank_draws(ratings, rng=rng, resamples=resamples)
+    low, high = percentile_interval(drawn, confidence)
+    leading = drawn <= np.nanmin(drawn, axis=1, keepdims=True) + 1e-12
+    return pd.DataFrame(
+        {
+            "mean_rank": estimates,
+            "low": low,
+            "high": high,
+            "n": patterns.counts @ ~np.isnan(patterns.ratings),
+            "first_share": (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0),
+        },
+        index=ratings.columns,
+    )
+
+
+def mean_rank_draws(
+    ratings: pd.DataFrame, *, rng: np.random.Generator, resamples: int = RESAMPLES
+) -> tuple[Patterns, FloatArray, FloatArray]:
+    """Return what `mean_ranks` summarises: patterns used, mean ranks, and those of each resample.
+
+    Returns:
+        The patterns of respondents with at least two ratings, mean ranks (objects) and resampled
+        mean ranks (resamples × objects).
+
+    Raises:
+        AnalysisError: two objects were never rated by the same respondent.
+    """
     patterns = rating_patterns(ratings).having(2)
     k = patterns.ratings.shape[1]
     pairs = list(combinations(range(k), 2))
@@ -301,18 +328,7 @@ def mean_ranks(
         return result
 
     drawn = ranks(_resampled_sums(patterns.counts, features, resamples, rng))
-    low, high = percentile_interval(drawn, confidence)
-    leading = drawn <= np.nanmin(drawn, axis=1, keepdims=True) + 1e-12
-    return pd.DataFrame(
-        {
-            "mean_rank": ranks(sums[None, :])[0],
-            "low": low,
-            "high": high,
-            "n": patterns.counts @ ~np.isnan(patterns.ratings),
-            "first_share": (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0),
-        },
-        index=ratings.columns,
-    )
+    return patterns, ranks(sums[None, :])[0], drawn
 
 
 def pairwise_signed_rank(
