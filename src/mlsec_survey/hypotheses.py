@@ -60,6 +60,77 @@ EFFECTS: Mapping[str, str] = {
 }
 
 
+# How readers know the tests.
+TEST_WORDS: Mapping[str, str] = {
+    "trend_permutation": "Cochran–Armitage trend, by permutation",
+    "contingency_permutation": "chi-square, by permutation",
+    "kruskal_permutation": "Kruskal–Wallis, by permutation",
+    "firth_logistic": "Firth's logistic regression",
+    "kendall_tau_b": "Kendall's tau-b",
+    "spearman": "Spearman's rank correlation",
+    "brunner_munzel": "Brunner–Munzel",
+    "mann_whitney": "Wilcoxon–Mann–Whitney",
+    "jonckheere": "Jonckheere–Terpstra",
+    "proportional_odds": "proportional odds",
+    "negative_binomial": "negative-binomial regression",
+    "quasi_poisson": "quasi-Poisson regression",
+    "quasi_binomial": "quasi-binomial regression",
+    "poisson": "Poisson regression",
+    "fisher_exact": "Fisher's exact test",
+}
+# Headings of the columns of results, for publishing.
+_HEADINGS: Mapping[str, str] = {
+    "id": "",
+    "family": "Family",
+    "label": "Hypothesis",
+    "direction": "Predicted",
+    "n": "n",
+    "missing": "Missing",
+    "effect": "Effect",
+    "estimate": "Estimate",
+    "low": "Low",
+    "high": "High",
+    "statistic": "Statistic",
+    "p": "p",
+    "p_adjusted": "Adjusted p",
+    "p_holm": "Holm",
+    "p_westfall_young": "Westfall–Young",
+    "p_family": "Family",
+    "p_equivalence": "p (equivalence)",
+    "verdict": "Reading",
+    "detectable": "Detectable",
+    "detectable_low": "… downwards",
+    "bf01": "Bayes factor",
+    "bf01_cauchy": "… heavy tails",
+    "brant": "Brant",
+    "brant_df": "df",
+    "brant_p": "p (Brant)",
+    "sesoi": "Smallest effect of interest",
+}
+# How p-values and counts of such columns are written.
+FORMATS: Mapping[str, Callable[[float], str] | int | str] = {
+    **dict.fromkeys(
+        ("p", "p_adjusted", "p_holm", "p_westfall_young", "p_family", "p_equivalence", "brant_p"),
+        p_text,
+    ),
+    **dict.fromkeys(("bf01", "bf01_cauchy", "detectable", "detectable_low"), "2s"),
+    **dict.fromkeys(("n", "missing", "brant_df"), 0),
+}
+
+
+def headings(columns: str, **other: str) -> dict[str, str]:
+    """Return columns of a table of results with their headings, for `Publisher.table`.
+
+    Args:
+        columns: names of columns, separated by spaces, in order.
+        other: headings that differ from the usual ones.
+    """
+    usual = {
+        name: _HEADINGS.get(name, name.replace("_", " ").capitalize()) for name in columns.split()
+    }
+    return {name: other.get(name, heading) for name, heading in usual.items()}
+
+
 # From the analysis file to what a test takes
 
 
@@ -208,7 +279,7 @@ class PlanResults:
     Attributes:
         table: one row per hypothesis: id, family, label, direction, n, missing (respondents
             without one of the two answers), effect, estimate, low, high, null, statistic, p,
-            p_adjusted, adjustment, sesoi_low, sesoi_high, method, notes.
+            p_adjusted, sesoi_low, sesoi_high, method, notes, family_label.
         results: the test result by id of the hypothesis; those that could not be tested are left
             out here and have a note in the table.
     """
@@ -282,8 +353,7 @@ def run_plan(
         )
     table = pd.DataFrame(rows, columns=_COLUMNS)
     table["p_adjusted"] = _adjusted(table, plan, kind)
-    adjustment = {family.id: family.adjust for family in plan.families}
-    table["adjustment"] = table["family"].map(adjustment)
+    table["family_label"] = table["family"].map({f.id: family_title(f) for f in plan.families})
     return PlanResults(table, results)
 
 
@@ -312,7 +382,7 @@ _COLUMNS = [
 def _not_tested(entry: Hypothesis, data: pd.DataFrame, error: AnalysisError) -> TestResult:
     both = data[[entry.outcome, entry.predictor]].notna().all(axis=1)
     return TestResult(
-        method=entry.test,
+        method=TEST_WORDS[entry.test],
         effect=EFFECTS[entry.sesoi.effect],
         estimate=math.nan,
         low=math.nan,
@@ -345,10 +415,10 @@ def multiplicity_table(
     depend on each other; its statistic for a regression model is the score statistic.
 
     Returns:
-        One row per hypothesis: id, family, label, p, p_holm, p_westfall_young, and
+        One row per hypothesis: id, family, family_label, label, p, p_holm, p_westfall_young, and
         p_family, the joint test of the family (the smallest of its Westfall–Young p-values).
     """
-    table = confirmatory.table[["id", "family", "label", "p"]].copy()
+    table = confirmatory.table[["id", "family", "family_label", "label", "p"]].copy()
     table["p_holm"] = confirmatory.table["p_adjusted"]
     table["p_westfall_young"] = math.nan
     table["p_family"] = math.nan
@@ -431,23 +501,30 @@ def _fields(result: TestResult) -> dict[str, object]:
 # Tables for readers
 
 
+def family_title(family: Family) -> str:
+    """Return a family as a heading: label, kind and how its p-values are adjusted."""
+    adjusted = {"holm": "Holm", "benjamini_hochberg": "Benjamini–Hochberg"}[family.adjust]
+    return f"{family.id}  {family.label} ({family.kind}, {adjusted})"
+
+
 def plan_table(plan: AnalysisPlan) -> pd.DataFrame:
     """Show the plan: one row per hypothesis with its test and its smallest effect of interest.
 
     Returns:
-        Columns id, family, kind, label, direction, test, alternatives, sesoi (effect and value),
-        reason.
+        Columns id, family, family_label, kind, label, direction, test, alternatives, sesoi (effect
+        and value), reason.
     """
     families = {family.id: family for family in plan.families}
     return pd.DataFrame(
         {
             "id": entry.id,
-            "family": families[entry.family].label,
+            "family": entry.family,
+            "family_label": family_title(families[entry.family]),
             "kind": families[entry.family].kind,
             "label": entry.label,
             "direction": entry.direction,
-            "test": entry.test.replace("_", " "),
-            "alternatives": ", ".join(name.replace("_", " ") for name in entry.alternatives),
+            "test": TEST_WORDS[entry.test],
+            "alternatives": ", ".join(TEST_WORDS[name] for name in entry.alternatives),
             "sesoi": f"{EFFECTS[entry.sesoi.effect]} {as_text(entry.sesoi.value, '2s')}",
             "reason": entry.sesoi.reason,
         }
@@ -475,9 +552,60 @@ def effect_text(result: TestResult) -> str:
     )
 
 
-def families_on(plan: AnalysisPlan, fact: str) -> list[Family]:
-    """Return the confirmatory families that examine this published fact."""
-    return [f for f in plan.families if f.fact == fact and f.kind == "confirmatory"]
+def hypotheses_on(plan: AnalysisPlan, fact: str) -> list[Hypothesis]:
+    """Return the hypotheses of the confirmatory families that examine this published fact."""
+    families = {f.id for f in plan.families if f.fact == fact and f.kind == "confirmatory"}
+    return [entry for entry in plan.hypotheses if entry.family in families]
+
+
+def joint_models_of(plan: AnalysisPlan, hypotheses: Sequence[Hypothesis]) -> list[JointModel]:
+    """Return the plan's joint models of the families that these hypotheses belong to."""
+    families = {entry.family for entry in hypotheses}
+    return [model for model in plan.joint_models if model.family in families]
+
+
+def effect_on(
+    hypotheses: Sequence[Hypothesis],
+    results: PlanResults,
+    codebook: Codebook,
+    construct: str,
+) -> str:
+    """Say the effect of the first hypothesis whose predictor belongs to a construct.
+
+    Args:
+        hypotheses: those to look through, in order.
+        results: of the plan.
+        codebook: names the construct of each variable and scale.
+        construct: such as "prior knowledge".
+    """
+    for entry in hypotheses:
+        if construct_of(codebook, entry.predictor) == construct:
+            result = results.results.get(entry.id)
+            return "could not be tested" if result is None else effect_text(result)
+    return "not examined by this plan"
+
+
+def construct_of(codebook: Codebook, name: str) -> str:
+    """Return the construct that a variable or scale belongs to."""
+    try:
+        return codebook.scale(name).construct_
+    except KeyError:
+        item = codebook.column(name).item
+        assert item is not None
+        return item.construct_
+
+
+def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
+    """Say per family how many hypotheses have an adjusted p-value below the level, and which."""
+    sentences = []
+    for family, part in table.groupby("family", sort=False):
+        found = [str(name) for name in part.loc[part["p_adjusted"] < alpha, "id"]]
+        which = f" ({', '.join(found)})" if found else ""
+        sentences.append(
+            f"Family {family}: {len(found)} of {len(part)} hypotheses with an adjusted p below "
+            f"{alpha:g}{which}."
+        )
+    return " ".join(sentences)
 
 
 # What lies behind an effect
@@ -716,8 +844,9 @@ def missing_handling_table(
         iterations: rounds of the imputation over the columns.
 
     Returns:
-        One row per hypothesis and handling: id, label, handling, n, effect, estimate, low, high, p,
-        notes. Don't know counts as an answer only where it is one option of a single item.
+        One row per hypothesis and handling: id, label, title (both), handling, n, effect, estimate,
+        low, high, statistic, p, method, notes.
+        Don't know counts as an answer only where it is one option of a single item.
     """
     entries = plan.of_kind("confirmatory")
     names = plan_variables(plan, "confirmatory")
@@ -756,7 +885,9 @@ def missing_handling_table(
             rows.append(
                 {"id": entry.id, "label": entry.label, "handling": handling, **_fields(result)}
             )
-    return pd.DataFrame(rows, columns=["id", "label", "handling", *_RESULT_FIELDS])
+    table = pd.DataFrame(rows, columns=["id", "label", "handling", *_RESULT_FIELDS])
+    table.insert(2, "title", table["id"] + "  " + table["label"])
+    return table
 
 
 @dataclass(frozen=True, slots=True)

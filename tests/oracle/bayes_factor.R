@@ -6,17 +6,6 @@ out <- "tests/oracle/bayes_factor.json"
 if (!file.exists("tests/oracle")) stop("run from the top of the repository")
 bf01 <- function(x) unname(exp(-x@bayesFactor$bf))
 
-# Independence in tables whose row totals are given (Gunel & Dickey)
-tables <- list(
-  two_by_two = rbind(c(12, 3), c(20, 31)),
-  industries = cbind(c(30, 14, 15, 9, 10, 12, 7), c(8, 5, 3, 6, 4, 0, 1))
-)
-gunel_dickey <- unlist(lapply(names(tables), function(name) lapply(c(1, 1.5, 4), function(a) list(
-  table = name, concentration = a,
-  bf01 = bf01(contingencyTableBF(tables[[name]], sampleType = "indepMulti", fixedMargin = "rows",
-                                 priorConcentration = a))
-))), recursive = FALSE)
-
 # Effect with a Cauchy prior and the likelihood of t (Rouder et al. 2009)
 first <- c(4.1, 5.3, 3.8, 6.0, 5.1, 4.7, 5.9, 4.4, 5.0, 6.3, 3.9)
 second <- c(4.0, 3.2, 4.9, 3.7, 4.4, 2.9, 5.2, 3.8, 4.1)
@@ -41,8 +30,6 @@ conditional <- unlist(lapply(c("normal", "cauchy"), function(prior) lapply(c(0.1
 })), recursive = FALSE)
 
 write_json(list(
-  tables = lapply(tables, function(m) apply(m, 1, identity, simplify = FALSE)),
-  gunel_dickey = gunel_dickey,
   t = list(value = t, n = c(length(first), length(second))), jzs = jzs,
   conditional = list(x = x, y = y, cases = conditional)
 ), out, digits = NA, auto_unbox = TRUE, pretty = TRUE)

@@ -243,6 +243,16 @@ def pool_results(results: Sequence[TestResult], *, scale: Scale | None = None) -
     )
 
 
+def normal_scale(effect: str) -> Callable[[float], float] | None:
+    """Return the function to the scale on which an effect size is about normal; None without one.
+
+    Args:
+        effect: name of the effect size, as a `TestResult` has it.
+    """
+    scale = next((s for name, s in _SCALES if effect.startswith(name)), None)
+    return None if scale is None else _TRANSFORMS[scale][0]
+
+
 def _log(value: float) -> float:
     return math.log(value) if value > 0 else -math.inf
 

@@ -1,0 +1,385 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#       format_version: '1.3'
+#   kernelspec:
+#     display_name: Python 3 (ipykernel)
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 04 · Hypotheses on exposure, defences and threat perception
+#
+# **Question.** Do exposure, defences and threat perception go with the organisation, with exposure
+# and with prior knowledge?
+#
+# The publication reports that no predictor of threat exposure was found on the organisational
+# level, that the amount of defences depends on exposure or on the expected likelihood to become a
+# target, and that prior knowledge influences threat perception. This notebook tests statements of
+# this form on the answers at hand. What is tested, and how, stands in `data/analysis_plan.yml` and
+# was fixed before; nothing below names a hypothesis by hand, and a further one is one more entry
+# there. All associations are between answers given at one point in time. None of them is a cause.
+
+# %% tags=["parameters"]
+export = "auto"
+codebook = "data/codebook.yml"
+plan = "data/analysis_plan.yml"
+seed = 20230308
+resamples = 2000
+scheduler = None
+
+# %%
+from mlsec_survey import figures, nulls
+from mlsec_survey import hypotheses as hyp
+from mlsec_survey.hypotheses import FORMATS, headings
+from mlsec_survey.project import open_project
+
+project = open_project("04_hypotheses", export=export, codebook=codebook, plan=plan)
+pub, book, the_plan = project.publisher(), project.codebook, project.plan
+responses, missing = project.read("responses"), project.read("missing_kinds")
+data = hyp.analysis_data(responses, book, hyp.plan_variables(the_plan))
+project.describe()
+
+# %% [markdown]
+# ## What is tested
+#
+# The plan is data. Its digest changes whenever its content does, so results can be matched to the
+# plan that they belong to. For each hypothesis the plan names a smallest effect size of interest,
+# with a reason: below it an association would not change what anybody does. That choice is a
+# judgement, and others may judge otherwise; the tables give intervals, so that readers can apply
+# their own.
+
+# %%
+pub.number(
+    "plan_digest",
+    the_plan.digest[:12],
+    description="digest of the analysis plan",
+    basis="design",
+    keep=True,
+)
+pub.table(
+    "plan_table",
+    hyp.plan_table(the_plan),
+    caption="The analysis plan: hypotheses, tests and smallest effects of interest.",
+    columns=headings("id label direction test sesoi reason", reason="Why that size"),
+    sections="family_label",
+    wrap={"label": 0.2, "test": 0.14, "sesoi": 0.16, "reason": 0.3},
+    note=the_plan.note,
+    basis="design",
+    width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Confirmatory results
+#
+# Each test uses the respondents who gave both answers; *missing* says how many did not. The
+# p-values are two-sided, exact or from permutations where answers are sparse, and adjusted by Holm
+# within each family. A grey band in the figure marks effects too small to be of interest: an
+# interval within the band speaks against an effect worth the name, one that includes both the null
+# and effects beyond the band decides nothing.
+
+# %%
+confirmatory = hyp.run_plan(
+    the_plan, data, book, kind="confirmatory", seed=seed, resamples=resamples
+)
+pub.table(
+    "confirmatory_results",
+    confirmatory.table,
+    caption=f"Confirmatory hypotheses. {hyp.describe_results(confirmatory.table)}",
+    columns=headings("id label n missing effect estimate low high statistic p p_adjusted"),
+    formats=FORMATS,
+    sections="family_label",
+    note="Low and high: ends of the 95 % interval. Adjusted p: Holm within the family.",
+    width="page",
+    keep=True,
+)
+
+# %%
+forest = hyp.forest_table(confirmatory.table)
+if len(forest):
+    pub.figure(
+        "hypotheses_forest",
+        figures.draw_forest(forest),
+        caption="Effects of all confirmatory hypotheses with 95 % intervals. Grey bands: effects "
+        "too small to be of interest. Full circles: the interval excludes no effect.",
+        alt=figures.describe_forest(forest),
+        width="page",
+        keep=True,
+    )
+
+# %% [markdown]
+# The next table says what was done for each and what to keep in mind in reading it.
+
+# %%
+pub.table(
+    "confirmatory_methods",
+    confirmatory.table,
+    caption="How each confirmatory hypothesis was tested.",
+    columns=headings("id method notes"),
+    wrap={"method": 0.35, "notes": 0.5},
+    width="page",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Several hypotheses at once
+#
+# Among many tests some come out significant by chance. Holm's procedure bounds the chance of any
+# false finding in a family whatever the tests have to do with each other. Westfall and Young's
+# permutes all outcomes together, learns how the tests depend on each other, and so loses less; the
+# smallest of its p-values tests the family as a whole. Where the two disagree, a finding hangs on
+# the method.
+
+# %%
+pub.table(
+    "multiplicity",
+    hyp.multiplicity_table(the_plan, data, confirmatory, seed=seed, resamples=resamples),
+    caption="Confirmatory p-values: unadjusted, by Holm, and by joint permutation.",
+    columns=headings("id label p p_holm p_westfall_young p_family"),
+    formats=FORMATS,
+    sections="family_label",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Exposure and the organisation
+#
+# The predictors describe one and the same organisation and go together; larger ones have larger
+# teams. The joint model asks what each adds given the others. With few respondents per predictor
+# ordinary logistic regression overstates effects or has none at all, so Firth's penalised
+# likelihood is used. The model illustrates the family and is no further test of it.
+
+# %%
+exposure = hyp.hypotheses_on(the_plan, "tifs2023.exposure_null")
+models = hyp.joint_models_of(the_plan, exposure)
+if models:
+    pub.table(
+        "exposure_joint_model",
+        hyp.joint_model_table(models, data, book, confidence=the_plan.confidence),
+        caption="Exposure on all organisational predictors at once.",
+        columns=headings("label n effect estimate low high statistic p", label="Predictor"),
+        formats=FORMATS,
+        note="Odds ratio per step, given the other predictors; respondents with all of them.",
+        keep=True,
+    )
+
+# %% [markdown]
+# ### Reading a null
+#
+# That a test found nothing can mean that there is nothing, or that the sample was too small to see
+# it. Four questions tell these apart.
+#
+# - *Detectable*: from which true effect on would the test, uncorrected, have found it in 80 of 100
+#   such samples? It is computed from the margins alone, not from the effect that was observed.
+# - *p (equivalence)*: do the data speak against every effect of interest? Small when the 90 %
+#   interval lies within the range of effects too small to matter.
+# - *Bayes factor*: how many times more probable are the answers without an effect than with one
+#   whose typical size is the smallest of interest? Between 1/3 and 3 it says little.
+# - *Reading*: "no effect of interest" if equivalence is shown; "open" if neither it nor an effect
+#   is.
+
+# %%
+readings = nulls.null_readings(exposure, confirmatory, data, book, alpha=the_plan.alpha)
+if len(readings):
+    pub.table(
+        "exposure_equivalence",
+        readings,
+        caption="What the results on exposure rule out, could have shown, and favour.",
+        columns=headings(
+            "id predictor n effect estimate low high sesoi_high p_equivalence detectable bf01 "
+            "bf01_cauchy verdict",
+            sesoi_high="Of interest from",
+        ),
+        formats=FORMATS,
+        note="Low and high: ends of the 90 % interval, at which equivalence is judged. Each "
+        "equivalence test is at its own level; together they are not corrected.",
+        width="page",
+        keep=True,
+    )
+
+# %% [markdown]
+# A Bayes factor depends on how large effects are expected to be. The curve shows this dependence
+# instead of one number: a wide prior expects large effects, whose absence counts for the null; a
+# narrow one is hard to tell from no effect at all. Over many groups a wide prior expects
+# differences among all of them, which makes the curve steeper. A conclusion that changes along the
+# curve is one about the prior.
+
+# %%
+curves = nulls.bayes_curves(exposure, confirmatory, data)
+if len(curves):
+    pub.figure(
+        "exposure_bayes_sensitivity",
+        figures.draw_bayes_sensitivity(curves),
+        caption="Bayes factor for no effect on exposure, by the width of the prior in multiples of "
+        "the smallest effect of interest.",
+        alt=figures.describe_bayes_sensitivity(curves),
+        keep=True,
+    )
+
+# %% [markdown]
+# One sentence sums this up. It is computed from the table and says as much as the data carry, no
+# more and no less. The comparison with a later, larger study, which is reported to find exposure
+# rising with the size of the company, is in notebook 05.
+
+# %%
+pub.number(
+    "exposure_smallest_detectable_or",
+    nulls.detectable_text(readings, "odds ratio") or "not examined by this plan",
+    description="smallest odds ratio of exposure per step found with 80 % power, over predictors",
+    keep=True,
+)
+pub.number(
+    "exposure_null_sentence",
+    nulls.sentence_on(exposure, readings, data, book, synthetic=project.manifest.synthetic),
+    description="what the results on exposure and the organisation amount to",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Defences
+#
+# The figure shows the mean number of implemented defences at each level of the predictor, which an
+# effect size hides: whether the number rises steadily, in one jump, or only at an end. Sparse
+# levels are joined with a neighbour.
+
+# %%
+defences = hyp.hypotheses_on(the_plan, "tifs2023.defences")
+panels = hyp.dose_response_panels(defences, data, book, confidence=the_plan.confidence)
+if panels:
+    outcome = book.label(defences[0].outcome).lower()
+    pub.figure(
+        "defences_dose_response",
+        figures.draw_dose_response(panels, outcome),
+        caption=f"Mean {outcome} with 95 % interval by level of each predictor.",
+        alt=figures.describe_dose_response(panels, outcome),
+        keep=True,
+    )
+
+# %% [markdown]
+# The number of ticked defences is a count with an upper limit, the length of the list. Models for
+# counts without limit (Poisson, negative binomial) predict more defences than there are when
+# counts are high, and the variance that they expect is wrong near the limit. The model is chosen
+# by the dispersion and the limit, not by its result; the others stand below it for comparison.
+
+# %%
+count_models = hyp.count_model_table(defences, data, book, confidence=the_plan.confidence)
+if len(count_models):
+    pub.table(
+        "defences_count_models",
+        count_models,
+        caption="Count models of the number of defences: chosen model first, with the reason.",
+        columns=headings("id model chosen n effect estimate low high p dispersion notes"),
+        formats=FORMATS,
+        wrap={"notes": 0.3},
+        width="page",
+        keep=True,
+    )
+
+# %%
+pub.number(
+    "defences_exposure_effect",
+    hyp.effect_on(defences, confirmatory, book, "threat exposure"),
+    description="effect of exposure on the number of defences",
+    keep=True,
+)
+pub.number(
+    "defences_likelihood_effect",
+    hyp.effect_on(defences, confirmatory, book, "threat perception"),
+    description="effect of the expected likelihood on the number of defences",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Threat perception and prior knowledge
+#
+# Proportional-odds regression describes an ordered outcome by one odds ratio that holds at every
+# threshold ("more than slightly concerned", "more than moderately", …). Brant's test asks whether
+# one is enough. Where it speaks against that, the odds ratio at each threshold follows, from a
+# partial proportional-odds model. That Brant's test finds nothing is no proof of the assumption in
+# a sample of this size.
+
+# %%
+perception = hyp.hypotheses_on(the_plan, "tifs2023.knowledge")
+odds = hyp.proportional_odds_table(perception, data, book, alpha=the_plan.alpha)
+if len(odds):
+    pub.table(
+        "perception_proportional_odds",
+        odds,
+        caption="Odds ratio of a higher rating per step of the predictor, and Brant's test.",
+        columns=headings("id label n estimate low high p brant brant_df brant_p reading"),
+        formats=FORMATS,
+        width="page",
+        keep=True,
+    )
+pub.number(
+    "perception_knowledge_effect",
+    hyp.effect_on(perception, confirmatory, book, "prior knowledge"),
+    description=f"effect of prior knowledge: {perception[0].label}" if perception else "effect",
+    keep=True,
+)
+
+# %% [markdown]
+# ## Exploration
+#
+# These hypotheses were not predicted. They are listed apart, adjusted by Benjamini and Hochberg
+# across all of them, which bounds the expected share of false findings among those reported, not
+# the chance of any. Whatever stands out here is a reason for a new study and no result of this
+# one.
+
+# %%
+exploratory = hyp.run_plan(the_plan, data, book, kind="exploratory", seed=seed, resamples=resamples)
+if len(exploratory.table):
+    pub.table(
+        "exploratory_results",
+        exploratory.table,
+        caption="Exploratory hypotheses, adjusted across all of them.",
+        columns=headings("id label n missing effect estimate low high statistic p p_adjusted"),
+        formats=FORMATS,
+        note="Low and high: ends of the 95 % interval. Adjusted p: Benjamini–Hochberg.",
+        width="page",
+        keep=True,
+    )
+
+# %% [markdown]
+# ## Missing answers
+#
+# Nobody can see why an answer is missing, so each confirmatory hypothesis is run under several
+# handlings. Complete cases assume that what is missing does not depend on the outcome given the
+# predictor; *don't know* as lowest or highest level bounds what not knowing might mean; as a
+# separate level it is an answer of its own (another test, with another effect size); multiple
+# imputation assumes that respondents alike in all other answers would have answered alike. An
+# estimate that moves across these rows depends on something that the data cannot tell.
+
+# %%
+handling = hyp.missing_handling_table(the_plan, data, missing, book, seed=seed, resamples=resamples)
+pub.table(
+    "missing_data_handling",
+    handling,
+    caption="Confirmatory hypotheses under each handling of missing answers.",
+    columns=headings("handling n effect estimate low high p"),
+    formats=FORMATS,
+    sections="title",
+    note="20 imputations by chained equations. Cramér's V is pooled without an interval.",
+    width="page",
+    keep=True,
+)
+pub.close()
+
+# %% [markdown]
+# ## What this does not show
+#
+# - *Causes.* Exposure and defences were asked at the same time. Those who look for attacks also
+#   find them, and those who defend themselves look more closely.
+# - *Independence of the answers about one person.* Knowledge, concern and expectation are ratings
+#   by one person in one sitting; a habit of choosing high options links them without any other
+#   reason.
+# - *Exposure itself.* An attack that nobody noticed counts as none, and who notices may well
+#   depend on the organisation.
+# - *Other organisations.* Respondents chose to take part. Intervals cover chance in drawing people
+#   like them, not the way in which they were found.
+# - *Other choices.* Other exclusions, codings and tests are in notebook 05.

@@ -1,0 +1,411 @@
+"""The plan is run as it is written: dispatch, corrections, joint models, nulls, missing answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mlsec_survey import hypotheses as hyp
+from mlsec_survey import nulls
+from mlsec_survey.codebook import Codebook, load_codebook
+from mlsec_survey.errors import AnalysisError
+from mlsec_survey.labels import SYNTHETIC_SHORT
+from mlsec_survey.plan import AnalysisPlan, TestName, load_plan
+from mlsec_survey.stats import association, counts, logistic, ordinal
+from mlsec_survey.stats.bayes_factor import bayes_factor, conditional_log_likelihood
+from mlsec_survey.stats.detectable import smallest_detectable
+from mlsec_survey.stats.multiplicity import benjamini_hochberg, holm
+
+ROOT = Path(__file__).resolve().parent.parent
+SEED, RESAMPLES = 11, 299
+
+
+@pytest.fixture(scope="module")
+def codebook() -> Codebook:
+    return load_codebook(ROOT / "data" / "codebook.yml")
+
+
+@pytest.fixture(scope="module")
+def plan(codebook: Codebook) -> AnalysisPlan:
+    return load_plan(ROOT / "data" / "analysis_plan.yml", codebook)
+
+
+@pytest.fixture
+def changed_plan(tmp_path: Path, codebook: Codebook) -> Callable[..., AnalysisPlan]:
+    def load(change: Callable[[dict[str, Any]], None]) -> AnalysisPlan:
+        content = yaml.safe_load((ROOT / "data/analysis_plan.yml").read_text(encoding="utf-8"))
+        change(content)
+        path = tmp_path / "plan.yml"
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+        return load_plan(path, codebook)
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def responses(codebook: Codebook) -> pd.DataFrame:
+    """Answers with two effects built in: defences go with exposure, concern with knowledge."""
+    rng = np.random.default_rng(1)
+    n = 139
+    frame = pd.DataFrame(
+        {
+            "exposure": (rng.random(n) < 0.26).astype(int),
+            "org_size": rng.integers(1, 6, n),
+            "maturity": rng.integers(1, 6, n),
+            "team_size": rng.integers(1, 5, n),
+            "security_practice": rng.integers(1, 5, n),
+            "industry": pd.Categorical(rng.choice(["software", "finance", "health"], n)),
+            "role": pd.Categorical(rng.choice(["research", "security", "management"], n)),
+            "experience": rng.integers(1, 6, n),
+            "prior_knowledge": rng.integers(0, 5, n),
+            "security_knowledge": rng.integers(0, 5, n),
+            "target_likelihood": rng.integers(1, 6, n),
+            "defence__monitoring": pd.Categorical(rng.choice(["yes", "no"], n)),
+        }
+    )
+    frame["defence_count"] = rng.binomial(10, 0.3 + 0.25 * frame["exposure"])
+    noise = rng.normal(0, 0.5, (2, n))
+    for name, extra in zip(("concern_scale", "relevance_scale"), noise, strict=True):
+        frame[name] = np.clip(np.round((2 + frame["prior_knowledge"] / 3 + extra) * 6) / 6, 1, 5)
+    integers = frame.select_dtypes("integer").columns
+    frame[list(integers)] = frame[list(integers)].astype("Int64")
+    frame.loc[:5, "org_size"] = pd.NA
+    frame.loc[3:9, "target_likelihood"] = pd.NA
+    return frame
+
+
+@pytest.fixture(scope="module")
+def data(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    return hyp.analysis_data(responses, codebook, list(responses))
+
+
+@pytest.fixture(scope="module")
+def confirmatory(plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook) -> hyp.PlanResults:
+    return hyp.run_plan(plan, data, codebook, kind="confirmatory", seed=SEED, resamples=RESAMPLES)
+
+
+# Variables and tests
+
+
+def test_variables_take_the_form_that_tests_need(
+    responses: pd.DataFrame, data: pd.DataFrame
+) -> None:
+    assert data["org_size"].dtype == "float64" and data["org_size"].isna().sum() == 6
+    assert not data["industry"].cat.ordered
+    ticked = responses["defence__monitoring"] == "yes"
+    assert data["defence__monitoring"].tolist() == ticked.astype(float).tolist()
+
+
+def test_every_test_of_the_plan_has_a_function_and_a_name(data: pd.DataFrame) -> None:
+    assert set(get_args(TestName)) == {*hyp._RESAMPLED, *hyp._ANALYTIC} == set(hyp.TEST_WORDS)
+    with pytest.raises(KeyError, match="no test 'guess'"):
+        hyp.run_test("guess", data["exposure"], data["org_size"])
+
+
+def test_a_name_runs_its_own_function(data: pd.DataFrame) -> None:
+    rare, size = data["exposure"], data["org_size"]
+    defences, concern = data["defence_count"], data["concern_scale"]
+    knowledge = data["prior_knowledge"]
+    rng = np.random.default_rng
+    pairs = {
+        "trend_permutation": (rare, size, association.trend_permutation(rare, size)),
+        "firth_logistic": (rare, size, logistic.firth_logistic(rare, size)),
+        "fisher_exact": (
+            rare,
+            data["defence__monitoring"],
+            association.fisher_exact(rare, data["defence__monitoring"]),
+        ),
+        "brunner_munzel": (
+            defences,
+            rare,
+            association.brunner_munzel(defences, rare, rng=rng(3), resamples=99),
+        ),
+        "kendall_tau_b": (
+            concern,
+            knowledge,
+            association.kendall_tau_b(concern, knowledge, rng=rng(3), resamples=99),
+        ),
+        "proportional_odds": (concern, knowledge, ordinal.proportional_odds(concern, knowledge)),
+        "quasi_binomial": (
+            defences,
+            rare,
+            counts.quasi_binomial(defences, rare, trials=10),
+        ),
+        "quasi_poisson": (defences, rare, counts.quasi_poisson(defences, rare)),
+    }
+    for name, (outcome, predictor, want) in pairs.items():
+        got = hyp.run_test(name, outcome, predictor, rng=rng(3), resamples=99, trials=10)
+        assert (got.estimate, got.p, got.method) == (want.estimate, want.p, want.method), name
+
+
+# The whole plan
+
+
+def test_confirmatory_and_exploratory_never_share_a_table(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook, confirmatory: hyp.PlanResults
+) -> None:
+    exploratory = hyp.run_plan(
+        plan, data, codebook, kind="exploratory", seed=SEED, resamples=RESAMPLES
+    )
+    assert list(confirmatory.table["id"]) == [h.id for h in plan.of_kind("confirmatory")]
+    assert list(exploratory.table["id"]) == [h.id for h in plan.of_kind("exploratory")]
+    p = exploratory.table["p"].to_numpy()
+    assert exploratory.table["p_adjusted"].to_numpy() == pytest.approx(benjamini_hochberg(p))
+
+
+def test_holm_works_within_each_family(confirmatory: hyp.PlanResults) -> None:
+    for _, part in confirmatory.table.groupby("family"):
+        assert part["p_adjusted"].to_numpy() == pytest.approx(holm(part["p"].to_numpy()))
+    table = confirmatory.table.set_index("id")
+    assert table.loc["D1", "p_adjusted"] < 0.05 and table.loc["K1", "p_adjusted"] < 0.05
+    assert table.loc["E1", "missing"] == 6 and table.loc["E1", "n"] == 133
+
+
+def test_a_further_hypothesis_is_one_entry_and_changes_no_other(
+    changed_plan: Callable[..., AnalysisPlan],
+    data: pd.DataFrame,
+    codebook: Codebook,
+    confirmatory: hyp.PlanResults,
+) -> None:
+    entry = {
+        "id": "D9",
+        "family": "D",
+        "label": "Number of defences ~ security knowledge",
+        "outcome": "defence_count",
+        "predictor": "security_knowledge",
+        "direction": "positive",
+        "test": "spearman",
+        "sesoi": {"effect": "tau_b", "value": 0.15, "reason": "as elsewhere"},
+    }
+    larger = changed_plan(lambda content: content["hypotheses"].append(entry))
+    results = hyp.run_plan(
+        larger, data, codebook, kind="confirmatory", seed=SEED, resamples=RESAMPLES
+    )
+    assert results.table["id"].iloc[-1] == "D9"
+    assert results.results["D9"].effect == "Spearman's rho"
+    # The plan states tau-b, the test gives rho: there is no range to compare with.
+    assert math.isnan(results.table["sesoi_low"].iloc[-1])
+    before = confirmatory.table.set_index("id")["p"]
+    assert results.table.set_index("id")["p"].loc[before.index].tolist() == before.tolist()
+
+
+def test_what_cannot_be_tested_is_said_and_not_counted(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook
+) -> None:
+    constant = data.assign(exposure=0.0)
+    results = hyp.run_plan(
+        plan, constant, codebook, kind="confirmatory", seed=SEED, resamples=RESAMPLES
+    )
+    table = results.table.set_index("id")
+    assert "same for all" in table.loc["E1", "notes"] and math.isnan(table.loc["E1", "p"])
+    assert table.loc["D2", "p_adjusted"] == table.loc["D2", "p"]
+    assert "E1" not in results.results
+    assert len(hyp.forest_table(results.table)) == 4
+    multiplicity = hyp.multiplicity_table(plan, constant, results, seed=SEED, resamples=99)
+    assert multiplicity.set_index("id").loc["E1":"E5", "p_westfall_young"].isna().all()
+    readings = nulls.null_readings(plan.of_family("E"), results, constant, codebook)
+    assert readings.empty
+    sentence = nulls.sentence_on(plan.of_family("E"), readings, constant, codebook, synthetic=False)
+    assert sentence == "No hypothesis on threat exposure could be tested on these answers."
+    joint = hyp.joint_model_table(plan.joint_models, constant, codebook)
+    assert joint["notes"].str.startswith("not fitted").all()
+    handling = hyp.missing_handling_table(
+        plan, constant, pd.DataFrame(index=constant.index), codebook, seed=SEED, imputations=2
+    )
+    assert handling.loc[handling["id"] == "E1", "notes"].str.startswith("not compared").all()
+
+
+def test_westfall_young_stands_beside_holm(
+    plan: AnalysisPlan, data: pd.DataFrame, confirmatory: hyp.PlanResults
+) -> None:
+    table = hyp.multiplicity_table(plan, data, confirmatory, seed=SEED, resamples=RESAMPLES)
+    assert table["p_holm"].tolist() == confirmatory.table["p_adjusted"].tolist()
+    for _, part in table.groupby("family"):
+        assert (part["p_family"] == part["p_westfall_young"].min()).all()
+    by_id = table.set_index("id")
+    assert by_id.loc["D1", "p_westfall_young"] < 0.05 < by_id.loc["E1", "p_westfall_young"]
+
+
+def test_joint_model_reports_each_predictor_and_all(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook
+) -> None:
+    table = hyp.joint_model_table(plan.joint_models, data, codebook)
+    fit = logistic.firth_logistic_model(
+        data["exposure"], data[list(plan.joint_models[0].predictors)]
+    )
+    assert list(table["label"][:2]) == ["Organisation size", "Maturity of ML use"]
+    assert table["label"].iloc[-1] == "All predictors at once"
+    assert table["p"].iloc[-1] == fit.joint.p and table["n"].eq(fit.n).all()
+    assert table["estimate"].iloc[0] == fit.terms["org_size"].estimate
+
+
+def test_words_for_effects_and_absent_families(
+    plan: AnalysisPlan, codebook: Codebook, confirmatory: hyp.PlanResults
+) -> None:
+    on = hyp.hypotheses_on(plan, "tifs2023.defences")
+    assert [h.id for h in on] == ["D1", "D2"]
+    d1 = confirmatory.results["D1"]
+    text = hyp.effect_on(on, confirmatory, codebook, "threat exposure")
+    assert text == (
+        f"probability of superiority {d1.estimate:.2f} "
+        f"(95 % interval {d1.low:.2f} to {d1.high:.2f})"
+    )
+    assert hyp.effect_on([], confirmatory, codebook, "x") == "not examined by this plan"
+    assert hyp.hypotheses_on(plan, "no.such_fact") == []
+
+
+# Shapes behind an effect
+
+
+def test_means_by_level_join_sparse_levels() -> None:
+    predictor = pd.Series([1.0] * 6 + [2.0] * 3 + [3.0] * 8 + [4.0] * 2)
+    outcome = pd.Series(np.arange(19.0))
+    table = hyp.mean_by_level(outcome, predictor, {1: "a", 2: "b", 3: "c", 4: "d"})
+    assert list(table["label"]) == ["a – b", "c – d"]
+    assert list(table["n"]) == [9, 10]
+    assert table["mean"].tolist() == [4.0, 13.5]
+    # t interval of nine numbers 0 … 8: 4 ± 2.306 · 2.739 / 3
+    assert table["low"].iloc[0] == pytest.approx(4 - 2.306004 * math.sqrt(7.5) / 3, rel=1e-6)
+
+
+def test_count_models_say_which_was_chosen_and_why(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook
+) -> None:
+    table = hyp.count_model_table(plan.of_family("D"), data, codebook, confidence=0.95)
+    first = table.groupby("id").first()
+    assert (first["chosen"] == "yes").all() and (first["model"] == "quasi-binomial").all()
+    assert first["notes"].str.contains("of 10 possible").all()
+    want = counts.quasi_binomial(data["defence_count"], data["exposure"], trials=10)
+    assert first.loc["D1", "estimate"] == want.estimate
+    assert hyp.count_model_table(plan.of_family("E"), data, codebook, confidence=0.95).empty
+
+
+def test_proportional_odds_falls_back_where_the_assumption_fails(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook
+) -> None:
+    k3 = plan.hypothesis("K3")
+    rng = np.random.default_rng(5)
+    knowledge = rng.integers(0, 5, 400).astype(float)
+    # Knowledge splits the low levels and says nothing about the high ones.
+    low = rng.random(400) < 1 / (1 + np.exp(-2 + 1.5 * knowledge))
+    rating = np.where(low, rng.integers(1, 3, 400), rng.integers(3, 6, 400)).astype(float)
+    wrong = pd.DataFrame({"target_likelihood": rating, "prior_knowledge": knowledge})
+    table = hyp.proportional_odds_table([k3], wrong, codebook)
+    assert table["reading"].iloc[0] == "the odds ratio changes with the threshold"
+    assert table["reading"].iloc[1] == "above merged level 1" and len(table) > 3
+    partial = ordinal.partial_proportional_odds(
+        wrong["target_likelihood"], wrong["prior_knowledge"], varying=["prior_knowledge"]
+    )
+    assert table["estimate"].iloc[1] == pytest.approx(
+        math.exp(partial.coefficients["estimate"].iloc[0])
+    )
+    holds = hyp.proportional_odds_table(plan.of_family("K"), data, codebook)
+    assert list(holds["id"].unique()) == ["K1", "K2", "K3"]
+
+
+# Nulls
+
+
+def test_readings_put_four_answers_side_by_side(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook, confirmatory: hyp.PlanResults
+) -> None:
+    readings = nulls.null_readings(plan.of_family("E"), confirmatory, data, codebook)
+    e1 = readings.set_index("id").loc["E1"]
+    narrow = association.trend_permutation(data["exposure"], data["org_size"], confidence=0.9)
+    assert (e1["low"], e1["high"]) == (narrow.low, narrow.high)
+    inside = narrow.low > 1 / 1.5 and narrow.high < 1.5
+    assert (e1["verdict"] == "no effect of interest") == inside == (e1["p_equivalence"] < 0.05)
+    found = smallest_detectable("trend_permutation", data["exposure"], data["org_size"])
+    assert e1["detectable"] == found.value
+    likelihood = conditional_log_likelihood(data["exposure"], data["org_size"])
+    assert e1["bf01"] == bayes_factor(likelihood, math.log(1.5))
+    e2 = readings.set_index("id").loc["E2"]
+    assert e2["bf01"] > 0 and math.isnan(e2["bf01_cauchy"]) and e2["low"] >= 0
+
+
+def test_bayes_curves_start_at_no_information(
+    plan: AnalysisPlan, data: pd.DataFrame, confirmatory: hyp.PlanResults
+) -> None:
+    curves = nulls.bayes_curves(plan.of_family("E"), confirmatory, data, widths=(0.001, 1.0))
+    assert curves["hypothesis"].iloc[0] == "E1 organisation size"
+    assert curves.loc[curves["scale"] == 0.001, "bf01"].to_numpy() == pytest.approx(1, abs=1e-3)
+
+
+READINGS = pd.DataFrame(
+    {
+        "predictor": ["Organisation size", "ML team size", "Industry"],
+        "effect": ["odds ratio", "odds ratio", "Cramér's V"],
+        "verdict": ["no effect of interest", "open", "open"],
+        "detectable": [1.61, 1.86, 0.33],
+        "p_adjusted": [1.0, 0.7, 0.4],
+    }
+)
+
+
+def test_the_sentence_claims_neither_too_much_nor_too_little() -> None:
+    sentence = nulls.null_sentence(READINGS, "threat exposure", n=139, cases=36)
+    assert sentence == (
+        "Among 139 respondents, 36 with threat exposure, no association of threat exposure with "
+        "organisation size, ML team size or industry was found (smallest adjusted p = 0.400); "
+        "effects of the size of interest are ruled out, one test at a time, for 1 of these 3; only "
+        "from an odds ratio per step of 1.6 to 1.9 and a Cramér's V of 0.33 upwards was the chance "
+        "to find one, before correction, at least 80 %, so this is no proof that there is none."
+    )
+
+
+def test_the_sentence_does_not_hide_a_finding() -> None:
+    some = READINGS.assign(p_adjusted=[0.001, 0.7, 0.4])
+    sentence = nulls.null_sentence(some, "threat exposure", n=139)
+    assert "an association of threat exposure with organisation size was found" in sentence
+    assert "and none with ML team size or industry" in sentence
+    assert "for 0 of the 2 without a finding" in sentence
+    every = nulls.null_sentence(READINGS.assign(p_adjusted=0.01), "threat exposure", n=139)
+    assert "no proof" not in every and "none with" not in every
+
+
+def test_a_quoted_sentence_carries_the_stand_in_label() -> None:
+    sentence = nulls.null_sentence(READINGS, "threat exposure", n=139, synthetic=True)
+    assert sentence.startswith(SYNTHETIC_SHORT)
+
+
+# Missing answers
+
+
+def test_each_handling_of_missing_answers_is_run(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook, confirmatory: hyp.PlanResults
+) -> None:
+    missing = pd.DataFrame("answered", index=data.index, columns=data.columns)
+    missing.loc[:3, "org_size"] = "dont_know"
+    missing.loc[4:5, "org_size"] = "prefer_not"
+    missing.loc[3:9, "target_likelihood"] = "dont_know"
+    table = hyp.missing_handling_table(
+        plan, data, missing, codebook, seed=SEED, resamples=RESAMPLES, imputations=3, iterations=2
+    )
+    size = table[table["id"] == "E1"].set_index("handling")
+    assert list(size.index) == [
+        "complete cases",
+        "don't know as lowest level",
+        "don't know as highest level",
+        "don't know as separate level",
+        "multiple imputation",
+    ]
+    assert list(size["n"]) == [133, 137, 137, 137, 139]
+    assert size.loc["complete cases", "p"] == confirmatory.results["E1"].p
+    lowest = data["org_size"].mask(missing["org_size"] == "dont_know", 0.0)
+    want = association.trend_permutation(data["exposure"], lowest)
+    assert size.loc["don't know as lowest level", "estimate"] == pytest.approx(want.estimate)
+    assert size.loc["don't know as separate level", "effect"] == "Cramér's V"
+    # Nothing is missing: there is nothing to handle.
+    assert list(table.loc[table["id"] == "D1", "handling"]) == ["complete cases"]
+
+
+def test_an_unknown_variable_is_no_analysis_error(data: pd.DataFrame) -> None:
+    with pytest.raises(AnalysisError, match="same for all"):
+        hyp.run_test("kendall_tau_b", data["exposure"] * 0, data["org_size"])
