@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -308,3 +309,38 @@ def test_alpha_is_read_by_the_convention(estimate, low, start, end) -> None:
     assert text.startswith(start)
     assert text.endswith(end)
     assert (";" in text) == (estimate >= 0.667 and low < 0.8)
+
+
+def run_script(*arguments: object) -> int:
+    script = runpy.run_path(str(DATA.parent / "scripts/coding_sheets.py"))
+    return script["main"]([str(argument) for argument in arguments])
+
+
+def test_sheets_for_coders_lead_to_a_coding(
+    tmp_path, coding, code_book, responses, codebook, capsys
+) -> None:
+    """Blank sheets, filled as the stand-in's, ask for just the decisions that the stand-in has."""
+    export = "data/raw/standin.csv"
+    assert run_script("blank", "--export", export, "--folder", tmp_path) == 0
+    blank = pd.read_csv(tmp_path / "coder_a.csv")
+    assert list(map(tuple, blank.iloc[:, :3].to_numpy())) == list(
+        map(tuple, coding.units[["respondent_id", "attack", "field"]].to_numpy())
+    )
+    assert blank["codes"].isna().all()
+    answers = (tmp_path / "answers.csv").read_text()
+    # Hostile text is in the stand-in; a spreadsheet must not run it.
+    assert not any(line.split(",", 3)[3].startswith("=") for line in answers.splitlines())
+    assert run_script("blank", "--export", export, "--folder", tmp_path) == 2
+    assert "there already" in capsys.readouterr().err
+
+    for sheet in ("coder_a.csv", "coder_b.csv"):
+        shutil.copy(DATA / "coding" / sheet, tmp_path / sheet)
+    assert run_script("differences", "--export", export, "--folder", tmp_path) == 0
+    asked = pd.read_csv(tmp_path / "adjudication.csv")
+    differ = coding.units[coding.units["adjudicated"]]
+    assert asked["respondent_id"].tolist() == differ["respondent_id"].tolist()
+    with pytest.raises(InputError, match="the decision has no reason"):
+        concerns.load_coding(tmp_path, code_book, responses, codebook)
+    shutil.copy(DATA / "coding" / "adjudication.csv", tmp_path)
+    found = concerns.load_coding(tmp_path, code_book, responses, codebook)
+    pd.testing.assert_frame_equal(found.units, coding.units)

@@ -222,15 +222,9 @@ def load_coding(
     import pandas as pd
 
     folder = Path(folder)
-    answers = _answers(code_book, responses, codebook)
+    answers = list(answers_in_own_words(code_book, responses, codebook))
+    first, second = sheets = load_sheets(folder, code_book, responses, codebook)
     respondents = {int(number) for number in responses[RESPONDENT]}
-    sheets: dict[str, dict[Unit, Codes]] = {}
-    for coder in CODERS:
-        path = folder / f"{coder}.csv"
-        rows = _read_rows(path, _SHEET, code_book, respondents, codebook)
-        sheets[coder] = {unit: codes for unit, (codes, _, _) in rows.items()}
-        _check_cover(path, rows, answers)
-    first, second = (sheets[coder] for coder in CODERS)
     path = folder / "adjudication.csv"
     decided = _read_rows(path, _ADJUDICATION, code_book, respondents, codebook)
     differ = [unit for unit in answers if first[unit] != second[unit]]
@@ -241,7 +235,10 @@ def load_coding(
             RESPONDENT: [unit[0] for unit in answers],
             "attack": [unit[1] for unit in answers],
             "field": [unit[2] for unit in answers],
-            **{coder: [sheets[coder][unit] for unit in answers] for coder in CODERS},
+            **{
+                coder: [sheet[unit] for unit in answers]
+                for coder, sheet in zip(CODERS, sheets, strict=True)
+            },
             FINAL: [final[unit] for unit in answers],
             "adjudicated": [unit in decided for unit in answers],
             "reason": [decided[unit][1] if unit in decided else "" for unit in answers],
@@ -250,23 +247,42 @@ def load_coding(
     return Coding(code_book, units, codebook.attacks)
 
 
-def _answers(code_book: CodeBook, responses: pd.DataFrame, codebook: Codebook) -> list[Unit]:
-    """Return the units that the respondents' answers make, by respondent, attack and field."""
-    columns = {
-        (attack, field): responses[f"{field}{PARTS}{attack}"]
+def load_sheets(
+    folder: Path | str, code_book: CodeBook, responses: pd.DataFrame, codebook: Codebook
+) -> tuple[dict[Unit, Codes], dict[Unit, Codes]]:
+    """Read the two coders' sheets alone, as before adjudication.
+
+    Args and errors are those of `load_coding`.
+
+    Returns:
+        The codes of each unit by the first and by the second coder.
+    """
+    answers = list(answers_in_own_words(code_book, responses, codebook))
+    respondents = {int(number) for number in responses[RESPONDENT]}
+    sheets = []
+    for coder in CODERS:
+        path = Path(folder) / f"{coder}.csv"
+        rows = _read_rows(path, _SHEET, code_book, respondents, codebook)
+        _check_cover(path, rows, answers)
+        sheets.append({unit: codes for unit, (codes, _, _) in rows.items()})
+    return sheets[0], sheets[1]
+
+
+def answers_in_own_words(
+    code_book: CodeBook, responses: pd.DataFrame, codebook: Codebook
+) -> dict[Unit, str]:
+    """Return the text of each answer that is to be coded, by respondent, attack and field."""
+    texts = {
+        (attack, field): responses[f"{field}{PARTS}{attack}"].astype(object).to_numpy()
         for attack in codebook.attacks
         for field in code_book.fields
     }
-    given = {
-        key: (column.notna() & (column.astype("str").str.strip() != "")).to_numpy()
-        for key, column in columns.items()
-    }
-    return [
-        (int(number), attack, field)
+    return {
+        (int(number), attack, field): text
         for position, number in enumerate(responses[RESPONDENT])
-        for (attack, field), present in given.items()
-        if present[position]
-    ]
+        for (attack, field), column in texts.items()
+        if isinstance(text := column[position], str) and text.strip()
+    }
 
 
 def _read_rows(
