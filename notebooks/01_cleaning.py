@@ -71,9 +71,9 @@ pub.number("n_respondents", len(kept), unit="respondents", description="analysed
 pub.number("n_excluded", int(flow["excluded"].sum()), unit="rows", description="excluded rows")
 
 # %% [markdown]
-# The publication states how many practitioners it analyses. A stand-in is made so that just as many
-# remain, which then says nothing; for the study's own export a difference would mean that its
-# exclusions were others than these; another wave has a size of its own.
+# The publication states how many practitioners it analyses. For the study's own export a difference
+# would mean that its exclusions were others than these. For any other data neither a match nor a
+# difference says anything about the study.
 
 # %%
 published = load_facts(project.root / "data/published/facts.csv").fact("tifs2023.n")
