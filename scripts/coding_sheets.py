@@ -3,8 +3,8 @@
 `blank` writes answers.csv (the text to read) and two empty sheets, coder_a.csv and coder_b.csv:
 each coder fills the column `codes` of one sheet, alone. `differences` then writes differences.csv
 (text and both codings of each answer on which they differ) and adjudication.csv, in which somebody
-decides each with a reason. Codes stand in data/concern_codes.yml, separated by `|`; empty means that
-none applies.
+decides each with a reason. Codes stand in data/concern_codes.yml, separated by `|`; empty means
+that none applies.
 
 The text can give away who wrote it: keep answers.csv and differences.csv out of any repository, and
 delete them when coding is done. Git ignores the default folder. Nothing is overwritten.

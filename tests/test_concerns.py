@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlsec_survey import cleaning, concerns
+from mlsec_survey import cleaning, concerns, figures
 from mlsec_survey.codebook import Codebook, load_codebook
 from mlsec_survey.errors import InputError
 from mlsec_survey.export import read_export
@@ -279,6 +279,40 @@ def test_disagreements_are_counted_without_any_text(coding) -> None:
     assert table["code_stands"].sum() + table["other_stands"].sum() == stands
     assert not table.duplicated(["code", "other"]).any()
     assert (table.loc[~both, "other"] == "").all()
+
+
+def test_codes_are_counted_by_attack(coding, code_book, codebook) -> None:
+    found = concerns.count_codes(coding, resamples=300, rng=generator(1, "counts"))
+    units = coding.of_field("why")
+    assert list(found.counts.columns) == list(codebook.attacks.values())
+    assert found.replies.sum() == len(units)
+    assert found.counts.to_numpy().sum() == units["final"].map(len).sum()
+    cells = found.cells
+    assert cells["share"].between(cells["low"], cells["high"]).all()
+    one = cells[(cells["code"] == "Safety of persons") & (cells["attack"] == "Evasion")].iloc[0]
+    here = units[units["attack"] == "evasion"]["final"]
+    assert (one["count"], one["replies"]) == (sum("safety" in c for c in here), len(here))
+    assert found.counts.loc["Safety of persons", "Evasion"] == one["count"]
+    assert found.firm.loc["Safety of persons", "Evasion"] == (one["p_adjusted"] <= 0.05)
+    assert found.firm.to_numpy().sum() == (cells["p_adjusted"] <= 0.05).sum()
+    spread = found.spread.set_index("code")
+    safety = units[["safety" in codes for codes in units["final"]]]
+    assert spread.loc["Safety of persons", "respondents"] == safety["respondent_id"].nunique()
+    assert spread.loc["Safety of persons", "attacks"] == safety["attack"].nunique()
+    text = figures.describe_code_by_attack(found.counts, found.residuals, found.replies, found.firm)
+    assert f"{found.firm.to_numpy().sum()} also after correction" in text
+
+
+def test_combinations_count_every_reason_with_a_code(coding) -> None:
+    sets, listed, others, pairs = concerns.combinations(coding, most=5)
+    units = coding.of_field("why")
+    assert listed["count"].sum() + others == (units["final"].map(len) > 0).sum()
+    assert sets.sum() == units["final"].map(len).sum()
+    together = sum({"safety", "unreliable_decisions"} <= codes for codes in units["final"])
+    row = pairs[
+        (pairs["first"] == "Unreliable decisions") & (pairs["second"] == "Safety of persons")
+    ]
+    assert row["count"].tolist() == [together]
 
 
 def test_cross_cutting_counts_respondents(coding, code_book) -> None:
