@@ -53,13 +53,18 @@ project.describe()
 # of the percentages, and an attack that many cannot judge is a result in itself.
 
 # %%
+ranking = relevance.attack_ranking(
+    responses, missing, book, rng=generator(seed, "mean ranks"), resamples=resamples
+)
 rated = descriptives.rating_distribution(responses, missing, book, "relevance")
+rated = rated.set_index("label").loc[ranking["label"]].reset_index()
 panel = [(book.label("relevance"), rated)]
 pub.figure(
     "relevance_ratings",
     figures.draw_ratings(panel, [[option.label for option in book.options("relevance")]]),
     caption="Relevance of each attack to the respondent's work: shares of the five options, with "
-    "the numbers of those who rated it, do not know, or left it empty.",
+    "the numbers of those who rated it, do not know, or left it empty. Attacks in the order of "
+    "their mean rank.",
     alt=figures.describe_ratings(panel),
     keep=True,
 )
@@ -72,9 +77,6 @@ pub.figure(
 # and not in the other.
 
 # %%
-ranking = relevance.attack_ranking(
-    responses, missing, book, rng=generator(seed, "mean ranks"), resamples=resamples
-)
 pub.figure(
     "relevance_ranking",
     figures.draw_ranking(ranking),
@@ -151,7 +153,7 @@ pub.number(
     description="95 % interval of Kendall's W",
     keep=True,
 )
-pub.number("friedman_p", p_text(friedman.p), description="p of Friedman's test", keep=True)
+pub.number("friedman_p", p_text(friedman.p), description="Friedman's test, p", keep=True)
 pub.number(
     "friedman_n",
     friedman.n,
@@ -181,7 +183,7 @@ pub.figure(
 )
 pub.table(
     "relevance_pairs",
-    pairs,
+    relevance.pairs_table(pairs),
     caption="Each pair of attacks: how many rate the first higher, both alike, or the second "
     "higher, and the rank-biserial correlation with its 95 % interval.",
     columns=relevance.PAIR_HEADINGS,
@@ -285,7 +287,8 @@ pub.table(
     note="Met: respondents who met or suspected the attack. Low and high: 95 % interval. "
     "Probability of superiority: 0.5 is no association; Kendall's tau-b: 0; odds ratio: 1, per "
     "step. Adjusted p: Benjamini–Hochberg over single attacks. Detectable: what would have been "
-    "found with 80 % power at 0.05 before correction.",
+    "found with 80 % power at 0.05 before correction. Where answers on exposure or familiarity are "
+    "missing, the row between respondents leans towards the row within them.",
     width="page",
     counts=["exposed"],
     group="predictor",
@@ -299,9 +302,9 @@ pub.number(
 )
 
 # %% [markdown]
-# Few respondents met any one attack, so these rows can show only strong associations: compare
-# *detectable* with the estimate before reading anything into a large p-value. And a small one is
-# no cause. Whoever works with an attack in mind may look for it, find it, and find it relevant.
+# Where few respondents met an attack, its row can show only a strong association: compare
+# *detectable* with the estimate before reading anything into a large p-value. And a small one is no
+# cause. Whoever works with an attack in mind may look for it, find it, and find it relevant.
 
 # %% [markdown]
 # ## 5 Why: concerns in free text

@@ -51,13 +51,12 @@ TEST_HEADINGS = {
     "detectable": "Detectable",
 }
 PAIR_HEADINGS = {
-    "first": "First",
-    "second": "Second",
+    "pair": "First and second",
     "n": "n",
     "higher": "Higher",
     "equal": "Alike",
     "lower": "Lower",
-    "effect": "Correlation",
+    "effect": "r",
     "low": "Low",
     "high": "High",
     "p_adjusted": "Adjusted p",
@@ -209,6 +208,11 @@ def tests_table(results: Sequence[TestResult]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def pairs_table(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs of `stats.ranks.pairwise_signed_rank` with each pair named in one column."""
+    return pairs.assign(pair=pairs["first"] + " – " + pairs["second"])
+
+
 def checked_parallel(ratings: pd.DataFrame) -> ParallelCheck | None:
     """Check the model's assumption by `parallel_check`; None where the ratings are too sparse."""
     try:
@@ -287,8 +291,11 @@ def relevance_by_exposure(
     Stat. Med. 2006, 25:559, method 5), and familiarity by Kendall's tau-b (permutation).
     Benjamini–Hochberg corrects over all of these. Over all attacks, the cumulative-logit model of
     `stats.ordinal_repeated` with a term per attack splits each association: between respondents
-    (the predictor's mean over a respondent's ratings) and within them (what an attack has beyond
-    that mean), so that a respondent who rates everything high does not pass for an association.
+    (the mean of the predictor over the attacks for which it is known) and within them (what an
+    attack has beyond that mean), so that a respondent who rates everything high does not pass for
+    an association. Where a predictor has gaps, its mean is known less well and the row between
+    respondents leans towards the row within them (in simulations with 8 % of gaps by about a
+    tenth); the row within respondents is not affected.
 
     Args:
         responses: recoded responses; answers "don't know" and the like are missing and drop out.
@@ -420,10 +427,12 @@ def _all_attacks(
     ratings: pd.DataFrame, predictor: _Predictor, confidence: float, alpha: float
 ) -> list[dict[str, object]]:
     """Return the model's association between and within respondents, over all attacks."""
-    used = ratings.notna() & predictor.values.notna()
-    values = predictor.values.where(used)
+    # Over all attacks for which the predictor is known, rated or not: over the rated ones alone the
+    # mean would vary with what was skipped, and within-respondent association show as between.
+    values = predictor.values
     own = np.broadcast_to(values.mean(axis=1).to_numpy()[:, None], values.shape)
-    between = pd.DataFrame(own, index=values.index, columns=values.columns).where(used)
+    between = pd.DataFrame(own, index=values.index, columns=values.columns)
+    used = ratings.notna() & values.notna()
     names = {"All, within respondents": values - between, "All, between respondents": between}
     shared = {"predictor": predictor.name, "exposed": pd.NA, "effect": "odds ratio"}
     try:

@@ -148,7 +148,9 @@ def draw_attack_profile(profile: pd.DataFrame) -> Figure:
             axes.barh(y, 100 * entry.estimate, height=0.62, color=colour, alpha=0.28)
             axes.plot([100 * entry.low, 100 * entry.high], [y, y], color=colour)
             axes.plot(100 * entry.estimate, y, "o", color=colour, ms=3.2)
-            weight = "bold" if entry.estimate == largest else "normal"
+            # Values that read alike are set alike.
+            highest = round(100 * entry.estimate) == round(100 * largest)
+            weight = "bold" if highest else "normal"
             value_label(
                 axes, 100 * entry.high, y, f"{100 * entry.estimate:.0f} %", fontweight=weight
             )

@@ -1,0 +1,245 @@
+"""Tables and sentences on relevance, from responses made up so that the right answer is known."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from mlsec_survey import relevance
+from mlsec_survey.codebook import load_codebook
+from mlsec_survey.project import find_root
+from mlsec_survey.stats import association, ranks
+from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
+
+BOOK = load_codebook(find_root() / "data" / "codebook.yml")
+ITEMS = ("relevance", "concern", "familiarity", "occurrence")
+LABELS = [part.label for part in BOOK.subquestions("relevance")]
+PARTS = [part.id for part in BOOK.subquestions("relevance")]
+RUNS = 60
+
+
+def rng(seed=1):
+    return np.random.default_rng(seed)
+
+
+def drawn(generator, n, lean=0.8, within=0.0, between=0.0):
+    """Relevance that leans by attack and follows what is known; familiarity; whole answers."""
+    k = len(PARTS)
+    known = generator.integers(0, 3, (n, k)).astype(float)
+    level = between * (known.mean(axis=1, keepdims=True) - 1) * math.sqrt(k)
+    beyond = within * (known - known.mean(axis=1, keepdims=True))
+    x = 3 + lean * np.linspace(1, -1, k) + level + beyond + generator.normal(size=(n, k))
+    return np.clip(np.rint(x), 1, 5), known
+
+
+def with_gaps(generator, values):
+    return np.where(generator.random(values.shape) < 0.08, np.nan, values)
+
+
+def made_up(generator, n=150):
+    """Responses and missing kinds as the cleaning notebook writes them."""
+    relevant, known = drawn(generator, n)
+    values = {
+        "relevance": relevant,
+        "concern": np.clip(relevant + generator.integers(-1, 2, relevant.shape), 1, 5),
+        "familiarity": known,
+        "occurrence": (generator.random(relevant.shape) < 0.15).astype(float),
+    }
+    responses, missing = {}, {}
+    for item in ITEMS:
+        answers = with_gaps(generator, values[item])
+        for column, variable in enumerate(BOOK.rating_variables(item).values()):
+            one = pd.Series(answers[:, column])
+            words = one.map({0.0: "no", 1.0: "yes"})
+            responses[variable] = words if item == "occurrence" else one.astype("Int64")
+            missing[variable] = np.where(one.isna(), "dont_know", "answered")
+    return pd.DataFrame(responses), pd.DataFrame(missing)
+
+
+RESPONSES, MISSING = made_up(rng())
+ATTACKS = relevance.attack_values(RESPONSES, BOOK, "relevance")
+
+
+def ranking():
+    return relevance.attack_ranking(RESPONSES, MISSING, BOOK, rng=rng(), resamples=300)
+
+
+def test_ranking_is_in_order_and_shares_are_of_those_who_rated():
+    table = ranking()
+    assert table["label"].tolist()[0] == LABELS[0] and table["label"].tolist()[-1] == LABELS[-1]
+    assert table["mean_rank"].is_monotonic_increasing
+    rated = ATTACKS.set_axis(LABELS, axis=1)
+    for row in table.itertuples():
+        answers = rated[row.label].dropna()
+        assert (row.n, row.count) == (len(answers), int((answers >= 4).sum()))
+        interval = stats.binomtest(row.count, row.n).proportion_ci(method="wilson")
+        assert (row.share_low, row.share_high) == pytest.approx((interval.low, interval.high))
+
+
+def test_profile_has_one_row_per_attack_and_measure_in_one_order():
+    table = relevance.attack_profile(RESPONSES, MISSING, BOOK)
+    assert len(table) == 3 * len(LABELS) and table["measure"].nunique() == 3
+    orders = table.groupby("measure", sort=False)["label"].apply(list)
+    assert all(order == orders.iloc[-1] for order in orders)
+    relevant = table[table["measure"] == relevance.option_names(BOOK, "relevance")]
+    assert relevant["estimate"].is_monotonic_decreasing
+    met = table[table["measure"] == table["measure"].iloc[0]].set_index("label")
+    reports = RESPONSES[BOOK.rating_variables("occurrence")[PARTS[0]]]
+    assert met.loc[LABELS[0], "count"] == int((reports == "yes").sum())
+    assert met.loc[LABELS[0], "n"] == int(reports.notna().sum())
+    backwards = relevance.attack_profile(RESPONSES, MISSING, BOOK, order=LABELS[::-1])
+    assert backwards["label"].tolist()[: len(LABELS)] == LABELS[::-1]
+
+
+def test_tests_say_how_many_respondents_each_used():
+    results = [
+        ranks.friedman(ATTACKS, rng=rng(), resamples=50),
+        ranks.skillings_mack(ATTACKS, rng=rng(), resamples=50),
+        repeated_ordinal(ATTACKS).difference,
+    ]
+    table = relevance.tests_table(results)
+    assert table["n"].tolist() == [len(ATTACKS.dropna()), 150, 150]
+    assert table["df"].tolist() == ["5", "5", "5, 145"]
+    assert table["detectable"].notna().tolist() == [True, True, False]
+    pairs = ranks.pairwise_signed_rank(ATTACKS, rng=rng(), resamples=50)
+    words = relevance.describe_difference(results, pairs)
+    clear = int((pairs["p_adjusted"] < 0.05).sum())
+    assert words.startswith("all 3 tests find a difference") and f"{clear} of 15 pairs" in words
+    assert relevance.pairs_table(pairs)["pair"].iloc[0] == f"{LABELS[0]} – {LABELS[1]}"
+
+
+def test_words_follow_the_numbers():
+    nothing = pd.DataFrame(
+        {"first": ["a", "a", "b"], "second": ["b", "c", "c"], "p_adjusted": [0.2, math.nan, 1.0]}
+    )
+    flat = replace(ranks.friedman(ATTACKS, rng=rng(), resamples=50), p=0.4)
+    words = relevance.describe_difference([flat], nothing)
+    assert words == "no test finds a difference at 0.05; no pair of attacks is told apart"
+    every = relevance.describe_difference([flat], nothing.assign(p_adjusted=0.01))
+    assert every.endswith("every pair of attacks is told apart")
+    table = ranking()
+    assert table["label"].iloc[0] in relevance.describe_order(table)
+    table.loc[0, ["low", "high"]] = [1.0, 1.1]
+    assert "apart from that of the second" in relevance.describe_order(table)
+    table.loc[0, ["low", "high"]] = [1.0, 6.0]
+    assert "overlaps with that of the second" in relevance.describe_order(table)
+
+
+def test_model_table_shows_odds_ratios_and_their_thresholds():
+    model, check = repeated_ordinal(ATTACKS), parallel_check(ATTACKS)
+    table = relevance.model_table(model, check)
+    assert np.log(table["estimate"]).sum() == pytest.approx(0, abs=1e-9)
+    assert table["estimate"].is_monotonic_decreasing
+    headings = relevance.model_headings(table, BOOK)
+    shown = [name for name in headings if name.startswith("at_least_")]
+    assert shown == [f"at_least_{value:g}" for value in check.thresholds]
+    row = table.iloc[0]
+    share = (check.thresholds[0] <= ATTACKS).where(ATTACKS.notna()).mean()
+    log_odds = np.log(share.astype(float) / (1 - share.astype(float)))
+    want = math.exp(log_odds[row["label"]] - log_odds.mean())
+    assert row[shown[0]] == pytest.approx(want)
+    without = relevance.model_table(model, None)
+    assert not [name for name in relevance.model_headings(without, BOOK) if "least" in name]
+    assert "not testable" in relevance.describe_assumption(None)
+    assert relevance.checked_parallel(ATTACKS.head(12)) is None
+    assert ("no proof" in relevance.describe_assumption(check)) == (check.p >= 0.05)
+
+
+def split_association(seed, *, complete=False, **settings):
+    """Log odds ratios within and between respondents, and whether their intervals hold 1."""
+    generator = rng(seed)
+    ratings, known = drawn(generator, 139, **settings)
+    ratings = pd.DataFrame(with_gaps(generator, ratings))
+    known = pd.DataFrame(known if complete else with_gaps(generator, known))
+    rows = relevance._all_attacks(ratings, relevance._Predictor("known", known, False), 0.95, 0.05)
+    return [(math.log(row["estimate"]), row["low"] < 1 < row["high"]) for row in rows]
+
+
+@pytest.mark.parametrize(("within", "between"), [(0.8, 0.0), (0.0, 0.8)])
+def test_association_within_respondents_is_told_from_that_between(within, between):
+    """The one that is there is found; the other is neither biased nor found too often."""
+    runs = np.array(
+        [
+            split_association(seed, within=within, between=between, complete=True)
+            for seed in range(RUNS)
+        ],
+        dtype=float,
+    )
+    strong, absent = (0, 1) if within else (1, 0)
+    assert not runs[:, strong, 1].any() and runs[:, strong, 0].min() > 0
+    # Three standard errors, of the mean and of a coverage of 0.95.
+    error = runs[:, absent, 0].std() / math.sqrt(len(runs))
+    assert abs(runs[:, absent, 0].mean()) < 3 * error
+    assert runs[:, absent, 1].mean() >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / RUNS)
+
+
+def test_gaps_in_a_predictor_leave_the_row_within_respondents_right():
+    """What `relevance_by_exposure` says of gaps: only the row between respondents is affected."""
+    runs = np.array([split_association(seed, between=0.8) for seed in range(RUNS)], dtype=float)
+    error = runs[:, 0, 0].std() / math.sqrt(len(runs))
+    assert abs(runs[:, 0, 0].mean()) < 3 * error
+    leaning = np.array([split_association(seed, within=0.8) for seed in range(RUNS)], dtype=float)
+    assert 0 < leaning[:, 1, 0].mean() < 0.2 * leaning[:, 0, 0].mean()
+
+
+def test_each_attack_is_tested_with_those_who_answered_both():
+    table = relevance.relevance_by_exposure(RESPONSES, BOOK, rng=rng(), resamples=99)
+    assert len(table) == 2 * (len(LABELS) + 2)
+    first = table.iloc[0]
+    rating = RESPONSES[BOOK.rating_variables("relevance")[PARTS[0]]]
+    met = RESPONSES[BOOK.rating_variables("occurrence")[PARTS[0]]]
+    both = rating.notna() & met.notna()
+    assert (first["n"], first["exposed"]) == (int(both.sum()), int((met[both] == "yes").sum()))
+    have, lack = (rating[both & (met == answer)].astype(float) for answer in ("yes", "no"))
+    u = stats.mannwhitneyu(have, lack).statistic
+    assert first["estimate"] == pytest.approx(u / len(have) / len(lack))
+    singles = table[table["effect"] != "odds ratio"]
+    want = stats.false_discovery_control(singles["p"])
+    np.testing.assert_allclose(singles["p_adjusted"], want)
+    assert table.loc[table["effect"] == "odds ratio", "p_adjusted"].isna().all()
+
+
+def test_detectable_superiority_is_found_with_80_percent_power():
+    """Normal ratings, 40 of 140 exposed, shifted to the probability that is said to be found."""
+    generator = rng(5)
+    m, n = 40, 140
+    row = relevance._one_attack(
+        pd.Series(generator.normal(size=n)),
+        pd.Series(np.arange(n) < m, dtype=float),
+        True,
+        rng=rng(),
+        resamples=99,
+        confidence=0.95,
+        alpha=0.05,
+    )
+    shift = math.sqrt(2) * stats.norm.ppf(row["detectable"])
+    have = generator.normal(shift, size=(4000, m))
+    lack = generator.normal(size=(4000, n - m))
+    p = stats.mannwhitneyu(have, lack, axis=1, method="asymptotic").pvalue
+    assert np.mean(p < 0.05) == pytest.approx(0.8, abs=0.03)
+
+
+def test_an_attack_that_nobody_met_is_not_estimable_and_breaks_nothing():
+    responses = RESPONSES.copy()
+    for variable in BOOK.rating_variables("occurrence").values():
+        responses[variable] = "no"
+    table = relevance.relevance_by_exposure(responses, BOOK, rng=rng(), resamples=99)
+    met = table[table["predictor"] == BOOK.item("occurrence").label]
+    assert met["estimate"].isna().all() and met["p_adjusted"].isna().all()
+    words = relevance.describe_exposure(table)
+    assert f"{len(LABELS)} not estimable" in words and "within respondents not estimable" in words
+
+
+def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_variance():
+    """Three who all answered alike have no variance: an interval from it is far too short."""
+    rating = pd.Series([1.0, 1, 1] + [1.0, 3, 4, 5, 3, 2] * 19)
+    met = pd.Series([1.0] * 3 + [0.0] * 114)
+    row = relevance._one_attack(
+        rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05
+    )
+    plain = association.mann_whitney(rating, met)
+    assert row["low"] < plain.low < row["estimate"] < plain.high < row["high"]
+    assert row["high"] - row["low"] > 2 * (plain.high - plain.low)
