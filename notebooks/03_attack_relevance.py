@@ -548,6 +548,13 @@ pub.number(
     keep=True,
 )
 pub.number(
+    "cross_cutting_concern_count",
+    across["count"],
+    unit="respondents",
+    description="respondents who name one concern for several attacks",
+    keep=True,
+)
+pub.number(
     "cross_cutting_concern_n",
     across["n"],
     unit="respondents",

@@ -234,6 +234,20 @@ pub.number(
     keep=True,
 )
 pub.number(
+    "exposure_found",
+    hyp.found_among(exposure, confirmatory, alpha=the_plan.alpha),
+    unit=f"of {len(exposure)}",
+    description="predictors of exposure found",
+    keep=True,
+)
+pub.number(
+    "exposure_open",
+    int((readings["verdict"] == "open").sum()),
+    unit=f"of {len(exposure)}",
+    description="predictors of exposure left open: neither an effect nor its absence shown",
+    keep=True,
+)
+pub.number(
     "exposure_null_sentence",
     nulls.sentence_on(exposure, readings, data, book, synthetic=project.manifest.synthetic),
     description="what the results on exposure and the organisation amount to",
@@ -282,6 +296,13 @@ if len(count_models):
 
 # %%
 pub.number(
+    "defences_found",
+    hyp.found_among(defences, confirmatory, alpha=the_plan.alpha),
+    unit=f"of {len(defences)}",
+    description="hypotheses on defences found as predicted",
+    keep=True,
+)
+pub.number(
     "defences_exposure_effect",
     hyp.effect_on(defences, confirmatory, book, "threat exposure"),
     description="effect of exposure on the number of defences",
@@ -316,6 +337,13 @@ if len(odds):
         width="page",
         keep=True,
     )
+pub.number(
+    "perception_found",
+    hyp.found_among(perception, confirmatory, alpha=the_plan.alpha),
+    unit=f"of {len(perception)}",
+    description="hypotheses on threat perception found as predicted",
+    keep=True,
+)
 pub.number(
     "perception_knowledge_effect",
     hyp.effect_on(perception, confirmatory, book, "prior knowledge"),

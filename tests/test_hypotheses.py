@@ -409,3 +409,22 @@ def test_each_handling_of_missing_answers_is_run(
 def test_an_unknown_variable_is_no_analysis_error(data: pd.DataFrame) -> None:
     with pytest.raises(AnalysisError, match="same for all"):
         hyp.run_test("kendall_tau_b", data["exposure"] * 0, data["org_size"])
+
+
+def test_found_counts_adjusted_p_values_in_the_predicted_direction(
+    plan: AnalysisPlan, codebook: Codebook
+) -> None:
+    entries = [entry for entry in plan.hypotheses if entry.id in ("D1", "D2", "E1", "K1")]
+    table = pd.DataFrame(
+        {
+            "id": ["E1", "D1", "D2", "K1"],
+            "p_adjusted": [0.01, 0.01, 0.01, 0.2],
+            "estimate": [0.5, 0.7, -0.3, 0.4],
+            "null": [1.0, 0.5, 0.0, 0.0],
+        }
+    )
+    results = hyp.PlanResults(table, {})
+    assert hyp.found_among(entries, results) == 2  # D2 points the other way, K1 is not significant
+    assert hyp.found_among(entries, results, alpha=0.005) == 0
+    table["p_adjusted"] = math.nan
+    assert hyp.found_among(entries, results) == 0

@@ -585,6 +585,26 @@ def effect_on(
     return "not examined by this plan"
 
 
+def found_among(
+    hypotheses: Sequence[Hypothesis], results: PlanResults, *, alpha: float = 0.05
+) -> int:
+    """Count the hypotheses with an adjusted p below the level and an effect as they predict.
+
+    Args:
+        hypotheses: those to look at; one that could not be tested counts as not found.
+        results: of the plan.
+        alpha: the level.
+    """
+    rows = results.table.set_index("id")
+    found = 0
+    for entry in hypotheses:
+        row = rows.loc[entry.id]
+        side = {"positive": 1, "negative": -1}.get(entry.direction, 0)
+        as_predicted = side == 0 or side * (row["estimate"] - row["null"]) > 0
+        found += bool(row["p_adjusted"] < alpha and as_predicted)
+    return found
+
+
 def construct_of(codebook: Codebook, name: str) -> str:
     """Return the construct that a variable or scale belongs to."""
     try:
