@@ -42,6 +42,7 @@ project = open_project("04_hypotheses", export=export, codebook=codebook, plan=p
 pub, book, the_plan = project.publisher(), project.codebook, project.plan
 responses, missing = project.read("responses"), project.read("missing_kinds")
 data = hyp.analysis_data(responses, book, hyp.plan_variables(the_plan))
+level = f"{100 * the_plan.confidence:g} %"
 project.describe()
 
 # %% [markdown]
@@ -91,10 +92,10 @@ pub.table(
     "confirmatory_results",
     confirmatory.table,
     caption=f"Confirmatory hypotheses. {hyp.describe_results(confirmatory.table)}",
-    columns=headings("id label n missing effect estimate low high statistic p p_adjusted"),
+    columns=headings("id label n missing effect estimate low high p p_adjusted"),
     formats=FORMATS,
     sections="family_label",
-    note="Low and high: ends of the 95 % interval. Adjusted p: Holm within the family.",
+    note=f"Low and high: ends of the {level} interval. Adjusted p: Holm within the family.",
     width="page",
     keep=True,
 )
@@ -105,8 +106,8 @@ if len(forest):
     pub.figure(
         "hypotheses_forest",
         figures.draw_forest(forest),
-        caption="Effects of all confirmatory hypotheses with 95 % intervals. Grey bands: effects "
-        "too small to be of interest. Full circles: the interval excludes no effect.",
+        caption=f"Effects of all confirmatory hypotheses with {level} intervals. Grey bands: "
+        "effects too small to be of interest. Full circles: the interval excludes the null.",
         alt=figures.describe_forest(forest),
         width="page",
         keep=True,
@@ -120,8 +121,8 @@ pub.table(
     "confirmatory_methods",
     confirmatory.table,
     caption="How each confirmatory hypothesis was tested.",
-    columns=headings("id method notes"),
-    wrap={"method": 0.35, "notes": 0.5},
+    columns=headings("id method statistic notes"),
+    wrap={"method": 0.3, "notes": 0.5},
     width="page",
     keep=True,
 )
@@ -149,10 +150,11 @@ pub.table(
 # %% [markdown]
 # ## Exposure and the organisation
 #
-# The predictors describe one and the same organisation and go together; larger ones have larger
-# teams. The joint model asks what each adds given the others. With few respondents per predictor
-# ordinary logistic regression overstates effects or has none at all, so Firth's penalised
-# likelihood is used. The model illustrates the family and is no further test of it.
+# The predictors describe one and the same organisation and may go together, as when a large
+# organisation has a large team. The joint model asks what each adds given the others. With few
+# respondents per predictor ordinary logistic regression overstates effects or has none at all, so
+# Firth's penalised likelihood is used. The model illustrates the family and is no further test of
+# it.
 
 # %%
 exposure = hyp.hypotheses_on(the_plan, "tifs2023.exposure_null")
@@ -176,8 +178,8 @@ if models:
 #
 # - *Detectable*: from which true effect on would the test, uncorrected, have found it in 80 of 100
 #   such samples? It is computed from the margins alone, not from the effect that was observed.
-# - *p (equivalence)*: do the data speak against every effect of interest? Small when the 90 %
-#   interval lies within the range of effects too small to matter.
+# - *p equivalence*: do the data speak against every effect of interest? Small when the
+#   interval in the table lies within the range of effects too small to matter.
 # - *Bayes factor*: how many times more probable are the answers without an effect than with one
 #   whose typical size is the smallest of interest? Between 1/3 and 3 it says little.
 # - *Reading*: "no effect of interest" if equivalence is shown; "open" if neither it nor an effect
@@ -189,15 +191,27 @@ if len(readings):
     pub.table(
         "exposure_equivalence",
         readings,
-        caption="What the results on exposure rule out, could have shown, and favour.",
+        caption="Which effects on exposure the data rule out.",
         columns=headings(
-            "id predictor n effect estimate low high sesoi_high p_equivalence detectable bf01 "
-            "bf01_cauchy verdict",
-            sesoi_high="Of interest from",
+            "id predictor n effect estimate low high sesoi_high p_equivalence verdict",
+            sesoi_high="Of interest",
         ),
         formats=FORMATS,
-        note="Low and high: ends of the 90 % interval, at which equivalence is judged. Each "
-        "equivalence test is at its own level; together they are not corrected.",
+        note=f"Low and high: ends of the {100 * (1 - 2 * the_plan.alpha):g} % interval, at which "
+        "equivalence is judged. Each test of equivalence is at its own level; together they are "
+        "not corrected.",
+        width="page",
+        keep=True,
+    )
+    pub.table(
+        "exposure_evidence",
+        readings,
+        caption="Smallest detectable effects on exposure, and Bayes factors for no effect.",
+        columns=headings("id predictor effect detectable detectable_low bf01 bf01_cauchy evidence"),
+        formats=FORMATS,
+        note="Detectable: found with 80 % power, before correction, upwards and downwards. "
+        "Bayes factor: normal prior whose standard deviation is the smallest effect of interest; "
+        "beside it a Cauchy prior of the same scale.",
         width="page",
         keep=True,
     )
@@ -269,7 +283,7 @@ if panels:
     pub.figure(
         "defences_dose_response",
         figures.draw_dose_response(panels, outcome),
-        caption=f"Mean {outcome} with 95 % interval by level of each predictor.",
+        caption=f"Mean {outcome} with {level} interval by level of each predictor.",
         alt=figures.describe_dose_response(panels, outcome),
         keep=True,
     )
@@ -286,10 +300,10 @@ if len(count_models):
     pub.table(
         "defences_count_models",
         count_models,
-        caption="Count models of the number of defences: chosen model first, with the reason.",
-        columns=headings("id model chosen n effect estimate low high p dispersion notes"),
+        caption="Count models of the number of defences, the chosen one first.",
+        columns=headings("id model chosen n effect estimate low high p dispersion"),
         formats=FORMATS,
-        wrap={"notes": 0.3},
+        note=hyp.describe_count_models(count_models),
         width="page",
         keep=True,
     )
@@ -366,9 +380,9 @@ if len(exploratory.table):
         "exploratory_results",
         exploratory.table,
         caption="Exploratory hypotheses, adjusted across all of them.",
-        columns=headings("id label n missing effect estimate low high statistic p p_adjusted"),
+        columns=headings("id label n missing effect estimate low high p p_adjusted"),
         formats=FORMATS,
-        note="Low and high: ends of the 95 % interval. Adjusted p: Benjamini–Hochberg.",
+        note=f"Low and high: ends of the {level} interval. Adjusted p: Benjamini–Hochberg.",
         width="page",
         keep=True,
     )

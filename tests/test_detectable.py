@@ -134,6 +134,8 @@ def test_smallest_cramers_v_agrees_with_cohens_tables() -> None:
         found = smallest_detectable("contingency_permutation", outcome, predictor)
         assert found.value == pytest.approx(math.sqrt(noncentrality / 120), rel=1e-3)
         assert math.isnan(found.decrease)
+    few = pd.Series([0, 1] * 3)
+    assert smallest_detectable("contingency_permutation", few, few).value == math.inf
 
 
 def test_whitehead_is_the_logistic_formula_for_two_levels() -> None:

@@ -280,10 +280,14 @@ def test_count_models_say_which_was_chosen_and_why(
 ) -> None:
     table = hyp.count_model_table(plan.of_family("D"), data, codebook, confidence=0.95)
     first = table.groupby("id").first()
-    assert (first["chosen"] == "yes").all() and (first["model"] == "quasi-binomial").all()
+    assert (first["chosen"] == "yes").all() and (
+        first["model"] == "quasi-binomial regression"
+    ).all()
     assert first["notes"].str.contains("of 10 possible").all()
     want = counts.quasi_binomial(data["defence_count"], data["exposure"], trials=10)
     assert first.loc["D1", "estimate"] == want.estimate
+    words = hyp.describe_count_models(table)
+    assert words.count("of 10 possible") == 2 and "overdispersion" not in words
     assert hyp.count_model_table(plan.of_family("E"), data, codebook, confidence=0.95).empty
 
 

@@ -96,7 +96,7 @@ _HEADINGS: Mapping[str, str] = {
     "p_holm": "Holm",
     "p_westfall_young": "Westfall–Young",
     "p_family": "Family",
-    "p_equivalence": "p (equivalence)",
+    "p_equivalence": "p equivalence",
     "verdict": "Reading",
     "detectable": "Detectable",
     "detectable_low": "… downwards",
@@ -748,7 +748,7 @@ def count_model_table(
                     {
                         "id": entry.id,
                         "label": entry.label,
-                        "model": name.replace("_", "-"),
+                        "model": TEST_WORDS[name],
                         "chosen": "yes" if chosen else "no",
                         "notes": f"not fitted: {error}",
                     }
@@ -758,7 +758,7 @@ def count_model_table(
                 {
                     "id": entry.id,
                     "label": entry.label,
-                    "model": name.replace("_", "-"),
+                    "model": TEST_WORDS[name],
                     "chosen": "yes" if chosen else "no",
                     **_fields(result),
                     "dispersion": result.extra.get("dispersion", math.nan),
@@ -767,6 +767,12 @@ def count_model_table(
             )
     names = ["id", "label", "model", "chosen", "n", "effect", "estimate", "low", "high", "p"]
     return pd.DataFrame(rows, columns=[*names, "dispersion", "notes"])
+
+
+def describe_count_models(table: pd.DataFrame) -> str:
+    """Say for each hypothesis why its count model was chosen."""
+    chosen = table[(table["chosen"] == "yes") | table["model"].isna()]
+    return " ".join(f"{row['id']}: {row['notes']}." for _, row in chosen.iterrows())
 
 
 def proportional_odds_table(

@@ -275,11 +275,12 @@ def _groups(
         return float(stats.ncx2.sf(critical, df, noncentrality)) - power
 
     noncentrality = float(optimize.brentq(missing, 1e-9, 1000.0, xtol=1e-10))
+    squared = noncentrality / (n - 1 if ranks else n * (min(groups, columns) - 1))
+    size = squared if ranks else math.sqrt(squared)
     return Detectable(
         "eta squared of the ranks" if ranks else "Cramér's V",
-        noncentrality / (n - 1)
-        if ranks
-        else math.sqrt(noncentrality / (n * (min(groups, columns) - 1))),
+        # Neither can exceed 1: what would have to is out of reach.
+        size if size <= 1 else math.inf,
         math.nan,
         power,
         alpha,
