@@ -33,8 +33,8 @@ scheduler = None
 # %%
 from functools import partial
 
-from mlsec_survey import compute, figures, power
-from mlsec_survey.formatting import interval_text, percent_text
+from mlsec_survey import compute, figures, power, specification
+from mlsec_survey.formatting import interval_text, p_text, percent_text
 from mlsec_survey.project import open_project
 from mlsec_survey.published import load_facts
 
@@ -271,6 +271,91 @@ pub.table(
     formats=dict.fromkeys([f"n_{round(100 * goal)}" for goal in assumed.replication_powers], 0),
     note="Simulated, with a Monte Carlo error of some per cent; under the assumed shares.",
     basis="design",
+    keep=True,
+)
+
+# %% [markdown]
+# ## 5. Would other choices have led elsewhere?
+#
+# Between a question and a p-value lie choices that could have been made otherwise: who is in, what
+# becomes of *don't know*, how a scale is coded, which test, which covariates. The plan fixes one
+# path. Here all combinations listed in `data/specifications.yml` are run for every confirmatory
+# hypothesis. To be comparable, each effect is the correlation to which its test statistic
+# corresponds; without an order among groups it is Cohen's w, corrected for chance.
+
+# %%
+choices = specification.load_specifications(
+    project.root / "data/specifications.yml", project.codebook
+)
+verses = specification.multiverses(
+    project.plan.of_kind("confirmatory"),
+    project.read("candidates"),
+    project.read("missing_kinds"),
+    project.codebook,
+    choices,
+)
+for family, name in specification.first_of_families(verses).items():
+    curve = verses[name][1]
+    pub.figure(
+        f"specification_curve_{family.lower()}",
+        figures.draw_specification_curve(
+            curve, specification.choices_shown(curve), specification.EFFECT
+        ),
+        caption=f"Specification curve of {name}, {project.plan.hypothesis(name).label}: estimates "
+        "with 95 % intervals in order, and the choices behind each. The specifications share "
+        "respondents, so their number is no weight of evidence.",
+        alt=figures.describe_specification_curve(curve),
+        width="page",
+        keep=True,
+    )
+
+# %% [markdown]
+# Hundreds of specifications that agree are still one sample. What a whole curve is worth shows
+# when the outcome is dealt out anew among the respondents, so that it goes with nothing, and the
+# curve is run again (Simonsohn, Simmons and Nelson 2020). The three p-values ask how often such a
+# curve has a median, a share of significant specifications, or a sum of deviates as far out.
+
+# %%
+robust = specification.infer(
+    [verse for verse, _ in verses.values()],
+    [curve for _, curve in verses.values()],
+    dealings=max(99, resamples // 8),
+    alpha=project.plan.alpha,
+    run=partial(run, purpose="specification curve"),
+)
+pub.table(
+    "specification_summary",
+    robust,
+    caption="All specifications of each confirmatory hypothesis: median correlation, middle 95 % "
+    "of the estimates, share in the predicted direction, share significant, and permutation "
+    "p-values of the curve.",
+    columns={
+        "label": "Hypothesis",
+        "specifications": "Specifications",
+        "median": "Median",
+        "low": "From",
+        "high": "To",
+        "predicted": "As predicted",
+        "significant": "Significant",
+        "p_median": "p median",
+        "p_share": "p share",
+        "p_stouffer": "p sum",
+    },
+    formats={
+        "predicted": lambda share: "none predicted" if share != share else percent_text(share),
+        "significant": percent_text,
+    }
+    | dict.fromkeys(["p_median", "p_share", "p_stouffer"], p_text),
+    note="Significant: in the predicted direction, or in the more frequent one if none is "
+    f"predicted. p-values from {robust['dealings'].max()} dealings, not adjusted for the number of "
+    "hypotheses.",
+    width="page",
+    keep=True,
+)
+pub.number(
+    "specification_reading",
+    specification.describe_robustness(robust, project.plan.alpha),
+    description="reading of the table",
     keep=True,
 )
 

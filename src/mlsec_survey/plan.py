@@ -74,6 +74,16 @@ _MODELS: dict[str, frozenset[Measure]] = {
 }
 
 
+def test_fits(test: TestName, outcome: Measure, predictor: Measure, *, counted: bool) -> bool:
+    """Tell whether a test can take two levels of measurement.
+
+    `counted` says that the outcome, if a count, is one out of a known number, as a count scale is.
+    """
+    if not any(outcome in left and predictor in right for left, right in _FITS[test]):
+        return False
+    return not (test == "quasi_binomial" and outcome == "count" and not counted)
+
+
 class Family(Entry):
     """Hypotheses that are tested, and adjusted for multiplicity, together."""
 
@@ -264,17 +274,12 @@ def _fit_problems(entry: Hypothesis, codebook: Codebook, here: Location) -> Iter
     outcome = codebook.measure(entry.outcome)
     predictor = codebook.measure(entry.predictor)
 
-    def fits(test: TestName) -> bool:
-        if not any(outcome in left and predictor in right for left, right in _FITS[test]):
-            return False
-        # A binomial count needs a known number of trials, which is what a count scale has.
-        return not (
-            test == "quasi_binomial"
-            and outcome == "count"
-            and not isinstance(codebook.scale(entry.outcome), CountScale)
-        )
+    # A binomial count needs a known number of trials, which is what a count scale has.
+    counted = outcome != "count" or isinstance(codebook.scale(entry.outcome), CountScale)
 
-    possible = [test for test in get_args(TestName) if fits(test)]
+    possible = [
+        test for test in get_args(TestName) if test_fits(test, outcome, predictor, counted=counted)
+    ]
     tests: list[tuple[Location, TestName]] = [((*here, "test"), entry.test)]
     tests += [((*here, "alternatives", at), test) for at, test in enumerate(entry.alternatives)]
     seen: set[str] = set()

@@ -47,6 +47,7 @@ _EFFECT_WORDS: dict[EffectName, str] = {
 }
 
 _ERRORS = ("type_s", "type_m")
+_KRUSKAL = "kruskal_permutation"
 
 
 # ── Assumptions ───────────────────────────────────────────────────────────────────────────────────
@@ -388,8 +389,12 @@ def simulate(
 
 def p_values(design: Design, tables: Floats | Counts) -> Floats:
     """Return the p-value of the design's test per table; 1 where a variable is constant."""
+    name: str = design.test
+    if not design.predictor.ordered and name not in ("contingency_permutation", _KRUSKAL):
+        # A model of groups without order: a test of the same hypothesis on the table.
+        name = _KRUSKAL if design.outcome.ordered else "contingency_permutation"
     test = table_models.signed_test(
-        design.test,
+        name,
         tables,
         _steps(design.predictor),
         design.outcome.values,
@@ -671,7 +676,7 @@ def design_summary(
             rows.append(
                 {
                     "hypothesis": name,
-                    "test": design.test.replace("_", " "),
+                    "test": table_models.TEST_NAMES[design.test],
                     "effect": design.effect_words,
                     "smallest": design.smallest,
                     "power": line["power"],

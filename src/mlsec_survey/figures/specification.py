@@ -42,11 +42,11 @@ def draw_specification_curve(
     top.axhline(median, color=ORANGE, lw=0.8, ls="--")
     top.annotate(
         f"median {median:.2f}",
-        (1, median),
+        (0, median),  # at this end the estimates lie below the line
         xycoords=("axes fraction", "data"),
-        xytext=(-2, 2),
+        xytext=(2, 2),
         textcoords="offset points",
-        ha="right",
+        ha="left",
         fontsize=6,
         color=ORANGE,
     )

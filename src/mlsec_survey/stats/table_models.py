@@ -261,6 +261,24 @@ def score_correlation(
         return np.asarray(cross / np.sqrt((rows * x**2).sum(-1) * (columns * y**2).sum(-1)))
 
 
+def proportional_odds_score(tables: ArrayLike, scores: ArrayLike | None = None) -> Floats:
+    """Return the score test of no effect in the proportional-odds model, as a deviate per table.
+
+    McCullagh (1980, doi:10.1111/j.2517-6161.1980.tb01109.x): a linear trend of the outcome's
+    midranks over the row scores. It needs no fit, and any number of outcome levels.
+    """
+    t = np.asarray(tables, dtype=float)
+    s = _scores(scores, t.shape[-2])
+    rows, columns, n = t.sum(-1), t.sum(-2), t.sum((-2, -1))
+    share = columns / n[..., None]
+    ridits = np.cumsum(share, -1) - share / 2
+    x = s - ((rows * s).sum(-1) / n)[..., None]
+    score = 2 * np.einsum("...ij,...i,...j->...", t, x, ridits - 0.5)
+    variance = (1 - (share**3).sum(-1)) / 3 * (rows * x**2).sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(score / np.sqrt(variance))
+
+
 def _midranks(counts: Floats) -> Floats:
     return np.asarray(np.cumsum(counts, -1) - counts / 2 + 0.5)
 
@@ -405,14 +423,7 @@ def _proportional_odds(t: Floats, s: Floats, v: Floats, _: float | None) -> Sign
     if t.shape[-1] <= _FIT_UP_TO:
         fit = cumulative_logit_slopes(t, s)
         return SignedTest(fit.statistic, fit.p, fit.statistic)
-    columns = t.sum(-2)
-    share = columns / columns.sum(-1, keepdims=True)
-    ridits = np.cumsum(share, -1) - share / 2
-    x = s - ((t.sum(-1) * s).sum(-1) / t.sum((-2, -1)))[..., None]
-    score = 2 * np.einsum("...ij,...i,...j->...", t, x, ridits - 0.5)
-    variance = (1 - (share**3).sum(-1)) / 3 * (t.sum(-1) * x**2).sum(-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.asarray(score / np.sqrt(variance))
+    z = proportional_odds_score(t, s)
     return SignedTest(z, 2 * stats.norm.sf(np.abs(z)), z)
 
 
@@ -463,6 +474,27 @@ TABLE_TESTS: dict[str, Callable[[Floats, Floats, Floats, float | None], SignedTe
     "quasi_binomial": _quasi,
     "fisher_exact": _fisher,
     "linear_model": _linear,
+}
+
+# What readers see.
+TEST_NAMES: dict[str, str] = {
+    "trend_permutation": "trend by permutation",
+    "contingency_permutation": "contingency by permutation",
+    "kruskal_permutation": "Kruskal–Wallis by permutation",
+    "firth_logistic": "Firth logistic",
+    "kendall_tau_b": "Kendall's tau-b",
+    "jonckheere": "Jonckheere–Terpstra",
+    "spearman": "Spearman",
+    "brunner_munzel": "Brunner–Munzel",
+    "mann_whitney": "Mann–Whitney",
+    "proportional_odds": "proportional odds",
+    "quasi_poisson": "quasi-Poisson",
+    "negative_binomial": "negative binomial",
+    "poisson": "Poisson",
+    "quasi_binomial": "quasi-binomial",
+    "fisher_exact": "Fisher's exact",
+    "linear_model": "linear model",
+    "rank_model": "rank model",
 }
 
 

@@ -1,0 +1,852 @@
+"""Specification curves: one hypothesis under all combinations of defensible choices.
+
+Simonsohn, Simmons and Nelson (2020, doi:10.1038/s41562-020-0912-z). The choices are data
+(`data/specifications.yml`): who is in, what becomes of missing answers, how variables are coded,
+which test or model, which covariates. Effects of different tests are put on one scale, the
+correlation to which the test's deviate corresponds. All specifications share respondents, so their
+results are no independent evidence; inference deals out the outcome anew among respondents and runs
+the whole curve again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field, StringConstraints
+from scipy import stats
+
+from .codebook import RESPONDENT, Codebook, CountScale, MeanScale, Measure, Text
+from .errors import AnalysisError
+from .plan import Hypothesis, test_fits
+from .stats import table_models
+from .stats import tables as table_tests
+from .yaml_input import Entry, Location, near, read_yaml, validate
+from .yaml_input import Sequence as Listed
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Booleans = NDArray[np.bool_]
+
+Coding = Literal["steps", "halves", "ends_merged", "item_median", "top_two", "groups", "merged"]
+MissingRule = Literal["complete", "dont_know_lowest", "dont_know_highest", "median"]
+ModelName = Literal["linear_model", "rank_model"]
+_Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+# Permutations of one task; a bound on memory, and part of what decides the random numbers.
+BLOCK = 250
+_SMALL_GROUP = 10
+_PLAIN = "as planned"
+# Tests that can compare groups without an order.
+_OF_GROUPS = ("contingency_permutation", "kruskal_permutation")
+
+CHOICES = {
+    "exclusions": "Exclusions",
+    "missing": "Missing",
+    "outcome": "Outcome",
+    "predictor": "Predictor",
+    "test": "Test",
+    "covariates": "Covariates",
+}
+EFFECT = "correlation (z/√(n − 1))"
+
+
+# ── Choices ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Exclusion(Entry):
+    """Who is in: exclusions that are lifted and flags whose bearers are dropped."""
+
+    id: _Id
+    label: Text
+    lift: Listed[str] = ()
+    drop: Listed[str] = ()
+
+
+class Missing(Entry):
+    """What becomes of missing answers."""
+
+    id: _Id
+    label: Text
+    rule: MissingRule
+
+
+class Covariates(Entry):
+    """What a model adjusts for."""
+
+    id: _Id
+    label: Text
+    variables: Listed[str]
+
+
+class Specifications(Entry):
+    """All choices; build it with `load_specifications`."""
+
+    version: Literal[1]
+    note: Text
+    exclusions: Annotated[Listed[Exclusion], Field(min_length=1)]
+    missing: Annotated[Listed[Missing], Field(min_length=1)]
+    codings: dict[Measure, Annotated[Listed[Coding], Field(min_length=1)]]
+    measures: dict[str, Listed[str]]
+    models: Listed[ModelName]
+    covariates: Annotated[Listed[Covariates], Field(min_length=1)]
+
+
+def load_specifications(path: Path | str, codebook: Codebook) -> Specifications:
+    """Read the choices and check them against the codebook.
+
+    Raises:
+        InputError: an entry has the wrong shape or names no variable, exclusion or flag.
+    """
+    document = read_yaml(Path(path))
+    specifications = validate(document, Specifications)
+    for location, problem, value, remedy in _problems(specifications, codebook):
+        raise document.error(location, problem, value=value, remedy=remedy)
+    return specifications
+
+
+def _problems(
+    specifications: Specifications, codebook: Codebook
+) -> Iterator[tuple[Location, str, str, str]]:
+    liftable = [rule.id for rule in codebook.exclusions if rule.liftable]
+    flags = [flag.id for flag in codebook.quality_flags]
+    known = [*codebook.variables(), *(scale.id for scale in codebook.scales)]
+    numbers = [name for name in known if codebook.measure(name) not in ("text", "nominal")]
+    for at, choice in enumerate(specifications.exclusions):
+        for name in choice.lift:
+            if name not in liftable:
+                where: Location = ("exclusions", at, "lift")
+                yield (
+                    where,
+                    "the codebook has no such liftable exclusion",
+                    name,
+                    near(name, liftable),
+                )
+        for name in choice.drop:
+            if name not in flags:
+                where = ("exclusions", at, "drop")
+                yield where, "the codebook has no such quality flag", name, near(name, flags)
+    for name, others in specifications.measures.items():
+        for other in (name, *others):
+            if other not in known or codebook.measure(other) == "text":
+                where = ("measures", name)
+                yield where, "the codebook has no such variable or scale", other, near(other, known)
+    for at, covariates in enumerate(specifications.covariates):
+        for name in covariates.variables:
+            if name not in numbers:
+                where = ("covariates", at, "variables")
+                yield where, "no variable with an order has this name", name, near(name, numbers)
+    named: list[tuple[str, Sequence[Exclusion | Missing | Covariates]]] = [
+        ("exclusions", specifications.exclusions),
+        ("missing", specifications.missing),
+        ("covariates", specifications.covariates),
+    ]
+    for key, entries in named:
+        for field in ("id", "label"):
+            seen: set[str] = set()
+            for at, entry in enumerate(entries):
+                value = str(getattr(entry, field))
+                if value in seen:
+                    yield (key, at, field), f"the {field} is already used", value, "Rename one."
+                seen.add(value)
+
+
+# ── Data of one hypothesis ────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One coding of one variable under one handling of missing answers.
+
+    Attributes:
+        label: measure and coding in words.
+        missing: id of the handling of missing answers.
+        codes: position of each candidate's value among the levels; -1 where there is none.
+        levels: the values.
+        measure: level of measurement after coding.
+        limit: largest possible value of a count.
+        ranks: per level the midrank in the planned sample, divided by its size.
+    """
+
+    label: str
+    missing: str
+    codes: Integers
+    levels: Floats
+    measure: Measure
+    limit: float | None
+    ranks: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """One combination of choices, by positions in a `Multiverse`.
+
+    Attributes:
+        exclusion, outcome, predictor, covariates: positions.
+        test: name of a test of the plan, or a model with covariates.
+        adjusts: number of covariates.
+    """
+
+    exclusion: int
+    outcome: int
+    predictor: int
+    test: str
+    covariates: int
+    adjusts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Multiverse:
+    """Everything that the specifications of one hypothesis need.
+
+    Attributes:
+        hypothesis: the hypothesis.
+        exclusions: label and members (bool per candidate) of each choice of who is in.
+        missing: label per handling of missing answers, by id.
+        outcomes, predictors: the variants of the two variables.
+        covariates: label and columns (NaN where missing) of each set.
+        strata: candidates among whom outcomes may be exchanged share a number.
+        specifications: all different combinations, the planned one first.
+        sign: -1 where the plan predicts a decrease.
+        directed: whether the effect has a sign (the predictor has an order).
+    """
+
+    hypothesis: Hypothesis
+    exclusions: tuple[tuple[str, Booleans], ...]
+    missing: dict[str, str]
+    outcomes: tuple[Variant, ...]
+    predictors: tuple[Variant, ...]
+    covariates: tuple[tuple[str, Floats], ...]
+    strata: Integers
+    specifications: tuple[Specification, ...]
+    sign: int
+    directed: bool
+
+
+def multiverse(
+    hypothesis: Hypothesis,
+    candidates: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    specifications: Specifications,
+) -> Multiverse:
+    """Prepare all specifications of one hypothesis.
+
+    Args:
+        hypothesis: an entry of the plan.
+        candidates: as `cleaning.candidates` returns them, with the column exclusion.
+        missing: kinds of missing answers of the kept respondents (`respondent_id` and variables).
+        codebook: defines variables, scales, exclusions and flags.
+        specifications: the choices.
+
+    Raises:
+        AnalysisError: no specification can be computed, since a variable is constant.
+    """
+    kept = candidates["exclusion"].isna().to_numpy()
+    kinds = missing.set_index(RESPONDENT).reindex(candidates[RESPONDENT])
+    shared = (candidates, kinds, kept, codebook, specifications)
+    outcomes = _variants(hypothesis.outcome, *shared)
+    predictors = _variants(hypothesis.predictor, *shared)
+    covariates = _covariate_sets(hypothesis, candidates, specifications)
+    members = tuple(
+        (choice.label, _members(choice, candidates, kept)) for choice in specifications.exclusions
+    )
+    reason = candidates["exclusion"].cat.codes.to_numpy().astype(np.int64)
+    directed = codebook.measure(hypothesis.predictor) != "nominal" and (
+        codebook.measure(hypothesis.outcome) != "nominal"
+    )
+    found = _combinations(
+        hypothesis, members, outcomes, predictors, covariates, specifications.models, directed
+    )
+    if not found:
+        raise AnalysisError(f"{hypothesis.id}: no specification can be computed on these answers")
+    return Multiverse(
+        hypothesis=hypothesis,
+        exclusions=members,
+        missing={choice.id: choice.label for choice in specifications.missing},
+        outcomes=outcomes,
+        predictors=predictors,
+        covariates=covariates,
+        strata=reason,
+        specifications=found,
+        sign=-1 if hypothesis.direction == "negative" else 1,
+        directed=directed,
+    )
+
+
+def _members(choice: Exclusion, candidates: pd.DataFrame, kept: Booleans) -> Booleans:
+    members = kept | candidates["exclusion"].isin(list(choice.lift)).to_numpy()
+    for flag in choice.drop:
+        members = members & ~candidates[flag].to_numpy(dtype=bool)
+    return members
+
+
+def _covariate_sets(
+    hypothesis: Hypothesis, candidates: pd.DataFrame, specifications: Specifications
+) -> tuple[tuple[str, Floats], ...]:
+    sets: list[tuple[str, Floats]] = []
+    seen: set[tuple[str, ...]] = set()
+    for choice in specifications.covariates:
+        names = tuple(
+            name
+            for name in choice.variables
+            if name not in (hypothesis.outcome, hypothesis.predictor)
+        )
+        if names in seen:
+            continue
+        seen.add(names)
+        matrix: Floats = np.empty((len(candidates), len(names)))
+        for at, name in enumerate(names):
+            column = candidates[name].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+            matrix[:, at] = column - np.nanmean(column)
+        sets.append((choice.label, matrix))
+    return tuple(sets)
+
+
+def _variants(
+    variable: str,
+    candidates: pd.DataFrame,
+    kinds: pd.DataFrame,
+    kept: Booleans,
+    codebook: Codebook,
+    specifications: Specifications,
+) -> tuple[Variant, ...]:
+    found = []
+    names = (variable, *specifications.measures.get(variable, ()))
+    for name in names:
+        measure = codebook.measure(name)
+        label = "" if name == variable else codebook.label(name)
+        for coding in specifications.codings.get(measure, ("steps",)):
+            if coding in ("item_median", "top_two") and not _is_mean(name, codebook):
+                continue
+            plain = coding in ("steps", "groups")
+            words = _PLAIN if plain else coding.replace("_", " ")
+            text = f"{label}, {words}" if label and not plain else (label or words)
+            for choice in specifications.missing:
+                values = _handled(name, choice.rule, candidates, kinds, kept, codebook, coding)
+                variant = _coded(text, choice.id, values, coding, measure, name, kept, codebook)
+                if variant is not None:
+                    found.append(variant)
+    return tuple(found)
+
+
+def _is_mean(name: str, codebook: Codebook) -> bool:
+    return any(scale.id == name and isinstance(scale, MeanScale) for scale in codebook.scales)
+
+
+def _handled(
+    name: str,
+    rule: MissingRule,
+    candidates: pd.DataFrame,
+    kinds: pd.DataFrame,
+    kept: Booleans,
+    codebook: Codebook,
+    coding: Coding,
+) -> Floats:
+    """Return a variable as numbers, with its missing answers dealt with."""
+    values = _numbers(name, candidates, codebook, coding)
+    ordinal = codebook.measure(name) == "ordinal"
+    if rule in ("dont_know_lowest", "dont_know_highest") and ordinal and name in kinds:
+        unsure = (kinds[name] == "dont_know").to_numpy()
+        given = values[np.isfinite(values)]
+        if unsure.any() and len(given):
+            beyond = given.min() - 1 if rule == "dont_know_lowest" else given.max() + 1
+            values = np.where(unsure, beyond, values)
+    elif rule == "median":
+        given = values[kept & np.isfinite(values)]
+        gap = kept & ~np.isfinite(values)
+        if name in kinds:
+            gap &= (kinds[name] != "not_shown").to_numpy()
+        if gap.any() and len(given):
+            levels, counts = np.unique(given, return_counts=True)
+            if codebook.measure(name) in ("nominal", "binary"):
+                fill = levels[counts.argmax()]
+            else:
+                fill = np.sort(given)[(len(given) - 1) // 2]
+            values = np.where(gap, fill, values)
+    return values
+
+
+def _numbers(name: str, candidates: pd.DataFrame, codebook: Codebook, coding: Coding) -> Floats:
+    if coding in ("item_median", "top_two"):
+        scale = codebook.scale(name)
+        parts = list(codebook.rating_variables(scale.item).values())
+        answers = candidates[parts].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        enough = np.isfinite(answers).sum(1) >= scale.minimum
+        if coding == "item_median":
+            with np.errstate(all="ignore"):
+                value = np.full(len(answers), np.nan)
+                value[enough] = np.nanmedian(answers[enough], axis=1)
+            return value
+        return np.where(enough, (answers >= scale.high - 1).sum(1), np.nan)
+    column = candidates[name]
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.to_numpy().astype(float)
+        if codebook.measure(name) == "binary":
+            yes = [str(level) for level in column.cat.categories]
+            codes = np.where(codes < 0, np.nan, codes == (yes.index("yes") if "yes" in yes else 0))
+            return np.asarray(codes, dtype=float)
+        return np.where(codes < 0, np.nan, codes)
+    return np.asarray(column.astype("Float64").to_numpy(dtype=float, na_value=np.nan))
+
+
+def _coded(
+    label: str,
+    missing: str,
+    values: Floats,
+    coding: Coding,
+    measure: Measure,
+    name: str,
+    kept: Booleans,
+    codebook: Codebook,
+) -> Variant | None:
+    given = values[kept & np.isfinite(values)]
+    if len(given) < 3 or np.ptp(given) == 0:
+        return None
+    limit = None
+    scales = {scale.id: scale for scale in codebook.scales}
+    if measure == "count" and isinstance(scales.get(name), CountScale):
+        limit = float(scales[name].high)
+    if coding == "halves":
+        # The cut that comes closest to parting the planned sample in the middle.
+        cuts = np.unique(given)[1:]
+        above = np.array([(given >= cut).mean() for cut in cuts])
+        cut = cuts[int(np.abs(above - 0.5).argmin())]
+        values = np.where(np.isfinite(values), values >= cut, np.nan)
+        measure, limit = "binary", None
+    elif coding == "ends_merged":
+        levels = np.unique(given)
+        if len(levels) >= 5:
+            values = np.where(np.isfinite(values), np.clip(values, levels[1], levels[-2]), np.nan)
+    elif coding == "top_two":
+        measure = "count"
+        limit = float(len(codebook.rating_variables(codebook.scale(name).item)))
+    elif coding == "merged":
+        levels, counts = np.unique(given, return_counts=True)
+        small = levels[counts < _SMALL_GROUP]
+        if len(small):
+            values = np.where(np.isin(values, small), small[0], values)
+    known = np.isfinite(values)
+    levels = np.unique(values[known])
+    codes = np.where(known, np.searchsorted(levels, np.where(known, values, levels[0])), -1)
+    codes = codes.astype(np.int64)
+    counts = np.bincount(codes[kept & known], minlength=len(levels)).astype(float)
+    if (counts > 0).sum() < 2:
+        return None
+    ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
+    return Variant(label, missing, codes, levels, measure, limit, ranks)
+
+
+def _combinations(
+    hypothesis: Hypothesis,
+    members: Sequence[tuple[str, Booleans]],
+    outcomes: Sequence[Variant],
+    predictors: Sequence[Variant],
+    covariates: Sequence[tuple[str, Floats]],
+    models: Sequence[ModelName],
+    directed: bool,
+) -> tuple[Specification, ...]:
+    found: list[Specification] = []
+    seen: set[tuple[object, ...]] = set()
+    for e, (_, inside) in enumerate(members):
+        for o, outcome in enumerate(outcomes):
+            for p, predictor in enumerate(predictors):
+                if outcome.missing != predictor.missing:
+                    continue
+                rows = inside & (outcome.codes >= 0) & (predictor.codes >= 0)
+                y, x = outcome.levels[outcome.codes[rows]], predictor.levels[predictor.codes[rows]]
+                if len(x) < 10 or np.ptp(x) == 0 or np.ptp(y) == 0:
+                    continue
+                data = (x.tobytes(), y.tobytes(), np.flatnonzero(rows).tobytes())
+                for test in _tests(hypothesis, outcome, predictor):
+                    if (key := (*data, str(test))) not in seen:
+                        seen.add(key)
+                        found.append(Specification(e, o, p, test, 0, 0))
+                if not directed:
+                    continue
+                for model in models:
+                    for c, (_, columns) in enumerate(covariates):
+                        # Without covariates the rank model is Spearman's correlation.
+                        key = (*data, f"{model} {c}")
+                        if key in seen or (model == "rank_model" and not columns.shape[1]):
+                            continue
+                        seen.add(key)
+                        found.append(Specification(e, o, p, model, c, columns.shape[1]))
+    return tuple(found)
+
+
+def _tests(hypothesis: Hypothesis, outcome: Variant, predictor: Variant) -> list[str]:
+    """Return the plan's tests that fit the coded variables, each statistic once."""
+    tests: dict[object, str] = {}
+    for test in (hypothesis.test, *hypothesis.alternatives):
+        if (
+            test in table_models.TABLE_TESTS
+            and (predictor.measure != "nominal" or test in _OF_GROUPS)
+            and test_fits(
+                test, outcome.measure, predictor.measure, counted=outcome.limit is not None
+            )
+        ):
+            tests.setdefault(table_models.TABLE_TESTS[test], test)
+    return list(tests.values())
+
+
+# ── Running all specifications ────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Results of all specifications under each dealing of the outcome.
+
+    Attributes:
+        z: deviates with the sign of the effect, specifications × dealings.
+        r: the same as correlations.
+        n: respondents.
+    """
+
+    z: Floats
+    r: Floats
+    n: Floats
+
+
+def run_specifications(verse: Multiverse, order: Integers) -> Effects:
+    """Run all specifications for each dealing of the outcome.
+
+    Args:
+        verse: of `multiverse`.
+        order: dealings × candidates; row b gives candidate i the outcome of candidate order[b, i].
+    """
+    shape = (len(verse.specifications), len(order))
+    z, r, n = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape)
+    by_outcome: dict[int, list[int]] = {}
+    for at, spec in enumerate(verse.specifications):
+        by_outcome.setdefault(spec.outcome, []).append(at)
+    for o, positions in by_outcome.items():
+        outcome = verse.outcomes[o]
+        dealt = outcome.codes[order]
+        groups: dict[tuple[int, int], list[int]] = {}
+        models: list[int] = []
+        for at in positions:
+            spec = verse.specifications[at]
+            if spec.test in ("linear_model", "rank_model"):
+                models.append(at)
+            else:
+                groups.setdefault((spec.exclusion, spec.predictor), []).append(at)
+        for (e, p), tests in groups.items():
+            predictor = verse.predictors[p]
+            tables, scores, values = _tables(dealt, outcome, predictor, verse.exclusions[e][1])
+            count = tables.sum((1, 2))
+            for at in tests:
+                name = verse.specifications[at].test
+                z[at], r[at] = _table_effects(name, tables, scores, values, outcome.limit)
+                n[at] = count
+        for at, found in _model_effects(verse, models, outcome, dealt):
+            z[at], r[at], n[at] = found
+    return Effects(z, r, n)
+
+
+def _tables(
+    dealt: Integers, outcome: Variant, predictor: Variant, inside: Booleans
+) -> tuple[Floats, Floats, Floats]:
+    """Return tables of counts, and the values of their rows and columns."""
+    rows, columns = len(predictor.levels), len(outcome.levels) + 1
+    used = np.flatnonzero(inside & (predictor.codes >= 0))
+    # Code -1, no outcome, falls into a first column that is dropped.
+    cells = predictor.codes[used] * columns + (dealt[:, used] + 1)
+    cells += np.arange(len(dealt))[:, None] * (rows * columns)
+    counts = np.bincount(cells.ravel(), minlength=len(dealt) * rows * columns)
+    tables = counts.reshape(len(dealt), rows, columns)[:, :, 1:]
+    # Levels that nobody holds in any dealing only cost time.
+    some = tables.any((0, 2)), tables.any((0, 1))
+    tables = tables[:, some[0]][:, :, some[1]]
+    return tables.astype(float), predictor.levels[some[0]], outcome.levels[some[1]]
+
+
+def _table_effects(
+    name: str, tables: Floats, scores: Floats, values: Floats, limit: float | None
+) -> tuple[Floats, Floats]:
+    """Return the deviate of a test and the correlation that it corresponds to."""
+    n = tables.sum((1, 2))
+    if name == "trend_permutation":
+        z = np.nan_to_num(table_tests.trend(tables, scores).statistic)
+        return z, z / np.sqrt(n - 1)
+    if name == "proportional_odds":
+        z = np.nan_to_num(table_models.proportional_odds_score(tables, scores))
+        return z, z / np.sqrt(n - 1)
+    test = table_models.signed_test(name, tables, scores, values, trials=limit)
+    z = np.nan_to_num(test.z)
+    if name in _OF_GROUPS:
+        df = (tables.sum(2) > 0).sum(1) - 1
+        if name == "contingency_permutation":
+            df = df * ((tables.sum(1) > 0).sum(1) - 1)
+        # What is left of the statistic after chance has had its share (Cohen's w, corrected).
+        return z, np.sqrt(np.maximum(0.0, np.nan_to_num(test.statistic) - df) / n)
+    return z, z / np.sqrt(n - 1)
+
+
+def _model_effects(
+    verse: Multiverse, positions: Sequence[int], outcome: Variant, dealt: Integers
+) -> Iterator[tuple[int, tuple[Floats, Floats, Floats]]]:
+    """Yield deviate, partial correlation and n of each linear model, all dealings at once.
+
+    Sums over respondents for every dealing are products of matrices, since dealing out outcomes
+    moves their values about and changes nothing else.
+    """
+    wanted: dict[str, list[int]] = {}
+    for at in positions:
+        wanted.setdefault(verse.specifications[at].test, []).append(at)
+    for model, members in wanted.items():
+        values = outcome.ranks if model == "rank_model" else outcome.levels
+        centred = np.append(values - values.mean(), 0.0)  # code -1 picks the 0 at the end
+        y = centred[dealt]
+        known = (dealt >= 0).astype(float)
+        blocks = [_columns(verse, verse.specifications[at], model) for at in members]
+        squares = [z[:, i] * z[:, j] for z in blocks for i, j in _pairs(z.shape[1])]
+        products = known @ np.column_stack(squares)
+        crossed = y @ np.column_stack(blocks)
+        second = (y**2) @ np.column_stack([z[:, 0] for z in blocks])
+        first_square = first_cross = 0
+        for k, (at, block) in enumerate(zip(members, blocks, strict=True)):
+            size = block.shape[1]
+            matrix = np.empty((len(dealt), size + 1, size + 1))
+            for i, j in _pairs(size):
+                matrix[:, i, j] = matrix[:, j, i] = products[:, first_square]
+                first_square += 1
+            part = crossed[:, first_cross : first_cross + size]
+            first_cross += size
+            matrix[:, size, :size] = matrix[:, :size, size] = part
+            matrix[:, size, size] = second[:, k]
+            yield at, _partial(matrix)
+
+
+def _pairs(size: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(size) for j in range(i, size)]
+
+
+def _columns(verse: Multiverse, spec: Specification, model: str) -> Floats:
+    """Return intercept, covariates and predictor of each candidate; 0 for who is not in."""
+    predictor = verse.predictors[spec.predictor]
+    values = predictor.ranks if model == "rank_model" else predictor.levels
+    x = np.append(values - values.mean(), 0.0)[predictor.codes]
+    covariates = verse.covariates[spec.covariates][1]
+    inside = verse.exclusions[spec.exclusion][1] & (predictor.codes >= 0)
+    inside = inside & np.isfinite(covariates).all(1)
+    block = np.column_stack([np.ones(len(x)), np.nan_to_num(covariates), x])
+    return block * inside[:, None]
+
+
+def _solved(matrix: Floats, right: Floats) -> Floats:
+    try:
+        return np.asarray(np.linalg.solve(matrix, right))
+    except np.linalg.LinAlgError:  # covariates that depend on each other in some dealing
+        return np.asarray(np.linalg.pinv(matrix, hermitian=True) @ right)
+
+
+def _partial(matrix: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return deviate, partial correlation and n from cross-products of 1, covariates, x and y."""
+    n, last = matrix[:, 0, 0], matrix.shape[1] - 2
+    others, both = matrix[:, :last, :last], matrix[:, :last, last:]
+    rest = matrix[:, last:, last:] - np.swapaxes(both, 1, 2) @ _solved(others, both)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        r = rest[:, 0, 1] / np.sqrt(rest[:, 0, 0] * rest[:, 1, 1])
+    r = np.clip(np.nan_to_num(r), -1 + 1e-12, 1 - 1e-12)
+    _, p = table_models.correlation_test(r, n, last - 1)
+    return np.sign(r) * stats.norm.isf(np.clip(p, 1e-300, 1) / 2), r, n
+
+
+# ── Curve and inference ───────────────────────────────────────────────────────────────────────────
+
+
+def specification_curve(verse: Multiverse, confidence: float = 0.95) -> pd.DataFrame:
+    """Return the results of all specifications on the answers as they are.
+
+    Returns:
+        One row per specification: estimate (correlation), low, high (interval on Fisher's z
+        scale), z, p (two-sided, large-sample), n, and the label of each choice of `CHOICES`.
+        Without an order of the predictor the estimate is Cohen's w, corrected for chance, and is
+        never negative.
+    """
+    order = np.arange(len(verse.strata))[None, :]
+    effects = run_specifications(verse, order)
+    rows = []
+    for at, spec in enumerate(verse.specifications):
+        r, n = float(effects.r[at, 0]), float(effects.n[at, 0])
+        reach = float(stats.norm.ppf((1 + confidence) / 2)) / math.sqrt(n - 3 - spec.adjusts)
+        centre = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12))
+        outcome, predictor = verse.outcomes[spec.outcome], verse.predictors[spec.predictor]
+        floor = -1.0 if verse.directed else 0.0
+        rows.append(
+            {
+                "estimate": r,
+                "low": max(floor, math.tanh(centre - reach)),
+                "high": math.tanh(centre + reach),
+                "z": float(effects.z[at, 0]),
+                "p": float(2 * stats.norm.sf(abs(effects.z[at, 0]))),
+                "n": int(n),
+                "exclusions": verse.exclusions[spec.exclusion][0],
+                "missing": verse.missing[outcome.missing],
+                "outcome": outcome.label,
+                "predictor": predictor.label,
+                "test": table_models.TEST_NAMES[spec.test].removesuffix(" by permutation"),
+                "covariates": verse.covariates[spec.covariates][0],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def curve_statistics(
+    verse: Multiverse, effects: Effects, alpha: float = 0.05
+) -> dict[str, NDArray[np.float64]]:
+    """Summarise curves, one per dealing: the three statistics of Simonsohn et al. (2020).
+
+    Returns:
+        median: of the correlations; share: of specifications significant in the predicted
+        direction (in the more frequent one if none is predicted); stouffer: sum of the deviates
+        over the square root of their number.
+    """
+    z, critical = verse.sign * effects.z, float(stats.norm.isf(alpha / 2))
+    above, below = (z > critical).mean(0), (z < -critical).mean(0)
+    predicted = verse.hypothesis.direction != "either" or not verse.directed
+    return {
+        "median": np.median(verse.sign * effects.r, axis=0),
+        "share": above if predicted else np.maximum(above, below),
+        "stouffer": z.sum(0) / math.sqrt(len(z)),
+    }
+
+
+def deal(strata: Integers, dealings: int, rng: np.random.Generator) -> Integers:
+    """Return random orders (dealings × candidates) that exchange outcomes within strata only."""
+    order = np.tile(np.arange(len(strata)), (dealings, 1))
+    for stratum in np.unique(strata):
+        members = np.flatnonzero(strata == stratum)
+        order[:, members] = rng.permuted(order[:, members], axis=1)
+    return order
+
+
+def _inference_task(
+    task: tuple[Multiverse, int], rng: np.random.Generator, *, alpha: float
+) -> dict[str, Floats]:
+    verse, dealings = task
+    effects = run_specifications(verse, deal(verse.strata, dealings, rng))
+    return curve_statistics(verse, effects, alpha)
+
+
+def infer(
+    verses: Sequence[Multiverse],
+    curves: Sequence[pd.DataFrame],
+    *,
+    dealings: int,
+    alpha: float,
+    run: Callable[..., list],
+) -> pd.DataFrame:
+    """Test whole curves by dealing out the outcome anew.
+
+    The answers to the outcome, given or missing, are exchanged among the respondents that were
+    kept, and among those excluded for one reason; everything else stays. Each curve is run again
+    for every dealing. The p-values count how often chance does at least as much: of the median and
+    of Stouffer's deviate in either direction, of the share as `curve_statistics` defines it.
+
+    Args:
+        verses: one per hypothesis.
+        curves: of `specification_curve`, in the same order.
+        dealings: of the outcome.
+        alpha: level at which a specification counts as significant.
+        run: does seeded tasks: called with a function (task, generator) and a list of tasks.
+
+    Returns:
+        One row per hypothesis: hypothesis, label, specifications, median, low, high (the middle
+        95 % of the estimates), predicted (share of estimates in the predicted direction; NaN where
+        none is predicted), significant (share with p below alpha in the predicted or more frequent
+        direction), p_median, p_share, p_stouffer, and dealings.
+    """
+    sizes = [min(BLOCK, dealings - start) for start in range(0, dealings, BLOCK)]
+    tasks = [(verse, size) for verse in verses for size in sizes]
+    found = iter(run(partial(_inference_task, alpha=alpha), tasks))
+    rows = []
+    for verse, curve in zip(verses, curves, strict=True):
+        blocks = [next(found) for _ in sizes]
+        null = {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
+        z, r, n = (curve[name].to_numpy(float)[:, None] for name in ("z", "estimate", "n"))
+        effects = Effects(z, r, n)
+        seen = {key: float(v[0]) for key, v in curve_statistics(verse, effects, alpha).items()}
+        directed = verse.directed and verse.hypothesis.direction != "either"
+        low, high = np.quantile(r, [0.025, 0.975])
+        rows.append(
+            {
+                "hypothesis": verse.hypothesis.id,
+                "label": verse.hypothesis.label,
+                "specifications": len(r),
+                "median": float(np.median(r)),
+                "low": float(low),
+                "high": float(high),
+                "predicted": float((verse.sign * r > 0).mean()) if directed else math.nan,
+                "significant": seen["share"],
+                "p_median": _p(np.abs(null["median"]), abs(seen["median"])),
+                "p_share": _p(null["share"], seen["share"]),
+                "p_stouffer": _p(np.abs(null["stouffer"]), abs(seen["stouffer"])),
+                "dealings": dealings,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _p(null: Floats, seen: float) -> float:
+    """Permutation p-value that counts the answers as they are among the dealings."""
+    return float((1 + (null >= seen - 1e-12).sum()) / (1 + len(null)))
+
+
+def multiverses(
+    hypotheses: Sequence[Hypothesis],
+    candidates: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    specifications: Specifications,
+) -> dict[str, tuple[Multiverse, pd.DataFrame]]:
+    """Return the specifications and the curve of each hypothesis by id.
+
+    Hypotheses that these answers cannot test under any specification are left out.
+    """
+    found = {}
+    for entry in hypotheses:
+        try:
+            verse = multiverse(entry, candidates, missing, codebook, specifications)
+        except AnalysisError:
+            continue
+        found[entry.id] = (verse, specification_curve(verse))
+    return found
+
+
+def choices_shown(curve: pd.DataFrame) -> dict[str, str]:
+    """Return the choices that vary in a curve, with their labels, for its dashboard."""
+    return {name: label for name, label in CHOICES.items() if curve[name].nunique() > 1}
+
+
+def first_of_families(verses: Mapping[str, tuple[Multiverse, pd.DataFrame]]) -> dict[str, str]:
+    """Return per family the first hypothesis that has a curve."""
+    found: dict[str, str] = {}
+    for name, (verse, _) in verses.items():
+        found.setdefault(verse.hypothesis.family, name)
+    return found
+
+
+def describe_robustness(table: pd.DataFrame, alpha: float) -> str:
+    """Say in words which whole curves lie beyond chance, and how many specifications there are.
+
+    Args:
+        table: of `infer`.
+        alpha: level that the p-value of the median is compared with.
+    """
+    beyond = list(table.loc[table["p_median"] < alpha, "hypothesis"])
+    within = list(table.loc[table["p_median"] >= alpha, "hypothesis"])
+    parts = []
+    if beyond:
+        parts.append(f"the median lies beyond chance (p < {alpha:g}) for {', '.join(beyond)}")
+    if within:
+        parts.append(f"within what chance gives for {', '.join(within)}")
+    return f"{int(table['specifications'].sum()):,} specifications; {'; '.join(parts)}"
