@@ -215,7 +215,7 @@ pub.table(
 
 # %%
 for row in incidents.itertuples():
-    share, what = descriptives.share_text(row.confirmed, row.n), f"confirmed: {row.label}"
+    share, what = descriptives.share_text(row.confirmed, row.n), f"{row.label}, confirmed in coding"
     pub.number(f"{row.attack}_confirmed", row.confirmed, description=what, show=False, keep=True)
     pub.number(f"{row.attack}_confirmed_share", share, description=what, show=False, keep=True)
     what += ", intent doubted"

@@ -126,7 +126,7 @@ pub.table(
         "may_not": 0.21,
     },
     note="Claims in the words of this project, after the publication's abstract. Strength: grade "
-    "by the checks in data/claims.yml.",
+    "by the checks in data/claims.yml, in brackets how many of them hold.",
     width="page",
 )
 Markdown(claims.describe_ledger(table, ledger))

@@ -121,14 +121,18 @@ def test_a_number_without_a_value_leaves_its_check_open(ledger) -> None:
 # The join
 def test_the_ledger_shows_the_numbers_of_the_run_and_grades_by_them(ledger, facts) -> None:
     claim = next(claim for claim in ledger.claims if claim.id == "attacks_occur")
-    for cases, grade in [(3, "carried"), (0, "not carried"), ("not estimable", "open")]:
+    for cases, grade in [
+        (3, "carried (1 of 1)"),
+        (0, "not carried (0 of 1)"),
+        ("not estimable", "open (0 of 1)"),
+    ]:
         numbers = numbers_of(ledger, evasion_confirmed=cases)
         row = claims.ledger_table(ledger, facts, numbers).set_index("id").loc[claim.id]
         assert row["strength"] == grade
         assert "what evasion_confirmed_share is: 1 units" in row["this_run"]
         assert row["this_run"].count(";") == len(claim.numbers) - 1
         checks = claims.check_table(ledger, numbers).set_index("number")
-        expected = {"carried": "yes", "not carried": "no", "open": "open"}[grade]
+        expected = {3: "yes", 0: "no"}.get(cases, "open")
         assert checks.loc["evasion_confirmed", "holds"] == expected
 
 

@@ -246,8 +246,8 @@ def _checked(numbers: Mapping[str, Number], check: Check, claim: Claim) -> Numbe
     number = _number(numbers, check.number, f"a check of the claim {claim.id!r}")
     if number.is_text:
         raise InputError(
-            f"a check of the claim {claim.id!r} sets a bound to {number.key!r}, which was published "
-            "as text",
+            f"a check of the claim {claim.id!r} sets a bound to {number.key!r}, which was "
+            "published as text",
             value=number.text,
             remedy="publish the number itself, or check another one",
         )
@@ -292,7 +292,7 @@ def ledger_table(
 
     Returns:
         One row per claim: id, label, claim, known (how it is known), rests_on, this_run (its
-        numbers as text), checks ("2 of 3 hold"), strength (label of the grade), may, may_not.
+        numbers as text), grade (id), strength ("in part (2 of 3)"), may, may_not.
 
     Raises:
         InputError: no notebook published a number that a claim names.
@@ -311,13 +311,20 @@ def ledger_table(
                 "known": HOW_KNOWN[facts.fact(claim.fact).how_known],
                 "rests_on": claim.rests_on,
                 "this_run": "; ".join(f"{n.description}: {n.with_unit}" for n in shown),
-                "checks": f"{sum(map(bool, outcomes))} of {len(outcomes)}" if outcomes else "",
-                "strength": ledger.grade(outcomes).label,
+                "grade": ledger.grade(outcomes).id,
+                "strength": strength(ledger.grade(outcomes), outcomes),
                 "may": claim.may,
                 "may_not": claim.may_not,
             }
         )
     return pd.DataFrame(rows)
+
+
+def strength(grade: Grade, outcomes: list[bool | None]) -> str:
+    """Return a grade with the number of checks that hold, such as "in part (2 of 3)"."""
+    if not outcomes:
+        return grade.label
+    return f"{grade.label} ({sum(map(bool, outcomes))} of {len(outcomes)})"
 
 
 def audience_table(ledger: Ledger) -> pd.DataFrame:
@@ -382,7 +389,7 @@ def describe_ledger(table: pd.DataFrame, ledger: Ledger) -> str:
     """Say in one or two sentences how many claims got which grade, from `ledger_table`."""
     parts = []
     for grade in ledger.grades:
-        labels = list(table.loc[table["strength"] == grade.label, "label"])
+        labels = list(table.loc[table["grade"] == grade.id, "label"])
         if labels:
             names = ", ".join(f"“{label}”" for label in labels)
             parts.append(f"{grade.label}: {len(labels)} ({names})")
