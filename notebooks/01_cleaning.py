@@ -104,6 +104,7 @@ pub.table(
     columns=headings(
         "label cells answered not_answered dont_know prefer_not not_shown", label="Item"
     ),
+    width="page",
     keep=True,
 )
 
@@ -146,6 +147,7 @@ pub.table(
     caption="Quality flags. They are kept as columns and exclude nobody in the main analysis.",
     columns=headings("label reason count n share", label="Flag", reason="Meaning"),
     formats={"share": percent_text},
+    width="page",
     keep=True,
 )
 

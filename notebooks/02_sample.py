@@ -110,6 +110,7 @@ pub.table(
     formats=PERCENT,
     sections="construct",
     note=WILSON_NOTE,
+    width="page",
     keep=True,
 )
 
@@ -194,10 +195,10 @@ pub.table(
 )
 
 # %% [markdown]
-# With counts as small as these, intervals differ by method: the exact one of Clopper and Pearson
-# covers in at least 95 % of samples and is wider, Wilson's does so on average. Where no incident is
-# confirmed, the bound says how large the share among practitioners could be and still leave a
-# chance of one in twenty to see none in a sample of this size: about three divided by n.
+# Where counts are small, intervals differ by method: the exact one of Clopper and Pearson holds the
+# true share in at least 95 % of samples, Wilson's in about 95 % on average over shares. Where no
+# incident is confirmed, the bound says how large the share among practitioners could be and still
+# leave a chance of one in twenty to see none in a sample of this size: about three divided by n.
 
 # %%
 pub.table(
@@ -210,6 +211,7 @@ pub.table(
         high="Wilson high",
     ),
     formats=PERCENT,
+    width="page",
     keep=True,
 )
 
@@ -237,6 +239,7 @@ pub.table(
     columns=headings("label count n estimate low high unknown", label="Quantity"),
     formats=PERCENT,
     note=WILSON_NOTE,
+    width="page",
     keep=True,
 )
 for row in exposure.itertuples():
