@@ -566,7 +566,7 @@ pub.number(
 # ### Which concerns come together
 #
 # The next figure shows which codes stand together in one reason. Columns further to the right rest
-# on fewer reasons: a combination that was written once or twice shows that it exists, not that it is
+# on fewer reasons: one that was written once or twice shows that it exists, not that it is
 # typical. Pairs are compared with what two independent codes would give; since a reason with no
 # concern at all has no pair either, that is a yardstick and no test.
 

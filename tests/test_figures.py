@@ -331,3 +331,17 @@ def test_power_is_described_at_the_marked_sample_size() -> None:
     power = examples.power()
     row = power[(power["n"] == 139) & (power["effect"] == 2)].iloc[0]
     assert f"{100 * row['power']:.0f} % at effect × SESOI: 2" in text
+
+
+def test_an_svg_does_not_depend_on_the_last_bits_of_the_layout() -> None:
+    """Names of clip paths come from rounded coordinates; other coordinates are written rounded."""
+
+    def drawn(shift: float) -> bytes:
+        figure = Figure(figsize=(2, 2))
+        axes = figure.add_axes((0.21 + shift, 0.2, 0.7, 0.7))
+        axes.plot([0, 2], [0, 1])
+        axes.set_xlim(0, 1)
+        return figure_bytes(figure, "svg", "title", 100)
+
+    assert b"clip-path" in drawn(0)
+    assert drawn(0) == drawn(1e-14) != drawn(1e-3)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 import textwrap
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +38,8 @@ FAINT = "#D9D9D9"
 # Diverging, for ordered options: distinct in grey as well, since its ends differ in shape of text
 # and its middle is light.
 DIVERGING = ("#8C510A", "#D8B365", "#EBEBEB", "#7FBFD0", "#01608A")
+
+_CLIP_PATH = re.compile(rb'<clipPath id="([^"]+)">(.*?)</clipPath>', re.DOTALL)
 
 _RC: Any = {
     "figure.dpi": 100,
@@ -148,7 +152,21 @@ def figure_bytes(figure: Figure, ending: str, title: str, dpi: int) -> bytes:
     buffer = io.BytesIO()
     with mpl.rc_context(_RC):
         figure.savefig(buffer, format=ending, dpi=dpi, metadata=endings[ending])
-    return buffer.getvalue()
+    content = buffer.getvalue()
+    return _named_by_content(content) if ending == "svg" else content
+
+
+def _named_by_content(svg: bytes) -> bytes:
+    """Return an SVG whose clip paths are named after what is written of them.
+
+    Matplotlib names them after unrounded coordinates, whose last bits the layout's solver does not
+    always give alike.
+    """
+    for name, inside in dict(_CLIP_PATH.findall(svg)).items():
+        new = b"p" + hashlib.sha256(inside).hexdigest()[:10].encode()
+        svg = svg.replace(b'id="' + name + b'"', b'id="' + new + b'"')
+        svg = svg.replace(b"url(#" + name + b")", b"url(#" + new + b")")
+    return svg
 
 
 def entries(table: pd.DataFrame) -> Iterator[Any]:
