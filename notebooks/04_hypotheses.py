@@ -30,7 +30,6 @@ codebook = "data/codebook.yml"
 plan = "data/analysis_plan.yml"
 seed = 20230308
 resamples = 2000
-scheduler = None
 
 # %%
 from mlsec_survey import figures, nulls
