@@ -277,6 +277,18 @@ def test_real_data_carry_no_label_and_small_counts_are_hidden(tmp_path: Path, sh
     assert not re.search(r">0?\.?0?2<|>3<", text)
 
 
+def test_a_row_without_a_count_stays_so_beside_hidden_ones(tmp_path: Path, shown: list) -> None:
+    counts = pd.DataFrame(
+        {"option": ["a", "b", "c", "all"], "count": pd.array([60, 3, 7, None], dtype="Int64")}
+    )
+    pub = opened(tmp_path, REAL)
+    pub.table("t", counts, caption="c", counts=["count"])
+    csv = pd.read_csv(tmp_path / "paper/generated/tables/t.csv", dtype=str)
+    assert csv["count"].tolist()[:3] == ["60", SUPPRESSED, SUPPRESSED]
+    assert pd.isna(csv["count"].iloc[3])
+    assert shown[0][0]["text/html"].count("text-align:right") == 5
+
+
 def test_synthetic_counts_are_shown_whole(tmp_path: Path) -> None:
     counts = pd.DataFrame({"option": ["a", "b"], "count": [60, 3]})
     opened(tmp_path).table("t", counts, caption="c", counts=["count"])

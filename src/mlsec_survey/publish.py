@@ -407,7 +407,7 @@ def _flush_right(column: pd.Series) -> bool:
         return False
     return kind.is_numeric_dtype(column) or (
         kind.is_object_dtype(column)
-        and all(isinstance(v, Real) or v in (None, SUPPRESSED) for v in column)
+        and all(v is pd.NA or isinstance(v, Real) or v in (None, SUPPRESSED) for v in column)
     )
 
 
