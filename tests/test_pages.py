@@ -1,0 +1,273 @@
+"""Web pages: self-contained, labelled, navigable, readable on a phone and without code."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from mlsec_survey.labels import SYNTHETIC_LONG
+from mlsec_survey.runner.kernels import Kernels
+from mlsec_survey.runner.pages import render_page
+from small_project import NOTEBOOKS, SmallProject, make_project
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+HARD = """\
+# %% [markdown]
+# ## A `section` with <em>marks</em> & more
+#
+# See [the first](01_first.ipynb#tab-rows), $5 and [data](../data/notes.txt).
+
+# %%
+import pandas as pd
+long = "a_rather_long_name_without_any_place_to_break_it_" * 3
+wide = pd.DataFrame({f"column number {n}": [n * 1000.123, n, n] for n in range(14)})
+pub.table("wide", wide, caption="Wide.", keep=True)
+pub.table("escaped", pd.DataFrame({"text": ["<script>alert(1)</script> & $x$"]}),
+          caption="<b>Not bold</b> & $y$.", keep=True)
+pub.number("quiet", 1, description="said nowhere", show=False, keep=True)
+print(long)
+wide
+
+# %%
+"""
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page with their attributes, and checks that they are balanced."""
+
+    VOID = frozenset(["meta", "link", "br", "img", "input", "hr"])
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag in self.VOID
+        self.handle_starttag(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def values(self, attribute: str) -> list[str]:
+        return [a[attribute] or "" for _, a in self.tags if attribute in a]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]:
+    made = make_project(tmp_path_factory.mktemp("pages") / "project", paper=True)
+    made.edit("notebooks/02_second.py", "# %%\nfrom matplotlib", HARD + "from matplotlib")
+    kernels = Kernels()
+    done = made.call(kernels, "--no-pdf")
+    kernels.close()
+    assert done.status == 0, done.err
+    return made
+
+
+@pytest.fixture(scope="module")
+def pages(project: SmallProject) -> dict[str, str]:
+    return {path.stem: path.read_text() for path in (project.root / "html").glob("*.html")}
+
+
+def test_each_notebook_has_a_page_and_there_is_an_overview(pages: dict[str, str]) -> None:
+    assert set(pages) == {*NOTEBOOKS, "index"}
+    for page in pages.values():
+        Tags(page)
+
+
+def test_pages_need_nothing_from_anywhere_else(pages: dict[str, str]) -> None:
+    for page in pages.values():
+        tags = Tags(page)
+        for tag, attributes in tags.tags:
+            assert tag not in ("link", "iframe", "object", "embed", "base")
+            if tag != "a":
+                loaded = attributes.get("src") or attributes.get("href") or "data:"
+                assert loaded.startswith("data:image/png;base64,") or loaded == "data:"
+            if tag == "script":
+                assert "src" not in attributes
+        assert not re.search(r"@import|url\(|http-equiv|MathJax|require\.js", page)
+
+
+def test_every_page_says_that_the_answers_are_synthetic(
+    pages: dict[str, str], project: SmallProject, tmp_path: Path
+) -> None:
+    for page in pages.values():
+        assert page.count(f'<div class="banner" role="note">{html.escape(SYNTHETIC_LONG)}') == 1
+        assert page.index('class="banner"') < page.index("<main")
+    real = tmp_path / "page.html"
+    entry = {"name": "x", "title": "X", "synthetic": False, "navigation": [("index", "I")]}
+    render_page(str(project.root / "notebooks" / "04_fourth.ipynb"), str(real), entry)
+    assert 'class="banner"' not in real.read_text()
+
+
+def test_all_links_lead_somewhere(pages: dict[str, str], project: SmallProject) -> None:
+    anchors = {name: set(Tags(page).values("id")) for name, page in pages.items()}
+    for name, page in pages.items():
+        ids = Tags(page).values("id")
+        assert len(ids) == len(set(ids))
+        for link in Tags(page).values("href"):
+            assert not re.match(r"[a-z]+:", link)
+            target, _, anchor = html.unescape(link).partition("#")
+            if target.endswith(".html") or not target:
+                assert anchor in anchors[target.removesuffix(".html") or name] | {""}
+            elif not target.endswith(".pdf"):
+                assert (project.root / "html" / target).exists()
+    assert 'href="01_first.html#tab-rows"' in pages["02_second"]
+
+
+def test_navigation_shows_all_pages_this_one_and_its_sections(pages: dict[str, str]) -> None:
+    for name, page in pages.items():
+        nav = page[page.index("<nav") : page.index("</nav>")]
+        assert re.findall(r'href="(\w+)\.html"', nav) == ["index", *NOTEBOOKS]
+        assert re.findall(r'href="(\w+)\.html" aria-current=page', nav) == [name]
+    nav = pages["02_second"][: pages["02_second"].index("</nav>")]
+    assert ">A section with <em>marks</em> & more</a>" not in nav
+    assert "A section with marks &amp; more</a>" in nav
+    footer = pages["02_second"][pages["02_second"].index("<footer>") :]
+    assert re.findall(r'href="(\w+)\.html" rel="(\w+)"', footer) == [
+        ("01_first", "prev"),
+        ("03_third", "next"),
+    ]
+
+
+def test_every_published_result_has_its_anchor(
+    pages: dict[str, str], project: SmallProject
+) -> None:
+    for name in NOTEBOOKS:
+        record: dict[str, Any] = project.record(name)
+        ids = Tags(pages[name]).values("id")
+        for kind, mark in (("numbers", "num"), ("tables", "tab"), ("figures", "fig")):
+            for key in record[kind]:
+                assert f"{mark}-{key}" in ids
+    assert {"num-quiet", "tab-wide", "fig-answers"} <= set(Tags(pages["02_second"]).values("id"))
+
+
+def test_figures_keep_their_description(pages: dict[str, str], project: SmallProject) -> None:
+    images = [a for tag, a in Tags(pages["02_second"]).tags if tag == "img"]
+    assert [image["alt"] for image in images] == [
+        project.record("02_second")["figures"]["answers"]["alt"]
+    ]
+
+
+def test_text_of_tables_and_captions_is_escaped(pages: dict[str, str]) -> None:
+    page = pages["02_second"]
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; $x$" in page
+    assert "&lt;b&gt;Not bold&lt;/b&gt; &amp; $y$." in page
+
+
+def test_code_is_folded_and_complete(pages: dict[str, str], project: SmallProject) -> None:
+    for name in NOTEBOOKS:
+        notebook = nbformat.read(project.root / "notebooks" / f"{name}.ipynb", as_version=4)
+        cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        folded = re.findall(
+            r'<details class="code"><summary>Code</summary>(.*?)</details>', pages[name], flags=re.S
+        )
+        shown = [html.unescape(re.sub(r"<[^>]+>", "", part)).strip() for part in folded]
+        assert shown == [cell.source.strip() for cell in cells]
+    assert "<details open" not in "".join(pages.values())
+
+
+def test_the_overview_leads_to_every_figure_and_table(
+    pages: dict[str, str], project: SmallProject
+) -> None:
+    index = pages["index"]
+    assert '<a href="02_second.html#fig-answers">Answers.</a>' in index
+    assert '<a href="02_second.html#tab-wide">Wide.</a>' in index
+    assert "1 figure and 2 tables" in index
+    for question in ("What is in the file?", "What follows?"):
+        assert question in index
+
+
+def test_rendering_again_gives_the_same_bytes(pages: dict[str, str], project: SmallProject) -> None:
+    kernels = Kernels()
+    assert project.call(kernels, "--no-pdf", "--force", "--only", "02_second").status == 0
+    kernels.close()
+    assert (project.root / "html" / "02_second.html").read_text() == pages["02_second"]
+
+
+def browser() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+MEASURE = """
+<script>
+addEventListener("load", () => {
+  const box = (e) => e.getBoundingClientRect();
+  const scrolling = [...document.querySelectorAll(".table")].map(
+    (t) => [t.scrollWidth > t.clientWidth, box(t).right <= innerWidth]);
+  const folded = [...document.querySelectorAll("details.code .highlight")].every(
+    (c) => !c.checkVisibility());
+  const prose = box(document.querySelector(".prose p")).width
+    / parseFloat(getComputedStyle(document.body).fontSize);
+  const menu = box(document.querySelector("nav .links")).height > 0;
+  document.getElementById("all-code").click();
+  const opened = [...document.querySelectorAll("details.code")].every((d) => d.open);
+  document.documentElement.dataset.measured = JSON.stringify({
+    inner: innerWidth, scroll: document.documentElement.scrollWidth, scrolling, folded, prose,
+    menu, opened, banner: box(document.querySelector(".banner")).top,
+    requests: performance.getEntriesByType("resource").filter((r) => !r.name.startsWith("data:"))
+      .map((r) => r.name)});
+});
+</script>
+"""
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(browser() is None, reason="no chromium here")
+@pytest.mark.parametrize("width", [390, 1300])
+def test_a_page_fits_the_screen(pages: dict[str, str], tmp_path: Path, width: int) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(pages["02_second"].replace("</head>", MEASURE + "</head>"))
+    # A window has a least width, so that the page is put into a frame of the width that is meant.
+    frame = tmp_path / "frame.html"
+    text = html.escape(page.read_text(), quote=True)
+    frame.write_text(
+        f'<iframe id="f" style="border:0;width:{width}px;height:800px" srcdoc="{text}"></iframe>'
+        "<script>addEventListener('load', () => setTimeout(() => {"
+        "document.documentElement.dataset.measured ="
+        "document.getElementById('f').contentDocument.documentElement.dataset.measured}, 300));"
+        "</script>"
+    )
+    command = [
+        browser() or "",
+        *["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"],
+        *["--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--window-size=1400,900",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+        frame.as_uri(),
+    ]
+    dom = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    found = re.search(r'<html[^>]* data-measured="([^"]+)"', dom)
+    assert found, dom[:500]
+    measured = json.loads(html.unescape(found.group(1)))
+    assert measured["inner"] == width
+    assert measured["scroll"] <= width
+    assert all(inside for _, inside in measured["scrolling"])
+    assert any(scrolls for scrolls, _ in measured["scrolling"])
+    assert measured["folded"]
+    assert measured["opened"]
+    assert measured["prose"] <= 46
+    assert measured["menu"] == (width > 1000)
+    assert measured["banner"] == 0
+    assert measured["requests"] == []
