@@ -66,8 +66,9 @@ shown = compare.drawn(results, changes)
 pub.figure(
     "runs_compared",
     draw_runs(shown),
-    caption="Estimates and intervals of the results that move most, one panel per result and one "
-    "row per run; tests of hypotheses come first. A vertical line is the value without an effect.",
+    caption="Estimates and intervals, one panel per result and one row per run. Results that are "
+    "not the same in all runs come first, tests of hypotheses before others, and then by how far "
+    "they move. A vertical line is the value without an effect.",
     alt=describe_runs(shown),
     width="page",
     keep=True,

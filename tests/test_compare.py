@@ -107,6 +107,7 @@ EFFECT = {"effect": "Kendall's tau-b"}
 READINGS = {
     # The reference is 0.3 (0.1 to 0.5), half-width 0.2.
     "same": ((0.3, 0.1, 0.5), compare.SAME, (0, 0, 0), 0.0),
+    "interval": ((0.3, 0.08, 0.52), compare.INTERVAL, (0, 0, 0), 0.0),
     "within": ((0.4, 0.2, 0.6), compare.WITHIN, (0, 0, 0), 0.5),
     "beyond": ((0.6, 0.3, 0.9), compare.BEYOND, (1, 0, 0), 1.5),
     "verdict": ((0.25, -0.1, 0.6), compare.VERDICT, (0, 0, 1), 0.25),
@@ -175,7 +176,7 @@ def test_the_figure_shows_tests_first_and_of_these_what_moves_most() -> None:
     one = run("one", [(name, 0.3, 0.1, 0.5) for name in names], **EFFECT)
     two = run("two", [(n, 0.3 + s, 0.1, 0.5) for n, s in zip(names, steps, strict=True)], **EFFECT)
     share = pd.DataFrame({"label": ["share"], "estimate": [0.1], "low": [0.0], "high": [0.2]})
-    # A share that moves more than any test does is no test.
+    # A share that moves more than any test does is no test; a test that does not move comes last.
     one.tables["shares"], two.tables["shares"] = share, share.assign(estimate=0.9)
     results = compare.estimates([one, two])
     shown = compare.drawn(results, compare.estimate_changes(results))
@@ -195,6 +196,18 @@ def test_many_runs_still_fit_on_a_page() -> None:
     shown = compare.drawn(results, compare.estimate_changes(results))
     assert shown["run"].nunique() == 40
     assert draw_runs(shown).get_size_inches()[1] < 9.5
+
+
+def test_an_interval_without_an_end_is_drawn_to_the_edge() -> None:
+    from mlsec_survey.figures import draw_runs
+
+    runs = [run("one", [("a", 2.0, 1.0, math.inf)]), run("two", [("a", 2.0, 1.0, 3.0)])]
+    results = compare.estimates(runs)
+    axes = draw_runs(compare.drawn(results, compare.estimate_changes(results))).axes[0]
+    drawn = [np.asarray(line.get_xdata(), dtype=float) for line in axes.lines]
+    assert all(np.isfinite(points).all() for points in drawn)
+    assert max(points.max() for points in drawn) > 3.0
+    assert ">" in [line.get_marker() for line in axes.lines]
 
 
 def test_nothing_to_draw_is_said() -> None:

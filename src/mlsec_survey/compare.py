@@ -37,6 +37,7 @@ _ESTIMATES = ["table", "result", "run", "n", "estimate", "low", "high", "null", 
 _NUMBERS = ["notebook", "key", "description", "unit", "run", "value", "text"]
 
 SAME = "the same in all runs"
+INTERVAL = "only interval or p-value differ"
 WITHIN = "stays within the interval"
 BEYOND = "leaves the interval"
 VERDICT = "interval and null value change sides"
@@ -339,6 +340,8 @@ def _changes(part: pd.DataFrame) -> dict[str, Any]:
         reading = SIDE
     elif estimate.isna().any():
         reading = PARTLY
+    elif estimate.nunique() == 1:
+        reading = INTERVAL
     else:
         reading = BEYOND if counts["outside"] else WITHIN
     return {
@@ -393,7 +396,10 @@ def number_changes(runs: Sequence[RunResults]) -> pd.DataFrame:
 
 
 def drawn(results: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
-    """Choose what `draw_runs` draws on one page: tests first, and of these the ones that move most.
+    """Choose what `draw_runs` draws on one page.
+
+    Results that are not the same in all runs come first, among them tests of hypotheses, and among
+    these the ones that move most.
 
     Args:
         results: as `estimates` returns them.
@@ -407,8 +413,10 @@ def drawn(results: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
     """
     runs = list(dict.fromkeys(results["run"]))[:40]
     rows = max(1, int(_PAGE / (_PANEL + _PER_RUN * len(runs))))
-    order = changes[changes["estimate"].notna()].assign(test=lambda table: table["null"].notna())
-    order = order.sort_values(["test", "shift"], ascending=False, kind="stable")
+    order = changes[changes["estimate"].notna()].assign(
+        moves=lambda table: table["reading"] != SAME, test=lambda table: table["null"].notna()
+    )
+    order = order.sort_values(["moves", "test", "shift"], ascending=False, kind="stable")
     chosen = order.head(rows * _COLUMNS)[["table", "result"]]
     if chosen.empty:
         raise AnalysisError("no result with an interval is there to be compared")
@@ -443,6 +451,7 @@ def describe_changes(runs: Sequence[RunResults], changes: pd.DataFrame) -> str:
     ]
     words = {
         SAME: "{} are the same in all runs to the last published digit",
+        INTERVAL: "of {} only the interval or the p-value differs",
         WITHIN: "{} move, but no estimate leaves the reference's interval",
         BEYOND: "{} have an estimate outside of the reference's interval in some run",
         SIDE: "{} have an estimate on the other side of the null value in some run",
