@@ -170,7 +170,7 @@ def test_the_description_names_each_claim_once_under_its_grade(ledger, facts) ->
     text = claims.describe_ledger(table, ledger)
     for claim in ledger.claims:
         assert text.count(f"“{claim.label}”") == 1
-    assert f"Of {len(ledger.claims)} claims" in text
+    assert f"of {len(ledger.claims)} claims" in text
 
 
 # Errors

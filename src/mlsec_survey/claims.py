@@ -386,23 +386,23 @@ def comparison_table(
 
 
 def describe_ledger(table: pd.DataFrame, ledger: Ledger) -> str:
-    """Say in one or two sentences how many claims got which grade, from `ledger_table`."""
+    """Say how many claims got which grade, and which ones, from `ledger_table`."""
     parts = []
     for grade in ledger.grades:
         labels = list(table.loc[table["grade"] == grade.id, "label"])
         if labels:
             names = ", ".join(f"“{label}”" for label in labels)
-            parts.append(f"{grade.label}: {len(labels)} ({names})")
-    return f"Of {len(table)} claims, by the grade that this run gives them: {'; '.join(parts)}."
+            parts.append(f"{len(labels)} {grade.label} ({names})")
+    return f"of {len(table)} claims, {'; '.join(parts)}"
 
 
 def describe_comparison(table: pd.DataFrame, *, synthetic: bool) -> str:
     """Say how many counts agree and what that means, from `comparison_table`."""
     same = int((table["same"] == "yes").sum())
-    found = f"{same} of {len(table)} counts are the same as the published ones."
+    found = f"{same} of {len(table)} counts are the same as the published ones"
     if synthetic:
-        return f"{found} The stand-in was made to have the published counts: that says nothing."
+        return f"{found}; the stand-in was made to have the published counts, so that says nothing"
     return (
-        f"{found} Agreement says that the analysis counts as the publication does; a difference "
-        "calls for a look at exclusions and at the coding of free text."
+        f"{found}; agreement says that the analysis counts as the publication does, a difference "
+        "calls for a look at exclusions and at the coding of free text"
     )
