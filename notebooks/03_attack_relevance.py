@@ -46,7 +46,6 @@ project.describe()
 
 # %% [markdown]
 # ## 1 How relevant is each attack
-
 #
 # The bars are centred on the middle option, so that a bar which reaches further to the right is
 # rated higher. Those who answered *don't know* or nothing are counted beside it: they are no part
@@ -116,7 +115,6 @@ pub.number(
 
 # %% [markdown]
 # ## 2 Do attacks differ within respondents
-
 #
 # Three tests of one question, since each pays for its strength. *Friedman's* is the best known
 # and needs respondents who rated every attack. *Skillings and Mack's* is the same test for all
@@ -208,7 +206,6 @@ pub.number(
 
 # %% [markdown]
 # ## 3 The model and its assumption
-
 #
 # The model says by what factor the odds of a higher rating differ between an attack and the
 # average of all attacks. It lets every respondent have ratings that resemble each other, in any
@@ -247,7 +244,6 @@ pub.number(
 
 # %% [markdown]
 # ## 4 Occurrence, concern and relevance together
-
 #
 # One row per attack: how many met or suspected it, how many are very concerned, how many find it
 # very relevant. The panels share one scale, so that lengths compare across. What is far more
