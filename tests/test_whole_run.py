@@ -1,4 +1,4 @@
-"""The whole compendium, run in a copy of the checkout, gives every committed output byte for byte."""
+"""The whole compendium, run in a copy of the checkout, gives every committed output to the byte."""
 
 from __future__ import annotations
 
