@@ -24,7 +24,7 @@
 # %% tags=["parameters"]
 export = "auto"
 codebook = "data/codebook.yml"
-coding = "data/coding"
+coding = "auto"
 seed = 20230308
 resamples = 2000
 
@@ -34,7 +34,7 @@ from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings
 from mlsec_survey.project import generator, open_project
 from mlsec_survey.published import load_facts
 
-project = open_project("02_sample", export=export, codebook=codebook)
+project = open_project("02_sample", export=export, codebook=codebook, coding=coding)
 pub, book = project.publisher(), project.codebook
 responses, missing = project.read("responses"), project.read("missing_kinds")
 facts = load_facts(project.root / "data/published/facts.csv")
@@ -125,7 +125,7 @@ pub.table(
 # %%
 occurrence = descriptives.occurrence_table(responses, missing, book)
 code_book = concerns.load_code_book(project.root / "data/concern_codes.yml", book)
-coded = concerns.load_coding(project.root / coding, code_book, responses, book)
+coded = concerns.load_coding(project.coding_path, code_book, responses, book)
 incidents = descriptives.incidents_beside_published(
     concerns.confirmed_incidents(coded, responses, book), len(responses), facts
 )

@@ -29,7 +29,7 @@
 # %% tags=["parameters"]
 export = "auto"
 codebook = "data/codebook.yml"
-coding = "data/coding"
+coding = "auto"
 seed = 20230308
 resamples = 2000
 
@@ -39,7 +39,7 @@ from mlsec_survey.project import generator, open_project
 from mlsec_survey.publish import interval_text, p_text, percent_text
 from mlsec_survey.stats import ordinal_repeated, ranks
 
-project = open_project("03_attack_relevance", export=export, codebook=codebook)
+project = open_project("03_attack_relevance", export=export, codebook=codebook, coding=coding)
 pub, book = project.publisher(), project.codebook
 responses, missing = project.read("responses"), project.read("missing_kinds")
 project.describe()
@@ -320,7 +320,7 @@ from mlsec_survey.project import generator
 
 book = project.codebook
 code_book = concerns.load_code_book(project.root / "data/concern_codes.yml", book)
-coded = concerns.load_coding(project.root / coding, code_book, responses, book)
+coded = concerns.load_coding(project.coding_path, code_book, responses, book)
 pub.table(
     "concern_code_book",
     code_book.table(),

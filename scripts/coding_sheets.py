@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         (options.folder / name).write_text(stream.getvalue(), encoding="utf-8", newline="")
         print(f"{options.folder / name}: {len(rows) - 1} answers")
     if options.step == "differences":
-        print("then: .venv/bin/python scripts/run_all.py --set coding=FOLDER")
+        print("then: make, which takes the sheets in data/coding/export for data/raw/export.csv")
     return 0
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DROPPED_IN_EXPORT = "data/raw/export.csv"
 STANDIN_EXPORT = "data/raw/standin.csv"
+DROPPED_IN_CODING = "data/coding/export"
+STANDIN_CODING = "data/coding"
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -59,6 +61,13 @@ def resolve_export(root: Path, export: str) -> Path:
     return path
 
 
+def resolve_coding(root: Path, coding: str, export: Path) -> Path:
+    """Return the folder of the coders' sheets; `auto` is the one that belongs to the export."""
+    if coding != "auto":
+        return root / coding
+    return root / (STANDIN_CODING if export == root / STANDIN_EXPORT else DROPPED_IN_CODING)
+
+
 @dataclass(frozen=True)
 class Project:
     """One notebook's view of the project.
@@ -77,6 +86,7 @@ class Project:
     export_path: Path
     codebook_path: Path
     plan_path: Path | None
+    coding_path: Path
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -192,6 +202,7 @@ def open_project(
     export: str = "auto",
     codebook: str = "data/codebook.yml",
     plan: str | None = None,
+    coding: str = "auto",
 ) -> Project:
     """Return the project as `notebook` sees it, under the runner or by hand.
 
@@ -200,14 +211,16 @@ def open_project(
     """
     root = find_root()
     run = Path(os.environ.get("MLSEC_RUN") or root)
+    export_path = resolve_export(root, export)
     return Project(
         notebook=notebook,
         root=root,
         run=run,
         output=Path(os.environ.get("MLSEC_OUTPUT") or run),
-        export_path=resolve_export(root, export),
+        export_path=export_path,
         codebook_path=root / codebook,
         plan_path=None if plan is None else root / plan,
+        coding_path=resolve_coding(root, coding, export_path),
     )
 
 

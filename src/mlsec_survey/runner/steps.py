@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.errors import InputError
-from mlsec_survey.project import resolve_export
+from mlsec_survey.project import resolve_coding, resolve_export
 from mlsec_survey.runner.fingerprint import Modules, code_of, combined, digest, file_digest
 from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import PIPELINE, PUBLISHED, NotebookEntry, Pipeline, record_path
@@ -180,6 +180,9 @@ def input_files(
             export = resolve_export(shop.root, parameters["export"])
             files["export"] = export
             files["manifest"] = export.with_name(f"{export.stem}.manifest.yml")
+        elif name == "coding":
+            export = resolve_export(shop.root, parameters["export"])
+            files["coding"] = resolve_coding(shop.root, parameters["coding"], export)
         elif name in parameters:
             files[name] = shop.root / str(parameters[name])
         elif name.startswith(PUBLISHED):
