@@ -23,7 +23,13 @@ from mlsec_survey.labels import SYNTHETIC_SHORT
 from mlsec_survey.publish import SUPPRESSED
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = ("01_cleaning", "02_sample")
+NOTEBOOKS = tuple(
+    name
+    for name, entry in yaml.safe_load((ROOT / "notebooks" / "pipeline.yml").read_text("utf-8"))[
+        "notebooks"
+    ].items()
+    if entry.get("kind", "analysis") == "analysis" and name != "00_overview"
+)
 LABEL = re.compile(r"synthetic|stand-in", re.IGNORECASE)
 
 
@@ -54,7 +60,7 @@ class Drill:
 def drill(folder: Path, synthetic: bool) -> Drill:
     """Run the notebooks' cells in this process on the stand-in's answers."""
     for part in ("data", "notebooks"):
-        ignored = shutil.ignore_patterns("processed", "*.ipynb")
+        ignored = shutil.ignore_patterns("processed", "*.ipynb", "export", "export.*")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     if not synthetic:
         raw = folder / "data" / "raw"
@@ -63,6 +69,8 @@ def drill(folder: Path, synthetic: bool) -> Drill:
         del manifest["generator"], manifest["note"]
         manifest |= {"synthetic": False, "title": "Export of the survey"}
         (raw / "export.manifest.yml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
+        shutil.copytree(folder / "data" / "coding", folder / "coding")
+        (folder / "coding").rename(folder / "data" / "coding" / "export")
     shown: dict[str, list[dict[str, str]]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLSEC_PROJECT", str(folder))
@@ -106,7 +114,7 @@ def test_synthetic_answers_carry_the_label_wherever_they_are_shown(synthetic: Dr
     for outputs in synthetic.shown.values():
         for data in outputs:
             anchor = re.search(r'class="caption.*id="([a-z0-9_-]+)"', data.get("text/html", ""))
-            if anchor:
+            if anchor and anchor.group(1) in marked:
                 assert SYNTHETIC_SHORT in data["text/html"], anchor.group(1)
                 marked.discard(anchor.group(1))
     assert not marked
