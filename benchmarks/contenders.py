@@ -1,7 +1,7 @@
 """Other ways to run the same notebooks: one plain script, papermill one by one, jupyter-cache.
 
-`python benchmarks/contenders.py NAME FOLDER [--set KEY=VALUE ...]` runs the notebooks of the copy of
-the project in FOLDER. Every way gets the same cells, environment and outputs folder.
+`python benchmarks/contenders.py NAME FOLDER [--set KEY=VALUE ...]` runs the notebooks of the copy
+of the project in FOLDER. Every way gets the same cells, environment and outputs folder.
 """
 
 from __future__ import annotations

@@ -198,7 +198,7 @@ def _correlation(counts: IntArray, rows: FloatArray, columns: FloatArray) -> Flo
         return np.asarray(np.abs(product) / np.sqrt(spread) * np.sqrt(np.maximum(n - 1, 0)))
 
 
-# The statistic under which each test of an analysis plan enters a joint permutation test. A model of
+# The statistic under which each test of a plan enters a joint permutation test. A model of
 # one predictor enters by its score statistic at no effect, which needs no fit in any permutation.
 STATISTICS: Mapping[str, TableStatistic] = {
     "trend_permutation": _trend,

@@ -153,7 +153,10 @@ def tau_b_standard_error(tables: ArrayLike) -> Floats:
     rows, columns = p.sum(-1, keepdims=True), p.sum(-2, keepdims=True)
     difference = _concordant_minus_discordant(p)
     pi = (p * difference).sum(axis=(-2, -1), keepdims=True)
-    d_rows, d_columns = 1 - (rows**2).sum(-2, keepdims=True), 1 - (columns**2).sum(-1, keepdims=True)
+    d_rows, d_columns = (
+        1 - (rows**2).sum(-2, keepdims=True),
+        1 - (columns**2).sum(-1, keepdims=True),
+    )
     w = np.sqrt(d_rows * d_columns)
     tau = pi / w
     phi = 2 * w * difference + tau * (rows * d_columns + columns * d_rows)
