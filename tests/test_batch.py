@@ -12,7 +12,7 @@ import pytest
 from mlsec_survey.errors import InputError
 from mlsec_survey.runner.batch import Batch, load_batch
 from mlsec_survey.runner.pipeline import load_pipeline
-from small_project import SmallProject, make_project, write_export
+from small_project import ROOT, SmallProject, make_project, write_export
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,13 @@ def test_runs_and_grids_become_runs_with_what_differs_from_the_defaults(
         "g-2-standin": {"seed": 2, "export": "data/raw/standin.csv"},
     }
     assert (batch.name, batch.reference, batch.pages, batch.pdf) == ("many", "main", True, False)
+
+
+def test_the_example_fits_the_pipeline_and_is_not_empty() -> None:
+    batch = load_batch(ROOT / "data" / "batches" / "example.yml", ROOT, load_pipeline(ROOT))
+    assert list(batch.runs) == ["main", "fine", "seed-1", "seed-2", "seed-3"]
+    assert batch.runs["main"] == {}
+    assert all(batch.runs[name] for name in batch.runs if name != "main")
 
 
 BAD = {

@@ -77,6 +77,28 @@ def test_as_many_columns_name_a_row_as_set_rows_apart() -> None:
     assert list(alike["result"]) == ["a", "a (2)", "b"]
 
 
+def test_a_sample_size_in_a_label_is_no_part_of_its_name() -> None:
+    one = run("one", [("role (n = 134) · a", 1, 0, 2), ("age (n = 1,134)", 1, 0, 2)])
+    two = run("two", [("role (n = 90) · a", 1, 0, 2), ("age (n = 99)", 1, 0, 2)])
+    assert list(changes(one, two)["runs"]) == [2, 2]
+
+
+def test_a_column_that_is_not_needed_names_nothing_and_a_bare_id_is_explained() -> None:
+    table = pd.DataFrame(
+        {
+            "family": ["one family", "one family", "another"],
+            "id": ["E1", "E2", "K1"],
+            "label": ["size", "industry", "knowledge"],
+            "estimate": [1.0, 2.0, 3.0],
+            "low": 0.0,
+            "high": 4.0,
+        }
+    )
+    one = RunResults("one", False, {}, NO_NUMBERS, {"effects": table})
+    names = compare.estimates([one])["result"].tolist()
+    assert names == ["E1 · size", "E2 · industry", "K1 · knowledge"]
+
+
 def test_a_column_that_says_the_same_everywhere_names_nothing() -> None:
     one = run("one", [("same", 1, 0, 2), ("same", 2, 0, 3)], option=["x", "y"])
     assert list(compare.estimates([one])["result"]) == ["x", "y"]
@@ -225,7 +247,9 @@ def test_the_paragraph_counts_and_names_the_largest_shift() -> None:
     assert "1 of 2 runs rest on synthetic answers" in text
     assert "1 are the same in all runs" in text
     assert "1 have an estimate outside" in text
-    assert "“&lt;b&gt;” (effects): 0.30 in the reference, 0.30 to 0.70 over all runs, 2.0" in text
+    assert (
+        "“&lt;b&gt;” (effects): 0.300 in the reference, 0.300 to 0.700 over all runs, 2.0" in text
+    )
     alone = compare.estimates([one, one])
     same = compare.describe_changes([one, one], compare.estimate_changes(alone))
     assert "largest shift" not in same

@@ -31,7 +31,9 @@ _TABLES = Path("paper") / "generated" / "tables"
 _INTERVAL = ("estimate", "low", "high")
 # Height of a panel of `draw_runs` in inches, without and per run, and what a page holds.
 _PANEL, _PER_RUN, _PAGE = 0.42, 0.13, 8.6
-_COLUMNS = 3
+_COLUMNS, _MOST_ROWS = 3, 6
+_ID = 4
+_SIZE = r"\s*\(n = [\d,]+\)"
 
 _ESTIMATES = ["table", "result", "run", "n", "estimate", "low", "high", "null", "p"]
 _NUMBERS = ["notebook", "key", "description", "unit", "run", "value", "text"]
@@ -215,8 +217,9 @@ def parameter_table(runs: Sequence[RunResults]) -> pd.DataFrame:
 def estimates(runs: Sequence[RunResults]) -> pd.DataFrame:
     """Return every published estimate with its interval, for each run.
 
-    Results are known by the texts of their rows: as many of a table's text columns, from the left,
-    as set its rows apart. A table counts if it has the columns estimate, low and high.
+    Results are known by the texts of their rows: those of a table's text columns, from the left,
+    that set its rows apart, and what follows if that is but an id; "(n = 134)" in a text is no part
+    of the name. A table counts if it has the columns estimate, low and high.
 
     Returns:
         One row per table, result and run: table, result, run, n, estimate, low, high, null (value
@@ -251,16 +254,32 @@ def _naming_columns(tables: Sequence[pd.DataFrame]) -> list[str]:
     chosen: list[str] = []
     for name in texts:
         chosen.append(name)
-        if not any(table.duplicated(chosen).any() for table in tables):
+        if _apart(tables, chosen):
             break
+    for name in list(chosen):
+        others = [other for other in chosen if other != name]
+        if _apart(tables, others):
+            chosen = others
+    if len(chosen) == 1 and all(_bare(table[chosen[0]]) for table in tables):
+        chosen += texts[texts.index(chosen[0]) + 1 :][:1]
     telling = [name for name in chosen if any(table[name].nunique() > 1 for table in tables)]
     return telling or chosen[:1]
+
+
+def _bare(column: pd.Series) -> bool:
+    """Return whether a column holds ids only, which tell readers too little."""
+    return bool(column.fillna("").astype(str).str.len().max() <= _ID)
+
+
+def _apart(tables: Sequence[pd.DataFrame], columns: list[str]) -> bool:
+    """Return whether the columns set the rows of each table apart."""
+    return bool(columns) and not any(table.duplicated(columns).any() for table in tables)
 
 
 def _names(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
     names = pd.Series("", index=table.index)
     for column in columns:
-        text = table[column].fillna("").astype(str)
+        text = table[column].fillna("").astype(str).str.replace(_SIZE, "", regex=True)
         names = names.where(text == "", names + names.map(lambda n: " · " if n else "") + text)
     repeat = names.groupby(names).cumcount() + 1
     return names.where(repeat == 1, names + " (" + repeat.astype(str) + ")")
@@ -412,7 +431,7 @@ def drawn(results: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
         AnalysisError: no result is estimated in the reference.
     """
     runs = list(dict.fromkeys(results["run"]))[:40]
-    rows = max(1, int(_PAGE / (_PANEL + _PER_RUN * len(runs))))
+    rows = max(1, min(_MOST_ROWS, int(_PAGE / (_PANEL + _PER_RUN * len(runs)))))
     order = changes[changes["estimate"].notna()].assign(
         moves=lambda table: table["reading"] != SAME, test=lambda table: table["null"].notna()
     )
@@ -467,8 +486,8 @@ def describe_changes(runs: Sequence[RunResults], changes: pd.DataFrame) -> str:
         where = f"{html.escape(most['result'])}” ({most['table'].replace('_', ' ')})"
         parts.append(
             f"The largest shift is that of “{where}: "
-            f"{as_text(most['estimate'], '2s')} in the reference, "
-            f"{interval_text(most['smallest'], most['largest'], '2s')} over all runs, "
+            f"{as_text(most['estimate'], '3s')} in the reference, "
+            f"{interval_text(most['smallest'], most['largest'], '3s')} over all runs, "
             f"{as_text(most['shift'], '2s')} half-widths of the reference's interval."
         )
     return " ".join(parts)
