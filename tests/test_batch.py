@@ -89,10 +89,16 @@ BAD = {
     ),
     "name twice": (
         "version: 1\nruns:\n  - name: a-1\ngrids:\n  - name: a\n    over: {seed: [1]}\n",
-        ["row 5", "taken", "a-1"],
+        ["row 5", "taken by another run", "a-1"],
     ),
-    "name of the project": ("version: 1\nruns:\n  - name: default\n", ["row 3", "taken"]),
-    "name of the batch": ("version: 1\nruns:\n  - name: many\n", ["row 3", "taken"]),
+    "name of the project": (
+        "version: 1\nruns:\n  - name: default\n",
+        ["row 3", "taken by the project"],
+    ),
+    "name of the batch": (
+        "version: 1\nruns:\n  - name: many\n",
+        ["row 3", "taken by the comparison"],
+    ),
     "name that leads elsewhere": ("version: 1\nruns:\n  - name: ../a\n", ["row 3", "../a"]),
     "reference that is no run": (
         "version: 1\nreference: b\nruns:\n  - name: a\n",

@@ -121,12 +121,13 @@ def load_batch(path: Path, root: Path, pipeline: Pipeline) -> Batch:
     _check_parameters(document, ("parameters",), content.parameters, root, pipeline)
     runs: dict[str, dict[str, Any]] = {}
     for location, run_name, parameters in _expanded(content):
-        if run_name in runs or run_name in (DEFAULT_RUN, name):
+        owners = {DEFAULT_RUN: "the project itself", name: "the comparison of this batch"}
+        if run_name in runs or run_name in owners:
             raise document.error(
                 (*location, "name"),
-                "the name is taken" + ("" if run_name in runs else " by the project itself"),
+                f"the name is taken by {owners.get(run_name, 'another run')}",
                 value=run_name,
-                remedy="give each run a name of its own, other than the batch's",
+                remedy="give each run a name of its own",
             )
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", run_name):
             raise document.error(
