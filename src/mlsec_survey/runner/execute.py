@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.errors import AnalysisError, CompendiumError, InputError
 from mlsec_survey.runner.fingerprint import digest
+from mlsec_survey.runner.quick_imports import quick_imports
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -66,7 +67,8 @@ class NotebookJob:
 
 def read_notebook(source: str) -> NotebookNode:
     """Return a notebook from its text in percent format, with cell ids that depend on content."""
-    import jupytext
+    with quick_imports():
+        import jupytext
 
     notebook = jupytext.reads(source, fmt="py:percent")
     return _plain(notebook)
@@ -93,7 +95,7 @@ def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> Non
         InputError: the notebook met an input that cannot be used.
         AnalysisError: a cell failed; names notebook, cell and exception.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), quick_imports():
         warnings.simplefilter("ignore")
         import papermill
 

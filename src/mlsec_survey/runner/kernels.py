@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -315,9 +316,34 @@ def kernel_manager_class(
     server: WarmServer | None, environment: dict[str, str], cwd: Path, scratch: Path
 ) -> type:
     """Return a kernel manager class; with a server its kernels are forked, else started."""
-    from jupyter_client import AsyncKernelManager
+    import asyncio
+    from queue import Empty
+
+    from jupyter_client import AsyncKernelClient, AsyncKernelManager
     from jupyter_client.provisioning import LocalProvisioner
-    from traitlets import Unicode
+    from traitlets import Type, Unicode
+
+    class Client(AsyncKernelClient):
+        """Knows that a kernel is ready from what it says, where the base class waits a while."""
+
+        async def wait_for_ready(self, timeout: float | None = None) -> None:
+            deadline = time.monotonic() + (60 if timeout is None else timeout)
+            while time.monotonic() < deadline:
+                request = self.kernel_info()
+                try:
+                    reply = await self.shell_channel.get_msg(timeout=1)
+                    # Nothing of the start is left to come when the kernel is idle after it.
+                    while not _is_idle_after(
+                        request, await self.iopub_channel.get_msg(timeout=0.2)
+                    ):
+                        pass
+                except Empty:
+                    if not await self.is_alive():
+                        raise RuntimeError("the kernel ended before it was ready") from None
+                    continue
+                self._handle_kernel_info_reply(reply)
+                return
+            raise RuntimeError("the kernel was not ready in time")
 
     class Provisioner(LocalProvisioner):
         """Starts a kernel, as a fork of the warm server or alone, with a fixed environment."""
@@ -333,6 +359,11 @@ def kernel_manager_class(
             )
             self.process = forked  # type: ignore[assignment]
             self.pid = self.pgid = forked.pid
+            # Who connects to a socket that is not there yet tries again a tenth of a second later.
+            ports = [value for key, value in self.connection_info.items() if key.endswith("_port")]
+            sockets = [Path(f"{self.connection_info['ip']}-{port}") for port in ports]
+            while forked.poll() is None and not all(socket.exists() for socket in sockets):
+                await asyncio.sleep(0.005)
             return self.connection_info
 
         async def wait(self) -> int | None:
@@ -345,6 +376,7 @@ def kernel_manager_class(
 
     class Manager(AsyncKernelManager):
         transport = Unicode("ipc" if sys.platform == "linux" else "tcp")
+        client_factory = Type(Client)
 
         async def _async_pre_start_kernel(self, **kw: Any) -> tuple[list[str], dict[str, Any]]:
             self.kernel_id = self.kernel_id or os.urandom(8).hex()
@@ -361,6 +393,14 @@ def kernel_manager_class(
         pre_start_kernel = _async_pre_start_kernel
 
     return Manager
+
+
+def _is_idle_after(request: str, message: dict[str, Any]) -> bool:
+    return (
+        message["msg_type"] == "status"
+        and message["content"]["execution_state"] == "idle"
+        and message["parent_header"].get("msg_id") == request
+    )
 
 
 _KERNEL_OPTIONS = (

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.labels import SYNTHETIC_LONG
+from mlsec_survey.runner.quick_imports import quick_imports
 
 TEMPLATE = Path(__file__).with_name("template")
 _SITE = "Machine learning security in industry"
@@ -34,9 +35,10 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
         output: path of the page to write.
         entry: `title`, `name`, `synthetic`, and `navigation`: pairs of page name and title.
     """
-    import nbformat
-    from nbconvert.exporters import HTMLExporter
-    from traitlets.config import Config
+    with quick_imports():
+        import nbformat
+        from nbconvert.exporters import HTMLExporter
+        from traitlets.config import Config
 
     config = Config()
     config.HTMLExporter.extra_template_basedirs = [str(TEMPLATE)]

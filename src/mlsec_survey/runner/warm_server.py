@@ -11,6 +11,7 @@ Fork copies one thread only, so the server stays single-threaded: it checks befo
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mlsec_survey.runner.lifeline import end_group_with_parent, end_with_parent
+from mlsec_survey.runner.quick_imports import quick_imports
 
 
 def preload(check: Callable[[], None] = lambda: None) -> None:
@@ -45,6 +47,7 @@ def preload(check: Callable[[], None] = lambda: None) -> None:
         "yaml",
         "ipykernel.kernelapp",
         "ipykernel.ipkernel",
+        "ipykernel.debugger",
         "IPython.core.completer",
         "matplotlib_inline.backend_inline",
         "statsmodels.api",
@@ -57,7 +60,7 @@ def preload(check: Callable[[], None] = lambda: None) -> None:
         "PIL.PngImagePlugin",
     ):
         check()
-        with contextlib.suppress(ImportError):
+        with contextlib.suppress(ImportError), quick_imports():
             importlib.import_module(name)
     from matplotlib.figure import Figure
 
@@ -92,13 +95,13 @@ def main(descriptor: int) -> None:
             if not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
                 os._exit(0)
 
+    # All that is loaded stays: the collector need not look for garbage meanwhile, nor later touch,
+    # and so copy, the pages that all forks share.
+    gc.disable()
     preload(check)
     preload_project()
-    import gc
-
-    # Keep the collector from touching, and so copying, the pages that all forks share.
-    gc.collect()
     gc.freeze()
+    gc.enable()
     _send(connection, {"ready": True})
     server = os.getpid()
     buffer = connection.makefile("rb")
