@@ -276,7 +276,7 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
     entry = plan.hypothesis("D2")
     rng = np.random.default_rng(11)
     n, verses = 80, []
-    for _ in range(160):
+    for k in range(160):
         size = rng.integers(1, 6, n)
         frame = pd.DataFrame(
             {
@@ -292,9 +292,10 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
             }
         )
         kinds = pd.DataFrame({"respondent_id": np.arange(n)})
-        verses.append(specification.multiverse(entry, frame, kinds, codebook, few))
-    found = [specification.specification_curve(verse) for verse in verses]
-    table = specification.infer(verses, found, dealings=59, alpha=0.05, run=run)
+        named = entry.model_copy(update={"id": f"H{k}"})
+        verses.append(specification.multiverse(named, frame, kinds, codebook, few))
+    result = specification.infer(verses, dealings=59, alpha=0.05, run=run)
+    table, found = result.table, list(result.curves.values())
     for column in ("p_median", "p_share", "p_stouffer"):
         rate = (table[column] <= 0.05).mean()
         assert rate < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 160), column
@@ -306,7 +307,9 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
 
 def test_a_strong_effect_is_found(curves):
     verse, curve = curves["K1"]
-    table = specification.infer([verse], [curve], dealings=49, alpha=0.05, run=run)
+    result = specification.infer([verse], dealings=49, alpha=0.05, run=run)
+    table = result.table
+    pd.testing.assert_frame_equal(result.curves["K1"], curve)
     assert table["p_median"][0] == pytest.approx(1 / 50)
     assert table["predicted"][0] == 1
     assert table["median"][0] == pytest.approx(curve["estimate"].median())
@@ -317,7 +320,7 @@ def test_a_negative_prediction_counts_the_other_side(curves):
     turned = specification.Multiverse(
         **{name: getattr(verse, name) for name in verse.__slots__} | {"sign": -1}
     )
-    table = specification.infer([turned], [curve], dealings=19, alpha=0.05, run=run)
+    table = specification.infer([turned], dealings=19, alpha=0.05, run=run).table
     assert table["predicted"][0] == 0 and table["significant"][0] == 0
     assert table["median"][0] == pytest.approx(curve["estimate"].median())
     assert table["p_share"][0] == 1

@@ -11,7 +11,7 @@ the whole curve again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -56,6 +56,9 @@ CHOICES = {
     "covariates": "Covariates",
 }
 EFFECT = "correlation (z/√(n − 1))"
+
+
+_FEW = ("binary", "nominal")
 
 
 # ── Choices ───────────────────────────────────────────────────────────────────────────────────────
@@ -494,6 +497,9 @@ def _tests(hypothesis: Hypothesis, outcome: Variant, predictor: Variant) -> list
             )
         ):
             tests.setdefault(table_models.TABLE_TESTS[test], test)
+    if predictor.measure == "nominal" and not tests:
+        # The plan has a model of the groups: a test of the same hypothesis on the table.
+        return ["contingency_permutation" if outcome.measure in _FEW else "kruskal_permutation"]
     return list(tests.values())
 
 
@@ -611,18 +617,20 @@ def _model_effects(
         products = known @ np.column_stack(squares)
         crossed = y @ np.column_stack(blocks)
         second = (y**2) @ np.column_stack([z[:, 0] for z in blocks])
-        first_square = first_cross = 0
-        for k, (at, block) in enumerate(zip(members, blocks, strict=True)):
-            size = block.shape[1]
-            matrix = np.empty((len(dealt), size + 1, size + 1))
-            for i, j in _pairs(size):
-                matrix[:, i, j] = matrix[:, j, i] = products[:, first_square]
-                first_square += 1
-            part = crossed[:, first_cross : first_cross + size]
-            first_cross += size
-            matrix[:, size, :size] = matrix[:, :size, size] = part
-            matrix[:, size, size] = second[:, k]
-            yield at, _partial(matrix)
+        # Models with the same number of columns are solved together.
+        starts = np.cumsum([0, *(len(_pairs(z.shape[1])) for z in blocks)])
+        crosses = np.cumsum([0, *(z.shape[1] for z in blocks)])
+        for size in sorted({z.shape[1] for z in blocks}):
+            same = [k for k, z in enumerate(blocks) if z.shape[1] == size]
+            matrix = np.empty((len(same), len(dealt), size + 1, size + 1))
+            for place, (i, j) in enumerate(_pairs(size)):
+                matrix[..., i, j] = matrix[..., j, i] = products[:, starts[same] + place].T
+            for i in range(size):
+                matrix[..., size, i] = matrix[..., i, size] = crossed[:, crosses[same] + i].T
+            matrix[..., size, size] = second[:, same].T
+            z, r, n = _partial(matrix)
+            for position, k in enumerate(same):
+                yield members[k], (z[position], r[position], n[position])
 
 
 def _pairs(size: int) -> list[tuple[int, int]]:
@@ -650,11 +658,11 @@ def _solved(matrix: Floats, right: Floats) -> Floats:
 
 def _partial(matrix: Floats) -> tuple[Floats, Floats, Floats]:
     """Return deviate, partial correlation and n from cross-products of 1, covariates, x and y."""
-    n, last = matrix[:, 0, 0], matrix.shape[1] - 2
-    others, both = matrix[:, :last, :last], matrix[:, :last, last:]
-    rest = matrix[:, last:, last:] - np.swapaxes(both, 1, 2) @ _solved(others, both)
+    n, last = matrix[..., 0, 0], matrix.shape[-1] - 2
+    others, both = matrix[..., :last, :last], matrix[..., :last, last:]
+    rest = matrix[..., last:, last:] - np.swapaxes(both, -1, -2) @ _solved(others, both)
     with np.errstate(invalid="ignore", divide="ignore"):
-        r = rest[:, 0, 1] / np.sqrt(rest[:, 0, 0] * rest[:, 1, 1])
+        r = rest[..., 0, 1] / np.sqrt(rest[..., 0, 0] * rest[..., 1, 1])
     r = np.clip(np.nan_to_num(r), -1 + 1e-12, 1 - 1e-12)
     _, p = table_models.correlation_test(r, n, last - 1)
     return np.sign(r) * stats.norm.isf(np.clip(p, 1e-300, 1) / 2), r, n
@@ -663,8 +671,15 @@ def _partial(matrix: Floats) -> tuple[Floats, Floats, Floats]:
 # ── Curve and inference ───────────────────────────────────────────────────────────────────────────
 
 
-def specification_curve(verse: Multiverse, confidence: float = 0.95) -> pd.DataFrame:
+def specification_curve(
+    verse: Multiverse, effects: Effects | None = None, confidence: float = 0.95
+) -> pd.DataFrame:
     """Return the results of all specifications on the answers as they are.
+
+    Args:
+        verse: of `multiverse`.
+        effects: of `run_specifications` with the outcomes where they are, if it has been run.
+        confidence: level of the intervals.
 
     Returns:
         One row per specification: estimate (correlation), low, high (interval on Fisher's z
@@ -672,8 +687,8 @@ def specification_curve(verse: Multiverse, confidence: float = 0.95) -> pd.DataF
         Without an order of the predictor the estimate is Cohen's w, corrected for chance, and is
         never negative.
     """
-    order = np.arange(len(verse.strata))[None, :]
-    effects = run_specifications(verse, order)
+    if effects is None:
+        effects = run_specifications(verse, np.arange(len(verse.strata))[None, :])
     rows = []
     for at, spec in enumerate(verse.specifications):
         r, n = float(effects.r[at, 0]), float(effects.n[at, 0])
@@ -730,22 +745,43 @@ def deal(strata: Integers, dealings: int, rng: np.random.Generator) -> Integers:
 
 
 def _inference_task(
-    task: tuple[Multiverse, int], rng: np.random.Generator, *, alpha: float
-) -> dict[str, Floats]:
-    verse, dealings = task
-    effects = run_specifications(verse, deal(verse.strata, dealings, rng))
-    return curve_statistics(verse, effects, alpha)
+    task: tuple[Multiverse, int, bool], rng: np.random.Generator, *, alpha: float
+) -> tuple[dict[str, Floats], Effects]:
+    """Return the statistics of each dealing and, if asked for, the effects as they are."""
+    verse, dealings, first = task
+    order = deal(verse.strata, dealings, rng)
+    if first:
+        order = np.vstack([np.arange(len(verse.strata)), order])
+    effects = run_specifications(verse, order)
+    here = Effects(effects.z[:, :first], effects.r[:, :first], effects.n[:, :first])
+    return curve_statistics(verse, effects, alpha), here
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """All specifications of several hypotheses, and what whole curves are worth.
+
+    Attributes:
+        curves: by id of the hypothesis, as `specification_curve` returns them.
+        table: one row per hypothesis: hypothesis, label, specifications, median, low, high (the
+            middle 95 % of the estimates), predicted (share of estimates in the predicted direction;
+            NaN where none is predicted), significant (share with p below alpha in the predicted or
+            more frequent direction), p_median, p_share, p_stouffer, and dealings.
+    """
+
+    curves: dict[str, pd.DataFrame]
+    table: pd.DataFrame
 
 
 def infer(
     verses: Sequence[Multiverse],
-    curves: Sequence[pd.DataFrame],
     *,
     dealings: int,
     alpha: float,
     run: Callable[..., list],
-) -> pd.DataFrame:
-    """Test whole curves by dealing out the outcome anew.
+    confidence: float = 0.95,
+) -> Robustness:
+    """Run all specifications, and test whole curves by dealing out the outcome anew.
 
     The answers to the outcome, given or missing, are exchanged among the respondents that were
     kept, and among those excluded for one reason; everything else stays. Each curve is run again
@@ -754,38 +790,35 @@ def infer(
 
     Args:
         verses: one per hypothesis.
-        curves: of `specification_curve`, in the same order.
         dealings: of the outcome.
         alpha: level at which a specification counts as significant.
         run: does seeded tasks: called with a function (task, generator) and a list of tasks.
-
-    Returns:
-        One row per hypothesis: hypothesis, label, specifications, median, low, high (the middle
-        95 % of the estimates), predicted (share of estimates in the predicted direction; NaN where
-        none is predicted), significant (share with p below alpha in the predicted or more frequent
-        direction), p_median, p_share, p_stouffer, and dealings.
+        confidence: level of the intervals of the curves.
     """
     sizes = [min(BLOCK, dealings - start) for start in range(0, dealings, BLOCK)]
-    tasks = [(verse, size) for verse in verses for size in sizes]
+    tasks = [(verse, size, at == 0) for verse in verses for at, size in enumerate(sizes)]
     found = iter(run(partial(_inference_task, alpha=alpha), tasks))
-    rows = []
-    for verse, curve in zip(verses, curves, strict=True):
+    rows, curves = [], {}
+    for verse in verses:
         blocks = [next(found) for _ in sizes]
-        null = {key: np.concatenate([block[key] for block in blocks]) for key in blocks[0]}
-        z, r, n = (curve[name].to_numpy(float)[:, None] for name in ("z", "estimate", "n"))
-        effects = Effects(z, r, n)
-        seen = {key: float(v[0]) for key, v in curve_statistics(verse, effects, alpha).items()}
+        joined = {k: np.concatenate([part[k] for part, _ in blocks]) for k in blocks[0][0]}
+        seen = {key: float(values[0]) for key, values in joined.items()}
+        null = {key: values[1:] for key, values in joined.items()}
+        curve = specification_curve(verse, blocks[0][1], confidence)
+        curves[verse.hypothesis.id] = curve
         directed = verse.directed and verse.hypothesis.direction != "either"
-        low, high = np.quantile(r, [0.025, 0.975])
+        low, high = curve["estimate"].quantile([0.025, 0.975])
         rows.append(
             {
                 "hypothesis": verse.hypothesis.id,
                 "label": verse.hypothesis.label,
-                "specifications": len(r),
-                "median": float(np.median(r)),
+                "specifications": len(curve),
+                "median": float(curve["estimate"].median()),
                 "low": float(low),
                 "high": float(high),
-                "predicted": float((verse.sign * r > 0).mean()) if directed else math.nan,
+                "predicted": (
+                    float((verse.sign * curve["estimate"] > 0).mean()) if directed else math.nan
+                ),
                 "significant": seen["share"],
                 "p_median": _p(np.abs(null["median"]), abs(seen["median"])),
                 "p_share": _p(null["share"], seen["share"]),
@@ -793,7 +826,7 @@ def infer(
                 "dealings": dealings,
             }
         )
-    return pd.DataFrame(rows)
+    return Robustness(curves, pd.DataFrame(rows))
 
 
 def _p(null: Floats, seen: float) -> float:
@@ -807,18 +840,17 @@ def multiverses(
     missing: pd.DataFrame,
     codebook: Codebook,
     specifications: Specifications,
-) -> dict[str, tuple[Multiverse, pd.DataFrame]]:
-    """Return the specifications and the curve of each hypothesis by id.
+) -> list[Multiverse]:
+    """Prepare the specifications of several hypotheses.
 
     Hypotheses that these answers cannot test under any specification are left out.
     """
-    found = {}
+    found = []
     for entry in hypotheses:
         try:
-            verse = multiverse(entry, candidates, missing, codebook, specifications)
+            found.append(multiverse(entry, candidates, missing, codebook, specifications))
         except AnalysisError:
             continue
-        found[entry.id] = (verse, specification_curve(verse))
     return found
 
 
@@ -827,11 +859,11 @@ def choices_shown(curve: pd.DataFrame) -> dict[str, str]:
     return {name: label for name, label in CHOICES.items() if curve[name].nunique() > 1}
 
 
-def first_of_families(verses: Mapping[str, tuple[Multiverse, pd.DataFrame]]) -> dict[str, str]:
+def first_of_families(verses: Sequence[Multiverse]) -> dict[str, Hypothesis]:
     """Return per family the first hypothesis that has a curve."""
-    found: dict[str, str] = {}
-    for name, (verse, _) in verses.items():
-        found.setdefault(verse.hypothesis.family, name)
+    found: dict[str, Hypothesis] = {}
+    for verse in verses:
+        found.setdefault(verse.hypothesis.family, verse.hypothesis)
     return found
 
 
