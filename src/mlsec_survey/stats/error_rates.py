@@ -193,7 +193,7 @@ def describe_basis(table: pd.DataFrame) -> str:
     return (
         f"{int(simulated['simulations'].min()):,} to {int(simulated['simulations'].max()):,} "
         f"simulated samples per condition, seed {int(simulated['seed'].iloc[0])}; Monte Carlo "
-        f"standard error at most {100 * float(simulated['se'].max()):.1f} points. A sample in which "
-        "a variable is constant counts as not rejected and is left out of the coverage. Intervals "
-        "of a share: by enumeration."
+        f"standard error at most {100 * float(simulated['se'].max()):.1f} points. A sample in "
+        "which a variable is constant counts as not rejected and is left out of the coverage. "
+        "Intervals of a share: by enumeration."
     )
