@@ -676,7 +676,9 @@ def design_summary(
             rows.append(
                 {
                     "hypothesis": name,
-                    "test": table_models.TEST_NAMES[design.test],
+                    "test": table_models.TEST_NAMES[
+                        table_models.STANDS_IN.get(design.test, design.test)
+                    ],
                     "effect": design.effect_words,
                     "smallest": design.smallest,
                     "power": line["power"],

@@ -489,14 +489,15 @@ def _tests(hypothesis: Hypothesis, outcome: Variant, predictor: Variant) -> list
     """Return the plan's tests that fit the coded variables, each statistic once."""
     tests: dict[object, str] = {}
     for test in (hypothesis.test, *hypothesis.alternatives):
+        run = table_models.STANDS_IN.get(test, test)
         if (
-            test in table_models.TABLE_TESTS
+            run in table_models.TABLE_TESTS
             and (predictor.measure != "nominal" or test in _OF_GROUPS)
             and test_fits(
                 test, outcome.measure, predictor.measure, counted=outcome.limit is not None
             )
         ):
-            tests.setdefault(table_models.TABLE_TESTS[test], test)
+            tests.setdefault(table_models.TABLE_TESTS[run], run)
     if predictor.measure == "nominal" and not tests:
         # The plan has a model of the groups: a test of the same hypothesis on the table.
         return ["contingency_permutation" if outcome.measure in _FEW else "kruskal_permutation"]
