@@ -198,6 +198,7 @@ def test_why_tells_what_changed(quick: Runner) -> None:
 def test_only_and_force(quick: Runner) -> None:
     ran = quick.run("--only", "03_third", "--force")
     assert ran.worked == ["03_third", "03_third.html"]
+    assert quick.run("--notebooks-only", "--force").worked == sorted(NOTEBOOKS)
     assert ran.out.startswith("made 2, unchanged 1")
 
 

@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--batch", metavar="FILE", type=Path, help="many runs, listed in a YAML file")
     what.add_argument("--no-pdf", action="store_true", help="leave the paper out")
+    what.add_argument("--notebooks-only", action="store_true", help="leave pages and paper out")
     how = made.add_argument_group("how to run it")
     how.add_argument("--force", action="store_true", help="also what is unchanged")
     how.add_argument(
@@ -153,6 +154,8 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
             with kernels:
                 return run_batch(options, root, shop, store)
         steps = wanted(steps_of(_run(options, root), shop), options.only)
+        if options.notebooks_only:
+            steps = [step for step in steps if step.name in pipeline.notebooks]
         force = frozenset(step.label for step in forced(steps, options))
         with kernels:
             outcome = do(steps, store, jobs=options.jobs, force=force)
@@ -325,7 +328,9 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
     print(f"{', '.join(parts)} ({seconds:.1f} s)")
     if outcome.left_out:
         print(f"left out, since they need what failed: {', '.join(outcome.left_out)}")
-    places = [f"pages: {prefix}html/index.html", f"figures: {prefix}figures/"]
+    places = [f"notebooks: {prefix}notebooks/", f"figures: {prefix}figures/"]
+    if any(label.endswith(".html") for label in (*outcome.made, *outcome.reused)):
+        places[0] = f"pages: {prefix}html/index.html"
     if any(label.split("/")[-1] == "paper" for label in (*outcome.made, *outcome.reused)):
         places.append(f"paper: {prefix}paper/main.pdf")
     if outcome.exit_status in (0, 3):
