@@ -284,7 +284,7 @@ class Publisher:
         Raises:
             InputError: as for `number`.
         """
-        from mlsec_survey.figures.style import add_label, add_source, figure_bytes
+        from mlsec_survey.figures.style import add_label, add_source, figure_bytes, settle_layout
 
         label = self._label(basis)
         if label:
@@ -296,6 +296,7 @@ class Publisher:
         entry = {"caption": caption, "alt": alt, "basis": basis, "keep": keep, "width": width}
         self._add("figures", key, entry)
         folder = self.output / "figures"
+        settle_layout(figure)
         files = {e: figure_bytes(figure, e, alt, _DPI) for e in ("pdf", "svg", "png")}
         for ending, content in files.items():
             _write(folder / f"{key}.{ending}", content)

@@ -6,9 +6,11 @@ import hashlib
 import io
 import re
 import textwrap
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
@@ -41,9 +43,13 @@ DIVERGING = ("#8C510A", "#D8B365", "#EBEBEB", "#7FBFD0", "#01608A")
 
 _CLIP_PATH = re.compile(rb'<clipPath id="([^"]+)">(.*?)</clipPath>', re.DOTALL)
 
+# DejaVu Sans with the characters that figures use; scripts/make_fonts.py says why.
+for _font in sorted(Path(__file__).with_name("fonts").glob("*.ttf")):
+    font_manager.fontManager.addfont(_font)
+
 _RC: Any = {
     "figure.dpi": 100,
-    "font.family": "DejaVu Sans",
+    "font.family": ["Compendium Sans", "DejaVu Sans"],
     "font.size": 7,
     "axes.titlesize": 7.5,
     "axes.titleweight": "bold",
@@ -134,6 +140,12 @@ def _add_strip(figure: Figure, text: str, height: float = LABEL_STRIP, **style: 
         **style,
     )
     artist.strip_height = height  # type: ignore[attr-defined]
+
+
+def settle_layout(figure: Figure) -> None:
+    """Lay the figure out once and for all, so that each file that is written has the same."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def figure_bytes(figure: Figure, ending: str, title: str, dpi: int) -> bytes:

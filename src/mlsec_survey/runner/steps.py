@@ -116,6 +116,7 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
         for module, sha in shop.modules.used_by(code_of(source)).items():
             found[f"module {module}"] = sha
         found["entry in pipeline"] = digest(repr(entry).encode())
+        found["fonts of the figures"] = file_digest(PACKAGE_FOLDER / "figures" / "fonts")
         return found | _environment(shop, "execute.py", "kernels.py")
 
     def make(output: Path) -> None:
