@@ -27,6 +27,7 @@ from mlsec_survey.figures.style import (
     add_source,
     figure_bytes,
     new_figure,
+    settle_layout,
     use_style,
 )
 from mlsec_survey.labels import SYNTHETIC_SHORT
@@ -79,7 +80,7 @@ def overlapping_text(figure: Figure) -> list[tuple[str, str]]:
     for (one, a), (other, b) in combinations(drawn_texts(figure), 2):
         width = min(a.x1, b.x1) - max(a.x0, b.x0)
         height = min(a.y1, b.y1) - max(a.y0, b.y0)
-        if width > 1.5 and height > 1.5:
+        if min(width, height) > 1.5 * figure.dpi / 100:
             pairs.append((one.get_text(), other.get_text()))
     return pairs
 
@@ -99,6 +100,7 @@ def test_no_text_is_cut_or_covered(name: str) -> None:
     figure = examples.EXAMPLES[name]()
     add_label(figure, SYNTHETIC_SHORT)
     add_source(figure, "Source: MITRE ATLAS data 5.6.0, counted from the data file.")
+    settle_layout(figure, 200)
     assert clipped_text(figure) == []
     assert overlapping_text(figure) == []
 

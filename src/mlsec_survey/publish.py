@@ -296,7 +296,7 @@ class Publisher:
         entry = {"caption": caption, "alt": alt, "basis": basis, "keep": keep, "width": width}
         self._add("figures", key, entry)
         folder = self.output / "figures"
-        settle_layout(figure)
+        settle_layout(figure, _DPI)
         files = {e: figure_bytes(figure, e, alt, _DPI) for e in ("pdf", "svg", "png")}
         for ending, content in files.items():
             _write(folder / f"{key}.{ending}", content)

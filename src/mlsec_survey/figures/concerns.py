@@ -38,7 +38,7 @@ def draw_code_by_attack(
         firm: of the same shape, true where a cell also departs from chance after correction for the
             number of cells; such cells get a full mark, other marked ones a hollow one.
     """
-    figure = new_figure(PAGE, (0.72 if firm is None else 0.84) + 0.2 * len(counts))
+    figure = new_figure(PAGE, (0.84 if firm is None else 0.96) + 0.2 * len(counts))
     axes = figure.add_subplot()
     shares = counts / replies
     axes.imshow(
@@ -73,7 +73,7 @@ def draw_code_by_attack(
     marks = "▲ ▼" if firm is None else "△ ▽"
     corrected = "" if firm is None else ";\n▲ ▼ also after correction for the number of cells"
     axes.set_xlabel(
-        "counts of replies; shade: share of the attack's replies; "
+        "counts of replies; shade: share of the attack's replies\n"
         f"{marks} more or fewer than independence expects (adjusted residual beyond ±1.96)"
         f"{corrected}",
         fontsize=6,

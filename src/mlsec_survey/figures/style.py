@@ -142,9 +142,17 @@ def _add_strip(figure: Figure, text: str, height: float = LABEL_STRIP, **style: 
     artist.strip_height = height  # type: ignore[attr-defined]
 
 
-def settle_layout(figure: Figure) -> None:
-    """Lay the figure out once and for all, so that each file that is written has the same."""
-    figure.draw_without_rendering()
+def settle_layout(figure: Figure, dpi: int) -> None:
+    """Lay the figure out once, so that all files of it have one layout and none pays for it again.
+
+    Args:
+        figure: complete, with its strips.
+        dpi: of its pixel version, where letters are widest.
+    """
+    figure.set_dpi(dpi)
+    # The room that long labels need is known after the first pass.
+    for _ in range(2):
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
 
 
