@@ -60,7 +60,7 @@ class Condition:
 def main() -> int:
     """Simulate and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--simulations", type=int, default=2000, help="of each condition")
+    parser.add_argument("--simulations", type=int, default=3000, help="of each condition")
     parser.add_argument("--scheduler", help="address of a Dask scheduler")
     parser.add_argument("--workers", type=int, help="processes on this machine")
     options = parser.parse_args()
