@@ -173,8 +173,8 @@ def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) 
                 break
             step = np.where(worse[:, None], step / 2, step)
         alpha, slope, value = alpha + step[:, :free], slope + step[:, free], reached
-        # Steps shrink with their square here: the next would be far below 1e-9.
-        if np.abs(step).max(initial=0) < 1e-5:
+        # Scoring gains more than a digit with each step, so the next would not matter.
+        if np.abs(step).max(initial=0) < 1e-8:
             break
     statistic = np.sign(slope) * np.sqrt(np.maximum(0.0, 2 * (value - null)))
     shape = np.shape(tables)[:-2]
