@@ -146,12 +146,17 @@ def test_an_interrupted_run_ends_at_once_with_all_that_it_started(
     killing: Killing, number: int, status: int
 ) -> None:
     process = killing.start()
-    time.sleep(2.5)
+    root = killing.project.root
+    deadline = time.monotonic() + 30
+    # A kernel is a child of the warm server, which is a child of the run.
+    while not any(parent(parent(pid)) == process.pid for pid in processes_in(root)):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     started = time.monotonic()
     process.send_signal(number)
     assert process.wait(10) == status
     assert time.monotonic() - started < 2
-    assert none_left(killing.project.root, within=0.5)
+    assert none_left(root, within=0.5)
     killing.check_between()
     killing.check_after()
 
