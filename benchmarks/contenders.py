@@ -75,19 +75,24 @@ def papermill(folder: Path, parameters: dict[str, Any]) -> None:
 
 
 def jupyter_cache(folder: Path, parameters: dict[str, Any]) -> None:
-    """Execute with jupyter-cache's parallel executor: first notebook, the middle ones, the last.
+    """Execute with jupyter-cache's parallel executor.
 
-    It knows no order between notebooks, so those that wait for others are given to it later; and it
-    takes no parameters.
+    It knows no order between notebooks, so those that wait for others are given to it in later
+    groups; and it takes no parameters.
     """
     import jupytext
     from jupyter_cache import get_cache
     from jupyter_cache.executors import load_executor
+    from mlsec_survey.runner.pipeline import load_pipeline
 
     os.environ.pop("MLSEC_NOTEBOOK", None)
     cache = get_cache(folder / ".jupyter_cache")
-    names = list(notebooks(folder))
-    for group in (names[:1], names[1:-1], names[-1:]):
+    pipeline = load_pipeline(folder)
+    depth: dict[str, int] = {}
+    for entry in pipeline.analysis:
+        depth[entry.name] = 1 + max((depth[name] for name in pipeline.after(entry)), default=0)
+    for level in range(1, max(depth.values()) + 1):
+        group = [name for name in depth if depth[name] == level]
         for name in group:
             path = folder / "notebooks" / f"{name}.ipynb"
             notebook = jupytext.read(folder / "notebooks" / f"{name}.py")

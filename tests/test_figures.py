@@ -253,10 +253,15 @@ def test_specification_curve_is_sorted_and_marks_one_option_per_choice() -> None
     choices = {"missing": "Missing", "coding": "Scale"}
     figure = figures.draw_specification_curve(table, choices, "rank association")
     top, below = figure.axes
-    marks = sum(len(line.get_xdata()) for line in below.lines)
+    # A segment is drawn from one end to the other, then comes a gap.
+    marks = sum(len(line.get_xdata()) // 3 for line in below.lines)
     assert marks == len(table) * len(choices)
-    drawn = np.concatenate([line.get_ydata() for line in top.lines if line.get_marker() == "."])
+    intervals, *curves = [line for line in top.lines if len(line.get_ydata()) > 2]
+    drawn = np.concatenate([line.get_ydata()[::3] for line in curves])
     assert np.sort(drawn) == pytest.approx(np.sort(table["estimate"]))
+    ordered = table.sort_values("estimate")
+    assert intervals.get_ydata()[::3] == pytest.approx(ordered["low"].to_numpy())
+    assert intervals.get_ydata()[1::3] == pytest.approx(ordered["high"].to_numpy())
 
 
 def test_descriptions_say_the_finding() -> None:

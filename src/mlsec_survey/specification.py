@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pydantic import Field, StringConstraints
-from scipy import stats
+from scipy import special
 
 from .codebook import RESPONDENT, Codebook, CountScale, MeanScale, Measure, Text
 from .errors import AnalysisError
@@ -666,7 +666,7 @@ def _partial(matrix: Floats) -> tuple[Floats, Floats, Floats]:
         r = rest[..., 0, 1] / np.sqrt(rest[..., 0, 0] * rest[..., 1, 1])
     r = np.clip(np.nan_to_num(r), -1 + 1e-12, 1 - 1e-12)
     _, p = table_models.correlation_test(r, n, last - 1)
-    return np.sign(r) * stats.norm.isf(np.clip(p, 1e-300, 1) / 2), r, n
+    return np.sign(r) * -special.ndtri(np.clip(p, 1e-300, 1) / 2), r, n
 
 
 # ── Curve and inference ───────────────────────────────────────────────────────────────────────────
@@ -691,9 +691,10 @@ def specification_curve(
     if effects is None:
         effects = run_specifications(verse, np.arange(len(verse.strata))[None, :])
     rows = []
+    quantile = float(special.ndtri((1 + confidence) / 2))
     for at, spec in enumerate(verse.specifications):
         r, n = float(effects.r[at, 0]), float(effects.n[at, 0])
-        reach = float(stats.norm.ppf((1 + confidence) / 2)) / math.sqrt(n - 3 - spec.adjusts)
+        reach = quantile / math.sqrt(n - 3 - spec.adjusts)
         centre = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12))
         outcome, predictor = verse.outcomes[spec.outcome], verse.predictors[spec.predictor]
         floor = -1.0 if verse.directed else 0.0
@@ -703,7 +704,7 @@ def specification_curve(
                 "low": max(floor, math.tanh(centre - reach)),
                 "high": math.tanh(centre + reach),
                 "z": float(effects.z[at, 0]),
-                "p": float(2 * stats.norm.sf(abs(effects.z[at, 0]))),
+                "p": float(2 * special.ndtr(-abs(effects.z[at, 0]))),
                 "n": int(n),
                 "exclusions": verse.exclusions[spec.exclusion][0],
                 "missing": verse.missing[outcome.missing],
@@ -726,7 +727,7 @@ def curve_statistics(
         direction (in the more frequent one if none is predicted); stouffer: sum of the deviates
         over the square root of their number.
     """
-    z, critical = verse.sign * effects.z, float(stats.norm.isf(alpha / 2))
+    z, critical = verse.sign * effects.z, -float(special.ndtri(alpha / 2))
     above, below = (z > critical).mean(0), (z < -critical).mean(0)
     predicted = verse.hypothesis.direction != "either" or not verse.directed
     return {

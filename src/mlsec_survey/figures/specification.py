@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mlsec_survey.figures.style import BLUE, FAINT, GREY, INK, ORANGE, PAGE, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+
+def _segments(
+    axes: Axes, x: tuple[ArrayLike, ArrayLike], y: tuple[ArrayLike, ArrayLike], **style: Any
+) -> None:
+    """Draw a line from (x₁, y₁) to (x₂, y₂) for each specification, all of them as one path."""
+    ends = np.broadcast_arrays(*x, *y)
+    gap = np.full(len(ends[0]), np.nan)
+    across, up = np.stack([*ends[:2], gap], axis=1), np.stack([*ends[2:], gap], axis=1)
+    axes.plot(across.ravel(), up.ravel(), solid_capstyle="butt", **style)
 
 
 def draw_specification_curve(
@@ -34,9 +48,10 @@ def draw_specification_curve(
     )
     x = table.index.to_numpy()
     clear = (table["p"] < 0.05).to_numpy()
-    top.vlines(x, table["low"], table["high"], color=FAINT, lw=0.5, rasterized=False)
-    top.plot(x[~clear], table["estimate"][~clear], ".", color=GREY, ms=1.8)
-    top.plot(x[clear], table["estimate"][clear], ".", color=BLUE, ms=1.8)
+    _segments(top, (x, x), (table["low"], table["high"]), color=FAINT, lw=0.5)
+    for found, colour in ((~clear, GREY), (clear, BLUE)):
+        estimate = table["estimate"][found]
+        _segments(top, (x[found] - 0.5, x[found] + 0.5), (estimate, estimate), color=colour, lw=1.4)
     top.axhline(0, color=INK, lw=0.6)
     median = float(table["estimate"].median())
     top.axhline(median, color=ORANGE, lw=0.8, ls="--")
@@ -69,7 +84,7 @@ def draw_specification_curve(
             )
         previous = column
         chosen = (table[column] == option).to_numpy()
-        below.plot(x[chosen], [y] * int(chosen.sum()), "|", ms=2.6, mew=0.45, color=BLUE)
+        _segments(below, (x[chosen], x[chosen]), ([y - 0.3], [y + 0.3]), color=BLUE, lw=0.45)
         ticks.append(y)
         names.append(str(option).replace("_", " "))
     below.set_yticks(ticks, names, fontsize=5.6)

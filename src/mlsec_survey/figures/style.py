@@ -150,10 +150,13 @@ def settle_layout(figure: Figure, dpi: int) -> None:
         dpi: of its pixel version, where letters are widest.
     """
     figure.set_dpi(dpi)
-    # The room that long labels need is known after the first pass.
-    for _ in range(2):
-        figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        # The room that long labels need is known after the first pass.
+        for _ in range(2):
+            engine.execute(figure)
+    with mpl.rc_context(_RC):
+        figure.set_layout_engine(None)
 
 
 def figure_bytes(figure: Figure, ending: str, title: str, dpi: int) -> bytes:
