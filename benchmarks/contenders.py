@@ -83,6 +83,7 @@ def jupyter_cache(folder: Path, parameters: dict[str, Any]) -> None:
     import jupytext
     from jupyter_cache import get_cache
     from jupyter_cache.executors import load_executor
+
     from mlsec_survey.runner.pipeline import load_pipeline
 
     os.environ.pop("MLSEC_NOTEBOOK", None)
