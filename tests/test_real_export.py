@@ -118,8 +118,9 @@ def test_synthetic_answers_carry_the_label_wherever_they_are_shown(synthetic: Dr
                 assert SYNTHETIC_SHORT in data["text/html"], anchor.group(1)
                 marked.discard(anchor.group(1))
     assert not marked
-    for path in (synthetic.folder / "paper" / "generated" / "tables").glob("*.csv"):
-        assert set(pd.read_csv(path)["data_basis"]) == {"synthetic stand-in"}
+    for key in _published(synthetic, "tables"):
+        table = pd.read_csv(synthetic.folder / "paper" / "generated" / "tables" / f"{key}.csv")
+        assert set(table["data_basis"]) == {"synthetic stand-in"}
 
 
 def _published(run: Drill, kind: str) -> list[str]:

@@ -132,6 +132,6 @@ def test_running_again_does_nothing_and_says_so(copy: Path) -> None:
 def test_ordinary_kernels_give_the_same_bytes(copy: Path) -> None:
     warm = outputs_of(copy, ALL)
     assert len(warm) > 100
-    done = run(copy, "--cold", "--force", "--no-pdf")
+    done = run(copy, "--cold", "--force")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not differences(warm, outputs_of(copy, ALL))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from mlsec_survey.errors import InputError
 
 PIPELINE = Path("notebooks") / "pipeline.yml"
 PUBLISHED = "published:"
-_NOTEBOOK_KEYS = {"title", "question", "parameters", "inputs", "outputs", "kind"}
+_NOTEBOOK_KEYS = {"title", "question", "parameters", "inputs", "outputs", "kind", "long"}
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class NotebookEntry:
         inputs: paths, names of parameters that hold a path, or `published:NOTEBOOK`.
         outputs: files that it writes besides what it publishes.
         kind: `analysis` runs in every run; `comparison` runs once after a batch.
+        long: takes longer than others, and so begins before those that could begin with it.
     """
 
     name: str
@@ -33,6 +34,7 @@ class NotebookEntry:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     kind: str = "analysis"
+    long: bool = field(default=False, repr=False)
 
     @property
     def source(self) -> Path:
@@ -63,6 +65,16 @@ class Pipeline:
     def analysis(self) -> tuple[NotebookEntry, ...]:
         """The notebooks that make a run, in order."""
         return tuple(entry for entry in self.notebooks.values() if entry.kind == "analysis")
+
+    def by_start(self) -> tuple[NotebookEntry, ...]:
+        """Return the notebooks that make a run in the order in which they should begin."""
+        waiting, begun = list(self.analysis), list[NotebookEntry]()
+        while waiting:
+            names = {entry.name for entry in begun}
+            ready = [entry for entry in waiting if names.issuperset(self.after(entry))]
+            begun.append(next((entry for entry in ready if entry.long), ready[0]))
+            waiting.remove(begun[-1])
+        return tuple(begun)
 
     def after(self, entry: NotebookEntry) -> tuple[str, ...]:
         """Return the notebooks whose outputs or published results `entry` reads."""
@@ -112,7 +124,12 @@ def _parse(content: Any) -> Pipeline:
             raise KeyError(f"notebook {name} has unknown entries {sorted(unknown)}")
         lists = {key: tuple(fields.get(key) or ()) for key in ("parameters", "inputs", "outputs")}
         notebooks[name] = NotebookEntry(
-            name, fields["title"], fields["question"], kind=fields.get("kind", "analysis"), **lists
+            name,
+            fields["title"],
+            fields["question"],
+            kind=fields.get("kind", "analysis"),
+            long=bool(fields.get("long", False)),
+            **lists,
         )
     paper = content.get("paper") or {}
     return Pipeline(

@@ -90,7 +90,7 @@ def steps_of(run: Run, shop: Workshop) -> list[Step]:
     steps: list[Step] = []
     entries = shop.pipeline.analysis
     # Of what can be done at a time, the first goes first: pages wait for a processor to be free.
-    steps += [notebook_step(run, entry, shop) for entry in entries]
+    steps += [notebook_step(run, entry, shop) for entry in shop.pipeline.by_start()]
     names = tuple(entry.name for entry in entries)
     if shop.pipeline.paper_main is not None:
         steps.append(_numbers_step(run, names, shop))

@@ -28,13 +28,11 @@ from mlsec_survey.runner.quick_imports import quick_imports
 
 
 def preload(check: Callable[[], None] = lambda: None) -> None:
-    """Import what notebooks import, and draw one small figure, so that forks start with it done.
+    """Import the libraries that notebooks import.
 
     Args:
         check: called now and then; ends the process if nobody waits for it any more.
     """
-    import io
-
     for name in (
         "numpy",
         "pandas",
@@ -62,14 +60,10 @@ def preload(check: Callable[[], None] = lambda: None) -> None:
         check()
         with contextlib.suppress(ImportError), quick_imports():
             importlib.import_module(name)
-    from matplotlib.figure import Figure
+    import pandas as pd
 
-    figure = Figure(figsize=(1, 1), layout="constrained")
-    axes = figure.add_subplot(title="warm", xlabel="x")
-    axes.plot([0, 1], [0, 1], label="a")
-    axes.legend()
-    for ending in ("pdf", "svg", "png"):
-        figure.savefig(io.BytesIO(), format=ending)
+    # On import pandas asks whether a terminal shows its tables; in a kernel none does.
+    pd.set_option("display.max_columns", 20)
 
 
 def preload_project() -> None:
@@ -83,6 +77,21 @@ def preload_project() -> None:
             # A module that cannot be imported fails in the notebook that needs it, with its name.
             with contextlib.suppress(Exception):
                 importlib.import_module(module.name)
+    with contextlib.suppress(Exception):
+        _draw_something()
+
+
+def _draw_something() -> None:
+    """Draw a small figure as notebooks do: the first of a process is slow, the next are not."""
+    from mlsec_survey.figures import style
+
+    figure = style.new_figure(1, 1)
+    axes = figure.add_subplot(title="warm", xlabel="x")
+    axes.plot([0, 1], [0, 1], label="a")
+    axes.legend()
+    style.settle_layout(figure, 100)
+    for ending in ("pdf", "svg", "png"):
+        style.figure_bytes(figure, ending, "warm", 100)
 
 
 def main(descriptor: int) -> None:
