@@ -129,6 +129,56 @@ def fresh_copy(scratch: Path) -> Path:
     return folder
 
 
+LIGHT = """\
+# %% [markdown]
+# # Light notebook {number}
+#
+# **Question.** How long does a notebook take that computes next to nothing?
+
+# %% tags=["parameters"]
+seed = {number}
+
+# %%
+import numpy as np
+import pandas as pd
+import seaborn as sns
+import statsmodels.api as sm
+from matplotlib.figure import Figure
+from scipy import stats
+
+rng = np.random.default_rng(seed)
+table = pd.DataFrame(rng.normal(size=(139, 3)), columns=["a", "b", "c"])
+print(stats.kendalltau(table["a"], table["b"]).statistic.round(3))
+print(sm.OLS(table["c"], sm.add_constant(table[["a", "b"]])).fit().params.round(3).to_string())
+
+# %%
+first = Figure(figsize=(3.5, 2.5))
+sns.histplot(table["a"], ax=first.add_subplot())
+first
+
+# %%
+second = Figure(figsize=(3.5, 2.5))
+sns.scatterplot(table, x="a", y="b", ax=second.add_subplot())
+second
+"""
+
+
+def light_copy(scratch: Path) -> Path:
+    """Return a copy of the project with six light notebooks in place of its own."""
+    folder = fresh_copy(scratch)
+    shutil.rmtree(folder / "notebooks")
+    (folder / "notebooks").mkdir()
+    pipeline = "parameters: {seed: 0}\nnotebooks:\n"
+    for number in range(1, 7):
+        name = f"{number:02}_light"
+        entry = f"{{title: Light {number}, question: How long, parameters: [seed]}}"
+        pipeline += f"  {name}: {entry}\n"
+        source = LIGHT.format(number=number)
+        (folder / "notebooks" / f"{name}.py").write_text(source, encoding="utf-8")
+    (folder / "notebooks" / "pipeline.yml").write_text(pipeline, encoding="utf-8")
+    return folder
+
+
 def edit_prose(folder: Path) -> None:
     """Add a sentence to one notebook."""
     path = folder / "notebooks" / f"{EDITED_NOTEBOOK}.py"
@@ -143,6 +193,12 @@ def edit_function(folder: Path) -> None:
 
 def full(contender: str, scratch: Path) -> float:
     folder = fresh_copy(scratch)
+    options = ["--notebooks-only"] if contender == RUNNER else []
+    return timed(command(contender, folder, *options), folder)
+
+
+def light(contender: str, scratch: Path) -> float:
+    folder = light_copy(scratch)
     options = ["--notebooks-only"] if contender == RUNNER else []
     return timed(command(contender, folder, *options), folder)
 
@@ -194,6 +250,7 @@ def measure(repeats: int, size: int, only: list[str] | None) -> dict[str, dict[s
     plan: dict[str, tuple[Callable[[str, Path], float], list[str]]] = {
         "full run of the notebooks": (full, everyone),
         "with pages and paper": (complete, [RUNNER]),
+        "six light notebooks": (light, everyone),
         "nothing changed": (again(None), everyone),
         "prose of one notebook edited": (again(edit_prose), everyone),
         "one function edited": (again(edit_function), everyone),
