@@ -18,10 +18,11 @@
 #
 # This is a notebook compendium on the survey behind *Machine Learning Security in Industry: A
 # Quantitative Survey* (Grosse, Bieringer, Besold, Biggio, Krombholz; IEEE TIFS 2023,
-# doi:10.1109/TIFS.2023.3251842). A survey's export, its codebook and its analysis plan go in;
-# notebooks clean, describe, test and question them; figures, tables and numbers go into web pages
-# and a paper, where each links back to the cell that computed it. It is not the original authors'
-# code or data, and they did not take part in it.
+# doi:10.1109/TIFS.2023.3251842). A survey's export, its codebook and its analysis plan go in. The
+# notebooks clean, describe and test the answers and question the results. Their figures, tables
+# and numbers go into web pages and a paper, which links each of them back to the cell that
+# computed it. This is neither the original authors' code nor their data, and they had no part in
+# it.
 
 # %% tags=["parameters"]
 export = "auto"
@@ -40,7 +41,7 @@ project.describe()
 # ## What is real and what is not
 #
 # The manifest beside the raw export says whether its answers are synthetic. That one fact puts the
-# label on every figure, table, page and on the paper, and takes it away.
+# label on every figure, table and page and on the paper, or takes it away.
 
 # %%
 pub.table(
@@ -54,8 +55,16 @@ pub.table(
 # %% [markdown]
 # ## The notebooks
 #
-# Notebook 01 writes the analysis file, 02 to 05 read it and not one another, and 06 reads what they
-# published. Open the next one from the file browser, or from the bar at the top of the web pages.
+# Notebook 01 writes the analysis file; 02 to 05 read it, each on its own; 06 reads what they
+# published. Where to begin depends on what you are here for:
+#
+# - **Ten minutes, as an auditor or a regulator:** the claim ledger and the questions in
+#   [06](06_implications.ipynb). They say what each public claim rests on and what not to conclude.
+# - **To check a result:** [04](04_hypotheses.ipynb) tests the hypotheses, and
+#   [05](05_robustness.ipynb) says what such a sample could have shown and what hangs on choices.
+# - **To read about the attacks:** [02](02_sample.ipynb) for who met what,
+#   [03](03_attack_relevance.ipynb) for relevance, reasons and documented incidents.
+# - **To use it on answers of your own:** *Your own export* below, then [01](01_cleaning.ipynb).
 
 # %%
 pub.table(
@@ -81,17 +90,17 @@ pub.table(
 #
 # ## Your own export
 #
-# Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and say beside
-# it, in `data/raw/export.manifest.yml`, what it is: `synthetic: false`, a title, the number of rows
-# and the file's SHA-256. Then run all. If the manifest is missing, the error message holds the text
-# of one to complete; if a column or a code does not fit the codebook, the run stops with one
-# message that names row, column, value and remedy. The stand-in label goes by itself.
+# Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and run all. The
+# run stops and prints the manifest to put beside it, in `data/raw/export.manifest.yml`, which says
+# what the file is. The free text has to be coded by two people; `data/coding/README.md` says how.
+# If a column or a code does not fit the codebook, the run stops with one message that names row,
+# column, value and remedy. With `synthetic: false` in the manifest the stand-in label disappears.
 
 # %% [markdown]
 # ## What is publicly known
 #
-# The analysis never reads these facts as data. Those that others relay about a publication are
-# marked, since nobody checked them at the source.
+# The analysis never reads these facts as data. Some are known only because a third party relays
+# them about a publication; those are marked, since they were not checked at the source.
 
 # %%
 facts = load_facts(project.root / "data/published/facts.csv")
@@ -119,5 +128,5 @@ pub.close()
 # %% [markdown]
 # ## What this does not show
 #
-# This page computes nothing from answers. What the notebooks compute is as good as the answers that
-# go in, and no better than the reconstruction of the questionnaire they rest on.
+# This page computes nothing from answers. What the other notebooks compute is only as good as the
+# answers that go in and as the reconstruction of the questionnaire that they rest on.

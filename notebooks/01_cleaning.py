@@ -17,10 +17,10 @@
 # **Question.** Who is in the sample, who was left out and why, and what does each variable hold?
 #
 # A survey tool exports more rows than there are respondents: tests by the team, people who did not
-# agree or do not belong to the population, people who left early, people who came twice. This
+# consent or do not belong to the population, people who left early, people who came twice. This
 # notebook checks the export against the codebook, applies the exclusions in a fixed order, keeps
-# apart the different ways in which an answer can be missing, and derives the scales. All rules
-# stand in `data/codebook.yml`; nothing here decides anything about a single respondent.
+# apart the different ways in which an answer can be missing, and derives the scales. All rules are
+# in `data/codebook.yml`; no decision about a single respondent is made here.
 
 # %% tags=["parameters"]
 export = "auto"
@@ -72,8 +72,8 @@ pub.number("n_excluded", int(flow["excluded"].sum()), unit="rows", description="
 
 # %% [markdown]
 # The publication states how many practitioners it analyses. For the study's own export a difference
-# would mean that its exclusions were others than these. For any other data neither a match nor a
-# difference says anything about the study.
+# would mean that the study excluded others than these rules do. For any other data neither a match
+# nor a difference says anything about the study.
 
 # %%
 published = load_facts(project.root / "data/published/facts.csv").fact("tifs2023.n")
@@ -88,9 +88,9 @@ pub.number(
 # %% [markdown]
 # ## What is missing, and in which way
 #
-# *Not answered*, *not shown*, *don't know* and *prefer not to say* mean different things. A
-# respondent who does not know whether an attack happened is no respondent without an attack. The
-# analysis file therefore has a twin of the same shape that says for each cell what kind it is.
+# *Left empty*, *not shown*, *don't know* and *prefer not to say* mean different things: to not know
+# whether an attack happened is not the same as having had none. The analysis file therefore has a
+# twin of the same shape that says for each cell which kind it is.
 
 # %%
 responses = cleaning.recode(kept, book)
@@ -114,8 +114,8 @@ pub.table(
 # Mean concern and mean relevance summarise the ratings of all attacks. Cronbach's alpha says how
 # far these move together; it does not say that they measure one thing, and it rises with the number
 # of ratings. Feldt's interval assumes normal ratings; the bootstrap interval does not. Counts of
-# defences or attacks are sums over a checklist and no reflective scales, so no reliability is
-# claimed for them.
+# defences or attacks are sums over a checklist, not reflective scales, so no reliability is claimed
+# for them.
 
 # %%
 reliability = scales.scale_reliability(
@@ -137,8 +137,8 @@ pub.table(
 # %% [markdown]
 # ## How carefully people answered
 #
-# Each flag is a sign that an answer may not be worth much, and none is proof: quick people are
-# quick, and someone may hold the same view of all attacks. A respondent can have several flags.
+# Each flag is a sign of careless answering, and none is proof: some people read fast, and some hold
+# the same view of all attacks. A respondent can have several flags.
 
 # %%
 pub.table(
@@ -156,9 +156,9 @@ pub.table(
 #
 # The analysis file, its twin of missing kinds, a list of variables, the flow, and the wider set of
 # candidates (with the reason that excluded each), which the specification curve of notebook 05
-# draws on. These files hold every answer and are not for passing on. The labelled CSV leaves out
-# answers in own words, dates, response numbers and all that the codebook marks as identifying, and
-# its rows are in another order than the export's.
+# draws on. These files hold every answer and must not be passed on. The labelled CSV leaves out
+# answers in the respondents' own words, dates, response numbers and all that the codebook marks as
+# identifying, and its rows are in another order than the export's.
 
 # %%
 project.write("responses.parquet", responses)

@@ -12,13 +12,13 @@
 # ---
 
 # %% [markdown]
-# # 02 · Who answered, what occurred, what concerns
+# # 02 · Who answered, what occurred and what causes concern
 #
 # **Question.** Who are the respondents, which attacks did they meet, and how concerned are they?
 #
 # This notebook describes; it tests nothing. Shares are of those who gave an answer to the item,
-# with Wilson's 95 % interval, and each stands beside its count, since a share of a sample of this
-# size means little without it. The intervals speak of chance in drawing respondents like these. How
+# with Wilson's 95 % interval, and each stands beside its count, since in a sample of this kind a
+# share means little without it. The intervals cover chance in drawing respondents like these. How
 # respondents came to take part is another matter, which no interval covers.
 
 # %% tags=["parameters"]
@@ -86,8 +86,8 @@ pub.table(
 #
 # An item left empty, *don't know* and *prefer not to say* are three different things. The first can
 # mean haste, the second is information in its own right, the third marks a sensitive question. Only
-# the first counts as non-response here. Answers in own words are left out, since nobody had to give
-# one; a checklist is one question.
+# the first counts as non-response here. Free text is left out, since nobody had to write any; a
+# checklist is one question.
 
 # %%
 nonresponse = descriptives.item_nonresponse(missing, book, questions=True)
@@ -117,7 +117,7 @@ pub.table(
 # %% [markdown]
 # ## Which attacks occurred
 #
-# Respondents were asked of each attack whether it happened or was suspected in their work. Two
+# Respondents were asked for each attack whether it happened or was suspected in their work. Two
 # coders then read what they wrote about it and kept the incidents in which somebody acted on a
 # model in use (notebook 03 shows how far the coders agree). A report without a description can be
 # neither confirmed nor ruled out, so *confirmed* is what can be substantiated, not what happened.
@@ -152,7 +152,7 @@ pub.table(
 )
 
 # %% [markdown]
-# That *don't know* is an answer of interest: an attack on a model can go unnoticed. The next table
+# *Don't know* is an answer of interest here: an attack on a model can go unnoticed. The next table
 # keeps it apart and shows how far the unknown answers could move the share of reports among all
 # respondents: its bounds assume that none, or all, of those without a substantive answer would have
 # reported the attack. Wide bounds say that the question, not chance, limits what can be known.
@@ -226,9 +226,10 @@ for row in incidents.itertuples():
 # %% [markdown]
 # ## Exposure to any attack
 #
-# Exposure says whether a respondent reports at least one attack, with or without mere suspicion. It
-# is the outcome of one family of hypotheses in notebook 04. The share is one of respondents who
-# chose to answer a survey on this very subject, and no rate of incidents among organisations.
+# Exposure says whether a respondent reports at least one attack that happened or was suspected, or,
+# more strictly, one that happened. The wider one is the outcome of a family of hypotheses in
+# notebook 04. It is a share of respondents who chose to answer a survey on this very subject, not a
+# rate of incidents among organisations.
 
 # %%
 exposure = descriptives.binary_scales(responses, book)
@@ -259,7 +260,8 @@ panels = [(book.label("concern"), concern)]
 pub.figure(
     "concern_ratings",
     figures.draw_ratings(panels, [[option.label for option in book.options("concern")]]),
-    caption="Concern about each attack; n gave a rating.",
+    caption="Concern about each attack: shares of the options, centred on the middle "
+    "one; n gave a rating.",
     alt=figures.describe_ratings(panels),
     keep=True,
 )
@@ -279,8 +281,8 @@ pub.table(
 # %% [markdown]
 # ## Whether respondents expect to become a target
 #
-# The expected likelihood is a belief about the own organisation. It is the predictor of one
-# hypothesis on defences and the outcome of one on prior knowledge in notebook 04.
+# The expected likelihood is a belief about one's own organisation. In notebook 04 it is a predictor
+# of defences and an outcome of prior knowledge.
 
 # %%
 likelihood = descriptives.table_one(responses, missing, book, ["target_likelihood"])
@@ -300,7 +302,7 @@ pub.table(
 #
 # A tick says that a respondent knows of a defence, not that it works or is in place everywhere.
 # Those who do not know what their organisation does are left out of the shares (see the item
-# non-response above). Counts of defences are sums over the checklist, and no scale of security.
+# non-response above). The number of defences is a sum over the checklist, no measure of security.
 
 # %%
 defences = descriptives.checklists_together(responses, book, ["defence", "planned"])
@@ -309,7 +311,8 @@ pub.figure(
     figures.draw_intervals(
         defences, row="label", series="list", axis="% (count/n beside each point)"
     ),
-    caption="Defences in place and planned, with 95 % intervals.",
+    caption="Defences in place and planned: shares of those who answered the checklist, with 95 % "
+    "intervals.",
     alt=figures.describe_intervals(defences, row="label", series="list"),
     keep=True,
 )
@@ -344,7 +347,13 @@ pub.table(
     keep=True,
 )
 median = float(numbers.set_index("scale")["median"]["defence_count"])
-pub.number("median_defences", median, digits="2s", description="median of defences", keep=True)
+pub.number(
+    "median_defences",
+    median,
+    digits="2s",
+    description="median number of implemented defences",
+    keep=True,
+)
 
 # %%
 pub.close()
@@ -356,7 +365,7 @@ pub.close()
 #   what nobody noticed. A share of respondents is no incidence rate, and an interval around it
 #   covers chance alone.
 # - **Whom the sample stands for.** No list of practitioners exists from which it was drawn, so no
-#   weights can mend it. Table 1 says who answered; it cannot say who did not.
+#   weights can mend it. The first table says who answered; it cannot say who did not.
 # - **How dangerous an attack is.** Concern is a feeling about a threat, and a defence that is
 #   ticked may be absent, partial or useless.
 # - **That groups differ.** Comparisons stand in notebooks 03 and 04, with tests and corrections.

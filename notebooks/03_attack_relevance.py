@@ -12,16 +12,16 @@
 # ---
 
 # %% [markdown]
-# # 03 · What practitioners fear, per attack, and why
+# # 03 · Which attacks matter, and why
 #
-# **Question.** Which attacks matter to respondents' work, which concerns stand behind that, and
-# how does it compare with documented incidents?
+# **Question.** Which attacks are relevant to respondents' work, which concerns stand behind that,
+# and how does it compare with documented incidents?
 #
-# Respondents rated each attack for its relevance to their own work, and said why in their own
+# Respondents rated each attack for its relevance to their own work, and could say why in their own
 # words. The ratings come first: how high each attack is rated, whether the differences between
-# attacks are more than chance, and whether they go with having met an attack or knowing it. The
-# words come after that. They say what a rating cannot: what people are afraid of losing. At the
-# end stand documented incidents, a view from outside that knows nothing of the respondents.
+# attacks are more than chance, and whether they go with having met an attack or knowing it. Then
+# come the reasons, which say what a rating cannot: what people fear to lose, or why they do not. At
+# the end stand documented incidents, a view from outside that knows nothing of the respondents.
 #
 # One respondent rates all attacks. Somebody who finds everything relevant rates everything high,
 # so attacks are compared within respondents throughout.
@@ -34,9 +34,10 @@ seed = 20230308
 resamples = 2000
 
 # %%
-from mlsec_survey import descriptives, figures, relevance
+from mlsec_survey import atlas, concerns, descriptives, figures, relevance
+from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings, share_text
+from mlsec_survey.formatting import interval_text, p_text, percent_text
 from mlsec_survey.project import generator, open_project
-from mlsec_survey.publish import interval_text, p_text, percent_text
 from mlsec_survey.stats import ordinal_repeated, ranks
 
 project = open_project("03_attack_relevance", export=export, codebook=codebook, coding=coding)
@@ -45,7 +46,7 @@ responses, missing = project.read("responses"), project.read("missing_kinds")
 project.describe()
 
 # %% [markdown]
-# ## 1 How relevant is each attack
+# ## How relevant is each attack?
 #
 # The bars are centred on the middle option, so that a bar which reaches further to the right is
 # rated higher. Those who answered *don't know* or nothing are counted beside it: they are no part
@@ -61,7 +62,7 @@ panel = [(book.label("relevance"), rated)]
 pub.figure(
     "relevance_ratings",
     figures.draw_ratings(panel, [[option.label for option in book.options("relevance")]]),
-    caption="Relevance of each attack to the respondent's work: shares of the five options, with "
+    caption="Relevance of each attack to the respondent's work: shares of the options, with "
     "the numbers of those who rated it, do not know, or left it empty. Attacks in the order of "
     "their mean rank.",
     alt=figures.describe_ratings(panel),
@@ -70,9 +71,9 @@ pub.figure(
 
 # %% [markdown]
 # Two summaries stand side by side below. The *mean rank* puts each respondent's ratings in order
-# and averages that: it ignores how high somebody rates in general. It uses everybody who rated at
-# least two attacks, pair by pair, so that a skipped attack costs no respondent. The *share of the
-# two highest options* asks how many find the attack relevant at all. An attack can lead in one
+# and averages the places; how high somebody rates in general does not enter it. It uses everybody
+# who rated at least two attacks, pair by pair, so that a skipped attack costs no respondent. The
+# *share of the two highest options* says how many rate the attack high. An attack can lead in one
 # and not in the other.
 
 # %%
@@ -110,17 +111,17 @@ pub.number(
 
 # %% [markdown]
 # Read the first place with its interval. Where the intervals of two attacks overlap widely,
-# another sample of the same people might have put them the other way round; the share of
-# resamples in which the attack comes first says how often that happened here.
+# another sample from the same population might have put them the other way round; the share of
+# resamples in which the attack comes first gives an idea of how often.
 
 # %% [markdown]
-# ## 2 Do attacks differ within respondents
+# ## Do attacks differ within respondents?
 #
-# Three tests of one question, since each pays for its strength. *Friedman's* is the best known
-# and needs respondents who rated every attack. *Skillings and Mack's* is the same test for all
-# who rated at least two. The *model* uses every rating and is the subject of section 3. Kendall's
-# W says how far respondents share one order: 0 if they have nothing in common, 1 if all rank
-# alike.
+# Three tests answer one question, each at a price. *Friedman's* is the best known and needs
+# respondents who rated every attack. *Skillings and Mack's* extends it to all who rated at least
+# two. The *cumulative-logit model* uses every rating and rests on assumptions, which the next
+# section looks at. Kendall's W says how far respondents share one order: 0 if their orders have
+# nothing in common, 1 if all are the same.
 
 # %%
 attacks = relevance.attack_values(responses, book, "relevance")
@@ -205,7 +206,7 @@ pub.number(
 # could have been detected.
 
 # %% [markdown]
-# ## 3 The model and its assumption
+# ## The model and its assumption
 #
 # The model says by what factor the odds of a higher rating differ between an attack and the
 # average of all attacks. It lets every respondent have ratings that resemble each other, in any
@@ -243,11 +244,11 @@ pub.number(
 # difference, and the columns are what to read.
 
 # %% [markdown]
-# ## 4 Occurrence, concern and relevance together
+# ## Occurrence, concern and relevance together
 #
 # One row per attack: how many met or suspected it, how many are very concerned, how many find it
-# very relevant. The panels share one scale, so that lengths compare across. What is far more
-# often feared than met shows as a short bar beside long ones.
+# very relevant. The panels share one scale, so that lengths can be compared across them. An attack
+# that is feared far more often than met shows as a short bar beside long ones.
 
 # %%
 profile = relevance.attack_profile(responses, missing, book, order=list(ranking["label"]))
@@ -262,9 +263,9 @@ pub.figure(
 )
 
 # %% [markdown]
-# Does having met an attack, or knowing it, go with its relevance? Two different questions hide in
-# that. *Between* respondents: do people who know more attacks rate attacks higher in general?
-# *Within*: does one and the same respondent rate those attacks higher that she knows better than
+# Does having met an attack, or knowing it, go with its relevance? That hides two questions.
+# *Between* respondents: do people who know more attacks rate attacks higher in general?
+# *Within*: does one and the same respondent rate higher those attacks that they know better than
 # others? Only the second is about the attack. The rows of single attacks mix the two; the model
 # over all attacks separates them.
 
@@ -293,38 +294,32 @@ pub.table(
 pub.number(
     "relevance_exposure_reading",
     relevance.describe_exposure(by_exposure),
-    description="in words",
+    description="relevance, having met an attack and knowing it",
     keep=True,
 )
 
 # %% [markdown]
 # Where few respondents met an attack, its row can show only a strong association: compare
-# *detectable* with the estimate before reading anything into a large p-value. And a small one is no
-# cause. Whoever works with an attack in mind may look for it, find it, and find it relevant.
+# *detectable* with the estimate before reading anything into a large p-value. And a small one shows
+# no cause: whoever has an attack in mind may look for it, find it, and find it relevant.
 
 # %% [markdown]
-# ## 5 Why: concerns in free text
+# ## Why: concerns in free text
 #
 # Ratings say how relevant an attack is, not why. After each rating respondents could give a reason
-# in their own words. Two coders read each reason independently and gave it any number of the codes
-# below; they did the same with descriptions of incidents (counted in notebook 02). Three codes
-# stand for concerns that the publication's abstract names; rules and examples are this project's
-# own, and no example was said by a respondent. No answer is quoted here: with real data a sentence
-# can give away who wrote it.
+# in their own words. Two coders read each reason independently and gave it any number of the
+# concern codes below; they did the same with descriptions of incidents (counted in notebook 02).
+# The codes marked as published stand for concerns that the publication's abstract names. The rules
+# and examples are this project's own, and no respondent said them. No answer is quoted here, since
+# with real data a sentence can give away who wrote it.
 
 # %%
-from mlsec_survey import atlas, concerns, figures
-from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings, share_text
-from mlsec_survey.formatting import interval_text, p_text, percent_text
-from mlsec_survey.project import generator
-
-book = project.codebook
 code_book = concerns.load_code_book(project.root / "data/concern_codes.yml", book)
 coded = concerns.load_coding(project.coding_path, code_book, responses, book)
 pub.table(
     "concern_code_book",
     code_book.table(),
-    caption="Code book for answers in own words.",
+    caption="Code book: the concern codes, with the rules by which they are given.",
     columns=headings("code definition include exclude example basis", example="Made-up example"),
     sections="theme",
     basis="design",
@@ -338,11 +333,11 @@ pub.table(
 # ### How far the coders agree
 #
 # Agreement is measured before adjudication. A reason can carry several codes, so agreement on the
-# whole set is measured by Krippendorff's alpha with the MASI distance, which counts part of the way
+# whole set is measured by Krippendorff's alpha with the MASI distance, which gives partial credit
 # when one set contains the other or overlaps with it (Passonneau 2006). Beside it stand the Jaccard
-# distance, which is milder on overlaps, exact agreement, which knows no half-way, and Cohen's kappa
-# pooled over codes (De Vries and others 2008). Intervals resample respondents, since answers of one
-# respondent resemble each other.
+# distance, which is milder on overlaps, exact agreement, which gives no partial credit, and Cohen's
+# kappa pooled over codes (De Vries and others 2008). Intervals resample respondents, since answers
+# of one respondent resemble each other.
 
 # %%
 by_code, overall = concerns.agreement(
@@ -371,13 +366,13 @@ pub.number(
 pub.number(
     "concern_alpha_interval",
     interval_text(alpha.low, alpha.high),
-    description="its 95 % interval",
+    description="95 % interval of this alpha",
     keep=True,
 )
 pub.number(
     "concern_alpha_reading",
     concerns.alpha_reading(alpha.estimate, alpha.low),
-    description="how to read it",
+    description="reading of this alpha",
     keep=True,
 )
 pub.number(
@@ -426,10 +421,10 @@ pub.number(
 # %% [markdown]
 # ### What the coders differed about, and how it was decided
 #
-# Every difference was decided with a reason, and the decision stands. The first table says which
-# codes were read for one another, which points to rules of the code book that are too close, and
-# which were seen by one coder only, which points to rules that are easily overlooked. The second is
-# the trail from two sheets to one.
+# Every difference was decided, with a reason. The first table says which codes were taken for one
+# another, which points to rules of the code book that are too close, and which were seen by one
+# coder only, which points to rules that are easily overlooked. The second is the trail from two
+# sheets to one.
 
 # %%
 pub.table(
@@ -459,7 +454,7 @@ pub.table(
 )
 
 # %% [markdown]
-# ## 6 Complex concerns
+# ## Complex concerns
 #
 # From here on the final codes count. One reason can name several concerns, and one concern can
 # stand behind several attacks; both are what *complex* means here.
@@ -562,16 +557,17 @@ pub.number(
 # ### Which concerns come together
 #
 # The next figure shows which codes stand together in one reason. Columns further to the right rest
-# on fewer reasons: one that was written once or twice shows that it exists, not that it is
-# typical. Pairs are compared with what two independent codes would give; since a reason with no
-# concern at all has no pair either, that is a yardstick and no test.
+# on fewer reasons: a combination that was written once or twice exists, which does not make it
+# typical. Pairs are compared with what two independent codes would give. Since a reason with no
+# concern at all has no pair either, that is a yardstick, not a test.
 
 # %%
 sets, together, others, pairs = concerns.combinations(coded)
 pub.figure(
     "concern_intersections",
     figures.draw_intersections(sets, together),
-    caption=f"Most frequent combinations of codes in one reason ({others} reasons have others).",
+    caption="Most frequent combinations of codes in one reason: bars count reasons, dots below "
+    f"name the codes; in brackets all reasons with a code. {others} reasons have others.",
     alt=figures.describe_intersections(sets, together),
     width="page" if len(together) > 12 else "column",
     keep=True,
@@ -587,7 +583,7 @@ pub.table(
 )
 
 # %% [markdown]
-# ## 7 The outside view: documented incidents
+# ## The outside view: documented incidents
 #
 # MITRE ATLAS collects public case studies of attacks on systems with machine learning: *incidents*,
 # in which somebody did harm or tried to, and *exercises*, in which researchers or red teams did it.
@@ -603,7 +599,7 @@ years = atlas.cases_by_year(outside)
 pub.figure(
     "atlas_by_year",
     figures.draw_incidents_by_year(years),
-    caption="Documented case studies by year of what happened.",
+    caption="Documented case studies by the year in which they happened.",
     alt=figures.describe_incidents_by_year(years),
     basis="published",
     source=source,
@@ -620,8 +616,8 @@ for kind in atlas.TYPES:
     )
 
 # %% [markdown]
-# The last year holds only what was known when that version came out, and what happened lately may
-# not be written up yet, so that the ends of the figure show no trend.
+# The last year holds only what was known when that version came out, and recent cases may not be
+# written up yet; a fall at the end of the figure is no trend.
 
 # %%
 documented = atlas.cases_by_attack(outside, mapping, book)
@@ -641,7 +637,7 @@ pub.table(
 pub.table(
     "atlas_attack_map",
     atlas.attack_map_table(outside, mapping, book),
-    caption="Which ATLAS techniques are which attacks, and which are out of scope by rule.",
+    caption="Which ATLAS techniques are which attacks, and which are out of scope by which rule.",
     columns=headings("technique cases fit reason", cases="Case studies", reason="Reason or rule"),
     sections="attack",
     basis="published",
@@ -657,24 +653,24 @@ pub.table(
 #
 # Mean ranks use everybody who rated the relevance of at least two attacks. With as few attacks as
 # the questionnaire has, a rank correlation can take few values and its permutation p-value cannot
-# become small; it is a summary of the figure, no strong test. Its interval comes from resampling
+# become small; it summarises the figure and is a weak test. Its interval comes from resampling
 # respondents alone: how ATLAS selects its cases is not in it.
 
 # %%
-relevance = responses[list(book.rating_variables("relevance").values())]
-relevance = relevance.set_axis(list(book.attacks), axis=1).astype("float64")
-ranking = atlas.compare_ranking(
-    relevance, documented, resamples=resamples, rng=generator(seed, "documented ranking")
+ratings = responses[list(book.rating_variables("relevance").values())]
+ratings = ratings.set_axis(list(book.attacks), axis=1).astype("float64")
+compared = atlas.compare_ranking(
+    ratings, documented, resamples=resamples, rng=generator(seed, "documented ranking")
 )
 pub.figure(
     "documented_against_ranking",
-    figures.draw_documented_against_ranking(ranking.table),
-    caption="Mean rank by relevance with 95 % interval, beside documented incidents and exercises "
-    f"({source}).",
-    alt=figures.describe_documented_against_ranking(ranking.table),
+    figures.draw_documented_against_ranking(compared.table),
+    caption="Mean rank by relevance with 95 % interval, beside the numbers of documented incidents "
+    f"and exercises ({source}).",
+    alt=figures.describe_documented_against_ranking(compared.table),
     keep=True,
 )
-tau = ranking.kendall
+tau = compared.kendall
 pub.number(
     "documented_rank_correlation",
     tau.estimate,
@@ -685,13 +681,13 @@ pub.number(
 pub.number(
     "documented_rank_correlation_interval",
     interval_text(tau.low, tau.high),
-    description="its 95 % interval over respondents",
+    description="95 % interval of this tau-b, over respondents",
     keep=True,
 )
 pub.table(
     "documented_correlations",
     atlas.correlation_variants(
-        relevance,
+        ratings,
         outside,
         mapping,
         book,
@@ -723,7 +719,6 @@ pub.close()
 #
 # Relevance is what respondents say it is. A high rating does not make an attack likely or
 # harmful, and a low one does not make it rare. Whoever does not know an attack can hardly rate
-# it, and those who skipped it may think otherwise than those who did not. The intervals speak of
+# it, and those who skipped it may see it differently from those who did not. The intervals cover
 # chance in drawing respondents like these; they say nothing about practitioners who would never
-# have come to the survey. All answers were given at one time, and by people who may have talked
-# to each other.
+# have come to the survey.

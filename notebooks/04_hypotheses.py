@@ -20,9 +20,10 @@
 # The publication reports that no predictor of threat exposure was found on the organisational
 # level, that the amount of defences depends on exposure or on the expected likelihood to become a
 # target, and that prior knowledge influences threat perception. This notebook tests statements of
-# this form on the answers at hand. What is tested, and how, stands in `data/analysis_plan.yml` and
-# was fixed before; nothing below names a hypothesis by hand, and a further one is one more entry
-# there. All associations are between answers given at one point in time. None of them is a cause.
+# this form on the answers at hand. What is tested, and how, is fixed in `data/analysis_plan.yml`;
+# nothing below names a hypothesis by hand, and a further one is one more entry there. A hypothesis
+# is written as *outcome ~ predictor*. All associations are between answers given at one point in
+# time; none of them is shown to be a cause.
 
 # %% tags=["parameters"]
 export = "auto"
@@ -47,11 +48,10 @@ project.describe()
 # %% [markdown]
 # ## What is tested
 #
-# The plan is data. Its digest changes whenever its content does, so results can be matched to the
-# plan that they belong to. For each hypothesis the plan names a smallest effect size of interest,
-# with a reason: below it an association would not change what anybody does. That choice is a
-# judgement, and others may judge otherwise; the tables give intervals, so that readers can apply
-# their own.
+# The plan is a file. Its digest changes whenever its content does, so that results can be matched
+# to the plan behind them. For each hypothesis the plan names a smallest effect of interest, with a
+# reason: below it an association would not change what anybody does. That is a judgement, and
+# others may judge otherwise; the tables give intervals, so that readers can apply their own.
 
 # %%
 pub.number(
@@ -80,8 +80,8 @@ pub.table(
 # Each test uses the respondents who gave both answers; *missing* says how many did not. The
 # p-values are two-sided, exact or from permutations where answers are sparse, and adjusted by Holm
 # within each family. A grey band in the figure marks effects too small to be of interest: an
-# interval within the band speaks against an effect worth the name, one that includes both the null
-# and effects beyond the band decides nothing.
+# interval inside the band speaks against an effect of interest, one that includes both the null and
+# effects beyond the band decides nothing.
 
 # %%
 confirmatory = hyp.run_plan(
@@ -113,13 +113,14 @@ if len(forest):
     )
 
 # %% [markdown]
-# The next table says what was done for each and what to keep in mind in reading it.
+# The next table says which method was used for each hypothesis, and what to keep in mind about it.
 
 # %%
 pub.table(
     "confirmatory_methods",
     confirmatory.table,
-    caption="How each confirmatory hypothesis was tested.",
+    caption="How each confirmatory hypothesis was tested: method, test statistic, and notes on "
+    "p-value and interval.",
     columns=headings("id method statistic notes"),
     wrap={"method": 0.3, "notes": 0.5},
     width="page",
@@ -130,16 +131,17 @@ pub.table(
 # ## Several hypotheses at once
 #
 # Among many tests some come out significant by chance. Holm's procedure bounds the chance of any
-# false finding in a family whatever the tests have to do with each other. Westfall and Young's
-# permutes all outcomes together, learns how the tests depend on each other, and so loses less; the
-# smallest of its p-values tests the family as a whole. Where the two disagree, a finding hangs on
+# false finding in a family, however the tests depend on each other. Westfall and Young's permutes
+# all outcomes together, so that it takes that dependence into account and loses less power; the
+# smallest of its p-values tests the family as a whole. Where the two disagree, a finding depends on
 # the method.
 
 # %%
 pub.table(
     "multiplicity",
     hyp.multiplicity_table(the_plan, data, confirmatory, seed=seed, resamples=resamples),
-    caption="Confirmatory p-values: unadjusted, by Holm, and by joint permutation.",
+    caption="Confirmatory p-values: unadjusted, adjusted by Holm, and by joint permutation "
+    "(Westfall and Young) for each hypothesis and for its family as a whole.",
     columns=headings("id label p p_holm p_westfall_young p_family"),
     formats=FORMATS,
     sections="family_label",
@@ -151,9 +153,9 @@ pub.table(
 #
 # The predictors describe one and the same organisation and may go together, as when a large
 # organisation has a large team. The joint model asks what each adds given the others. With few
-# respondents per predictor ordinary logistic regression overstates effects or has none at all, so
-# Firth's penalised likelihood is used. The model illustrates the family and is no further test of
-# it.
+# respondents per predictor ordinary logistic regression overstates effects or has no finite
+# estimate, so Firth's penalised likelihood is used. The model illustrates the family and is no
+# further test of it.
 
 # %%
 exposure = hyp.hypotheses_on(the_plan, "tifs2023.exposure_null")
@@ -162,7 +164,7 @@ if models:
     pub.table(
         "exposure_joint_model",
         hyp.joint_model_table(models, data, book, confidence=the_plan.confidence),
-        caption="Exposure on all organisational predictors at once.",
+        caption="Joint model of exposure: all organisational predictors at once.",
         columns=headings("label n effect estimate low high statistic p", label="Predictor"),
         formats=FORMATS,
         note="Odds ratio per step, given the other predictors; respondents with all of them.",
@@ -172,10 +174,10 @@ if models:
 # %% [markdown]
 # ### Reading a null
 #
-# That a test found nothing can mean that there is nothing, or that the sample was too small to see
-# it. Four questions tell these apart.
+# That a test found nothing can mean that there is nothing, or that the sample was too small to show
+# it. Four columns help to tell these apart.
 #
-# - *Detectable*: from which true effect on would the test, uncorrected, have found it in 80 of 100
+# - *Detectable*: how large must a true effect be for the test, uncorrected, to find it in 80 of 100
 #   such samples? It is computed from the margins alone, not from the effect that was observed.
 # - *p equivalence*: do the data speak against every effect of interest? Small when the
 #   interval in the table lies within the range of effects too small to matter.
@@ -190,7 +192,7 @@ if len(readings):
     pub.table(
         "exposure_equivalence",
         readings,
-        caption="Which effects on exposure the data rule out.",
+        caption="Equivalence tests: which effects on exposure the data rule out.",
         columns=headings(
             "id predictor n effect estimate low high sesoi_high p_equivalence verdict",
             sesoi_high="Of interest",
@@ -235,9 +237,9 @@ if len(curves):
     )
 
 # %% [markdown]
-# One sentence sums this up. It is computed from the table and says as much as the data carry, no
-# more and no less. The comparison with a later, larger study, which is reported to find exposure
-# rising with the size of the company, is in notebook 05.
+# The last entry below sums this up in words that are computed from the tables. The comparison with
+# a later, larger study, which is reported to find exposure rising with the size of the company, is
+# in notebook 05.
 
 # %%
 pub.number(
@@ -360,17 +362,18 @@ pub.number(
 pub.number(
     "perception_knowledge_effect",
     hyp.effect_on(perception, confirmatory, book, "prior knowledge"),
-    description=f"effect of prior knowledge: {perception[0].label}" if perception else "effect",
+    description=f"effect of prior knowledge ({perception[0].label})"
+    if perception
+    else "effect of prior knowledge",
     keep=True,
 )
 
 # %% [markdown]
 # ## Exploration
 #
-# These hypotheses were not predicted. They are listed apart, adjusted by Benjamini and Hochberg
-# across all of them, which bounds the expected share of false findings among those reported, not
-# the chance of any. Whatever stands out here is a reason for a new study and no result of this
-# one.
+# These hypotheses were not predicted. They are listed apart and adjusted by Benjamini and
+# Hochberg's method, which bounds the expected share of false findings among those reported, not the
+# chance of any. Whatever stands out here is a reason for a new study, not a result of this one.
 
 # %%
 exploratory = hyp.run_plan(the_plan, data, book, kind="exploratory", seed=seed, resamples=resamples)
@@ -414,13 +417,13 @@ pub.close()
 # %% [markdown]
 # ## What this does not show
 #
-# - *Causes.* Exposure and defences were asked at the same time. Those who look for attacks also
-#   find them, and those who defend themselves look more closely.
+# - *Causes.* Exposure and defences were asked at the same time. Those who look for attacks may
+#   find more of them, and those who defend themselves may look more closely.
 # - *Independence of the answers about one person.* Knowledge, concern and expectation are ratings
 #   by one person in one sitting; a habit of choosing high options links them without any other
 #   reason.
-# - *Exposure itself.* An attack that nobody noticed counts as none, and who notices may well
-#   depend on the organisation.
+# - *Exposure itself.* An attack that nobody noticed counts as none, and whether one is
+#   noticed may well depend on the organisation.
 # - *Other organisations.* Respondents chose to take part. Intervals cover chance in drawing people
 #   like them, not the way in which they were found.
-# - *Other choices.* Other exclusions, codings and tests are in notebook 05.
+# - *Other choices.* Results under other exclusions, codings and tests are in notebook 05.

@@ -17,9 +17,9 @@
 # **Question.** Which effects could this design have seen, and would other reasonable choices have
 # led elsewhere?
 #
-# The first four parts need no answers. They take the published number of respondents and the
-# published counts, state what they assume about the rest, and compute. They hold whatever the
-# answers are. Part 5 goes back to the answers and asks what other analysts would have found.
+# All parts but the last need no answers. They take the published number of respondents and the
+# published counts, state what they assume about the rest, and compute; they hold whatever the
+# answers are. The last part goes back to the answers and asks what other analysts might have found.
 
 # %% tags=["parameters"]
 export = "auto"
@@ -50,13 +50,13 @@ run = partial(compute.run, seed=seed, scheduler=scheduler)
 project.describe()
 
 # %% [markdown]
-# ## 1. What 139 respondents can show
+# ## What 139 respondents can show
 #
 # ### Published counts
 #
-# A handful of cases says little about a share, and that can be said exactly. Wilson's interval has
-# the better average coverage, that of Clopper and Pearson never falls below its level. Where nobody
-# reports an attack, the exact one-sided bound is given, which the rule of three puts at 3/n.
+# A handful of cases says little about a share, and how little can be computed. Wilson's interval
+# has the better average coverage; that of Clopper and Pearson never falls below its level. Where
+# nobody reports an attack, the exact one-sided bound is given, which the rule of three puts at 3/n.
 
 # %%
 shares = power.published_intervals(facts)
@@ -137,7 +137,7 @@ pub.figure(
 # %% [markdown]
 # The table reads the same simulations the other way round: with the published number of
 # respondents, how likely was an effect of the size of interest to be found, and how large must an
-# effect be to be found four times in five? An effect between zero and that size was left to luck.
+# effect be to be found four times in five? Whether a smaller effect is found is largely luck.
 
 # %%
 at_n = power.power_table(
@@ -152,7 +152,8 @@ summary = power.design_summary(designs, at_n, power.detectable(at_n, assumed.tar
 pub.table(
     "design_analysis",
     summary,
-    caption=f"What {n} respondents can show, per confirmatory hypothesis and primary test.",
+    caption=f"What {n} respondents can show, per confirmatory hypothesis and primary test. SESOI: "
+    "smallest effect size of interest.",
     columns={
         "hypothesis": "Hypothesis",
         "test": "Test",
@@ -165,9 +166,11 @@ pub.table(
     },
     formats={
         "power": percent_text,
-        "type_s": lambda share: "no sign" if share != share else percent_text(share, 1),
+        "type_s": lambda share: percent_text(share, 1),
     },
-    note="Wrong sign and exaggeration: among significant results, if the SESOI is the true effect. "
+    note="Wrong sign and exaggeration: share with the wrong sign, and factor by which the estimate "
+    "exceeds the true effect, among significant results if the SESOI is true; –: an effect without "
+    "a sign. "
     f"Power has a Monte Carlo standard error of at most {100 * summary['se'].max():.1f} points.",
     basis="design",
     width="page",
@@ -175,13 +178,13 @@ pub.table(
 )
 
 # %% [markdown]
-# ## 2. Could 139 have seen an effect of company size?
+# ## Could 139 respondents have shown an effect of company size?
 #
-# A later study is reported to find that incidents become more frequent with company size. It is
-# the first thing a reader of a null result will ask: was this sample too small to see it? The
-# answer depends on two numbers that nobody has published: how many respondents had met a threat,
-# and how steeply their share rises. So the power is computed over a range of both, with respondents
-# spread evenly over the sizes and the exact trend test.
+# A later study is reported to find that incidents become more frequent with company size. Readers
+# of a null result will ask at once: was this sample too small to show it? The answer depends on two
+# numbers that are not public: how many respondents had met a threat, and how steeply their share
+# rises. So the power is computed over a range of both, with respondents spread evenly over the
+# sizes and the exact trend test.
 
 # %%
 size = assumed.company_size
@@ -225,19 +228,28 @@ pub.number(
 )
 
 # %% [markdown]
-# A null at 139 and a trend at 271 therefore contradict one another only in that part of the grid
-# where the first study had the power to see what the second saw. Elsewhere both can be right about
-# the same world. The later study may also have counted something else, in another way.
+# A null in the first study and a trend in the later one therefore contradict one another only in
+# that part of the grid where the first had the power to see what the second saw. Elsewhere both can
+# be right about the same world. The later study may also have counted something else, in another
+# way. The facts behind the question:
 
 # %%
-facts.table(["aaai2024.size", "aaai2024.participants", "tifs2023.exposure_null"])
+pub.table(
+    "company_size_facts",
+    facts.table(["tifs2023.exposure_null", "aaai2024.size", "aaai2024.participants"]),
+    caption="What is publicly known about exposure and company size.",
+    columns={"fact": "Fact", "source": "Source", "how_known": "How it is known"},
+    wrap={"fact": 0.5, "source": 0.22, "how_known": 0.22},
+    basis="published",
+    keep=True,
+)
 
 # %% [markdown]
-# ## 3. Errors of sign and size, and the size of a replication
+# ## Errors of sign and size, and the size of a replication
 #
-# A small study that finds something has been lucky, and luck exaggerates: an estimate that had to
-# pass the mark of significance is larger than the truth, by more the lower the power was, and can
-# even have the wrong sign (Gelman and Carlin 2014). What follows is for the true effects on the
+# In a study with low power a significant estimate owes something to luck: since it had to pass the
+# mark of significance, it tends to exaggerate the true effect, by more the lower the power, and can
+# even have the wrong sign (Gelman and Carlin 2014). What follows holds for the true effects on the
 # horizontal axis, not for anything that was observed.
 
 # %%
@@ -278,7 +290,7 @@ pub.table(
 )
 
 # %% [markdown]
-# ## 4. Do the tests and intervals hold what they promise?
+# ## Do the tests and intervals keep what they promise?
 #
 # A test at 5 % should reject a true null in one sample out of twenty, an interval at 95 % should
 # cover the truth in nineteen. With few cases neither goes without saying. So samples of this size
@@ -325,12 +337,12 @@ pub.number(
 )
 
 # %% [markdown]
-# Where a method falls short, its p-values and intervals in notebook 04 have to be read with that
-# in mind, if it is used there at all. Rates of the same method under other shares, other sizes or
-# answers that depend on one another may be worse than those that were tried.
+# Where a method falls short, its p-values and intervals in notebook 04 have to be read with that in
+# mind, if it is used there at all. Under other shares, other sizes or answers that depend on one
+# another, the same method may do worse than in the conditions that were tried.
 
 # %% [markdown]
-# ## 5. Would other choices have led elsewhere?
+# ## Would other choices have led elsewhere?
 #
 # Between a question and a p-value lie choices that could have been made otherwise: who is in, what
 # becomes of *don't know*, how a scale is coded, which test, which covariates. The plan fixes one
@@ -371,10 +383,10 @@ for family, entry in specification.first_of_families(verses).items():
     )
 
 # %% [markdown]
-# Hundreds of specifications that agree are still one sample. What a whole curve is worth shows
-# when the outcome is dealt out anew among the respondents, so that it goes with nothing, and the
-# curve is run again (Simonsohn, Simmons and Nelson 2020). The three p-values ask how often such a
-# curve has a median, a share of significant specifications, or a sum of deviates as far out.
+# Hundreds of specifications that agree are still one sample. To judge a whole curve, the outcome is
+# permuted among the respondents, so that it goes with nothing, and the curve is run again
+# (Simonsohn, Simmons and Nelson 2020). The three p-values say how often such a curve has a median,
+# a share of significant specifications, or a Stouffer sum of z-values as far from the null.
 
 # %%
 pub.table(
@@ -393,16 +405,16 @@ pub.table(
         "significant": "Significant",
         "p_median": "p median",
         "p_share": "p share",
-        "p_stouffer": "p sum",
+        "p_stouffer": "p Stouffer",
     },
     formats={
-        "predicted": lambda share: "none predicted" if share != share else percent_text(share),
+        "predicted": percent_text,
         "significant": percent_text,
     }
     | dict.fromkeys(["p_median", "p_share", "p_stouffer"], p_text),
     note="Significant: in the predicted direction, or in the more frequent one if none is "
-    f"predicted. p-values from {robust.table['dealings'].max()} dealings, not adjusted for the "
-    "number of hypotheses.",
+    f"predicted (–). p-values from {robust.table['dealings'].max()} permutations, not adjusted for "
+    "the number of hypotheses.",
     width="page",
     keep=True,
 )
@@ -417,7 +429,7 @@ pub.number(
 pub.close()
 
 # %% [markdown]
-# ## 6. What this does not show
+# ## What this does not show
 #
 # Power is a property of a design under assumptions, not of a result. A result that is not
 # significant does not become evidence for its null because the power was high at some assumed

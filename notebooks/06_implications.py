@@ -37,9 +37,9 @@ project.describe()
 # %% [markdown]
 # ## What goes in
 #
-# Claims and the rule of grading stand in one file, published facts in another, numbers in the
-# records of notebooks 01 to 05. A claim that names a fact or a number that does not exist stops the
-# run.
+# Claims and the rule of grading are in `data/claims.yml`, published facts in
+# `data/published/facts.csv`, numbers in the records of notebooks 01 to 05. A claim that names a
+# fact or a number that does not exist stops the run.
 
 # %%
 facts = load_facts(project.root / "data/published/facts.csv")
@@ -136,8 +136,8 @@ pub.number(
 # %% [markdown]
 # ## Published counts next to this run's
 #
-# The publication's raw answers are not public, so only counts that it or others state can be set
-# beside a count of this run.
+# The publication's raw answers are not public, so only the counts that it or others state can be
+# set beside counts of this run.
 
 # %%
 comparisons = claims.comparison_table(ledger, facts, numbers)

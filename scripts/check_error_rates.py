@@ -23,10 +23,10 @@ import pandas as pd  # noqa: E402
 
 from mlsec_survey import compute, hypotheses, power  # noqa: E402
 from mlsec_survey.codebook import load_codebook  # noqa: E402
-from mlsec_survey.plan import TestName, load_plan  # noqa: E402
+from mlsec_survey.plan import TEST_NAMES, TestName, load_plan  # noqa: E402
 from mlsec_survey.power import Design, Margin  # noqa: E402
 from mlsec_survey.published import load_facts  # noqa: E402
-from mlsec_survey.stats import error_rates, proportions, table_models  # noqa: E402
+from mlsec_survey.stats import error_rates, proportions  # noqa: E402
 
 SEED = 20230308
 PREVALENCES = (0.02, 0.05, 0.1, 0.25, 0.5)
@@ -131,7 +131,7 @@ def _rates(
     alpha: float,
 ) -> list[dict[str, object]]:
     design = condition.design
-    test = table_models.TEST_NAMES[design.test]
+    test = TEST_NAMES[design.test]
     row: dict[str, object] = {
         "test": design.test,
         "form": _form(design),

@@ -179,12 +179,12 @@ def test_table_is_written_for_paper_page_and_spreadsheet(tmp_path: Path, shown: 
     assert "Größe" in page["text/plain"]
 
 
-def test_cells_show_integers_flags_and_nothing_for_missing(tmp_path: Path, shown: list) -> None:
+def test_cells_show_integers_flags_and_a_dash_for_missing(tmp_path: Path, shown: list) -> None:
     opened(tmp_path).table("t", table(), caption="c")
     rows = re.findall(r"<tr>(.*?)</tr>", shown[0][0]["text/html"])
-    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in rows[1:]]
+    cells = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in rows[1:]]
     assert cells[0] == ["A", "10", "0.83", "1,234,567", "yes"]
-    assert cells[2] == ["-x", "", "", "3", "yes"]
+    assert cells[2] == ["-x", "–", "–", "3", "yes"]
 
 
 def test_sections_stand_above_their_rows_and_part_the_halves(tmp_path: Path, shown: list) -> None:
@@ -344,9 +344,10 @@ def test_number_is_recorded_rounded_and_shown(tmp_path: Path, shown: list) -> No
     assert record["numbers"]["bad"]["value"] == "not estimable"
     assert record["synthetic"] is True
     assert 'id="num-w"' in shown[0][0]["text/html"]
-    assert SYNTHETIC_SHORT not in shown[0][0]["text/html"]
-    assert "139 respondents" in shown[1][0]["text/html"]
-    assert SYNTHETIC_SHORT in shown[1][0]["text/html"]
+    assert "synthetic" not in shown[0][0]["text/html"]
+    for kind in ("text/html", "text/plain"):
+        assert "139 respondents" in shown[1][0][kind]
+        assert "[synthetic stand-in]" in shown[1][0][kind]
     assert shown[2][0]["text/html"] == '<a id="num-bad"></a>'
 
 

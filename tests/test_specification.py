@@ -67,11 +67,11 @@ def at(curve, **chosen):
 
 LARGE_SAMPLE = {  # tests whose large-sample p-value a curve uses, by the name it shows
     "Kendall's tau-b": "kendall_tau_b",
-    "Spearman": "spearman",
+    "Spearman's rho": "spearman",
     "Brunner–Munzel": "brunner_munzel",
-    "Firth logistic": "firth_logistic",
-    "quasi-Poisson": "quasi_poisson",
-    "quasi-binomial": "quasi_binomial",
+    "Firth logistic regression": "firth_logistic",
+    "quasi-Poisson regression": "quasi_poisson",
+    "quasi-binomial regression": "quasi_binomial",
 }
 
 
@@ -104,9 +104,9 @@ def test_correlations_of_score_tests_are_correlations(curves, plan, answers, cod
     pair = data[["exposure", "org_size"]].dropna()
     r = np.corrcoef(pair["exposure"], pair["org_size"])[0, 1]
     row = at(curves["E1"][1])
-    assert row.loc["trend", "estimate"] == pytest.approx(r, rel=1e-9)
-    assert row.loc["linear model", "estimate"] == pytest.approx(r, rel=1e-9)
-    assert row.loc["linear model", "p"] == pytest.approx(stats.pearsonr(*pair.T.to_numpy())[1])
+    assert row.loc["Cochran–Armitage trend", "estimate"] == pytest.approx(r, rel=1e-9)
+    assert row.loc["linear regression", "estimate"] == pytest.approx(r, rel=1e-9)
+    assert row.loc["linear regression", "p"] == pytest.approx(stats.pearsonr(*pair.T.to_numpy())[1])
     pair = data[["target_likelihood", "prior_knowledge"]].dropna()
     ranks = stats.rankdata(pair["target_likelihood"])
     share = pair["target_likelihood"].value_counts(normalize=True)
@@ -127,7 +127,7 @@ def test_covariates_make_partial_correlations(curves, answers, codebook):
     names = ["exposure", "org_size", "experience", "education"]
     data = hypotheses.analysis_data(kept, codebook)[names].dropna()
     fit = sm.OLS(data["exposure"], sm.add_constant(data[names[1:]])).fit()
-    row = at(curves["E1"][1], covariates="person").loc["linear model"]
+    row = at(curves["E1"][1], covariates="person").loc["linear regression"]
     t, df = fit.tvalues["org_size"], fit.df_resid
     assert row["n"] == len(data)
     assert row["p"] == pytest.approx(fit.pvalues["org_size"], rel=1e-8)
@@ -136,7 +136,7 @@ def test_covariates_make_partial_correlations(curves, answers, codebook):
     columns = ["exposure", "org_size", "maturity"]
     data = hypotheses.analysis_data(kept, codebook)[columns].dropna()
     fit = sm.OLS(data["exposure"], sm.add_constant(data[columns[1:]])).fit()
-    row = at(curves["E1"][1], covariates="organisation").loc["linear model"]
+    row = at(curves["E1"][1], covariates="organisation").loc["linear regression"]
     assert row["p"] == pytest.approx(fit.pvalues["org_size"], rel=1e-8)
 
 
@@ -149,7 +149,7 @@ def test_groups_without_order_have_a_corrected_w(curves, answers, codebook):
     n = table.sum()
     chi = stats.chi2_contingency(table, correction=False)
     w = math.sqrt(max(0, (n - 1) / n * chi.statistic - chi.dof) / n)
-    row = at(curves["E2"][1]).loc["contingency"]
+    row = at(curves["E2"][1]).loc["chi-square"]
     assert row["estimate"] == pytest.approx(w, abs=1e-9)
     assert row["p"] == pytest.approx(stats.chi2.sf((n - 1) / n * chi.statistic, chi.dof), rel=1e-7)
     assert (curves["E2"][1]["low"] >= 0).all()

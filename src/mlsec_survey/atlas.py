@@ -479,7 +479,7 @@ def attack_map_table(atlas: Atlas, mapping: AttackMap, codebook: Codebook) -> pd
         inside = [bool(set(case) & set(rule.techniques)) for case in atlas.cases["techniques"]]
         rows.append(
             {
-                "attack": "none",
+                "attack": "None of these attacks",
                 "technique": f"{rule.label} ({len(rule.techniques)} techniques)",
                 "cases": int(np.sum(inside)),
                 "fit": "out of scope",

@@ -392,8 +392,8 @@ def describe_ledger(table: pd.DataFrame, ledger: Ledger) -> str:
         labels = list(table.loc[table["grade"] == grade.id, "label"])
         if labels:
             names = ", ".join(f"“{label}”" for label in labels)
-            parts.append(f"{len(labels)} {grade.label} ({names})")
-    return f"of {len(table)} claims, {'; '.join(parts)}"
+            parts.append(f"{grade.label}: {len(labels)} ({names})")
+    return f"of {len(table)} claims {'; '.join(parts)}"
 
 
 def describe_comparison(table: pd.DataFrame, *, synthetic: bool) -> str:

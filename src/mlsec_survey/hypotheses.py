@@ -20,7 +20,7 @@ from .codebook import Codebook, CountScale
 from .errors import AnalysisError
 from .formatting import as_text, interval_text, p_text
 from .imputation import impute, under_each_handling
-from .plan import AnalysisPlan, Family, Hypothesis, JointModel, TestName
+from .plan import TEST_NAMES, AnalysisPlan, Family, Hypothesis, JointModel, TestName
 from .project import generator
 from .stats import association, counts, logistic, ordinal
 from .stats.design import ModelResult
@@ -59,25 +59,6 @@ EFFECTS: Mapping[str, str] = {
     "incidence_rate_ratio": "incidence-rate ratio",
 }
 
-
-# How readers know the tests.
-TEST_WORDS: Mapping[str, str] = {
-    "trend_permutation": "Cochran–Armitage trend, by permutation",
-    "contingency_permutation": "chi-square, by permutation",
-    "kruskal_permutation": "Kruskal–Wallis, by permutation",
-    "firth_logistic": "Firth's logistic regression",
-    "kendall_tau_b": "Kendall's tau-b",
-    "spearman": "Spearman's rank correlation",
-    "brunner_munzel": "Brunner–Munzel",
-    "mann_whitney": "Wilcoxon–Mann–Whitney",
-    "jonckheere": "Jonckheere–Terpstra",
-    "proportional_odds": "proportional odds",
-    "negative_binomial": "negative-binomial regression",
-    "quasi_poisson": "quasi-Poisson regression",
-    "quasi_binomial": "quasi-binomial regression",
-    "poisson": "Poisson regression",
-    "fisher_exact": "Fisher's exact test",
-}
 # Headings of the columns of results, for publishing.
 _HEADINGS: Mapping[str, str] = {
     "id": "",
@@ -90,7 +71,7 @@ _HEADINGS: Mapping[str, str] = {
     "estimate": "Estimate",
     "low": "Low",
     "high": "High",
-    "statistic": "Statistic",
+    "statistic": "Test statistic",
     "p": "p",
     "p_adjusted": "Adjusted p",
     "p_holm": "Holm",
@@ -99,9 +80,9 @@ _HEADINGS: Mapping[str, str] = {
     "p_equivalence": "p equivalence",
     "verdict": "Reading",
     "detectable": "Detectable",
-    "detectable_low": "… downwards",
+    "detectable_low": "Detectable, below null",
     "bf01": "Bayes factor",
-    "bf01_cauchy": "… heavy tails",
+    "bf01_cauchy": "Bayes factor (Cauchy)",
     "brant": "Brant",
     "brant_df": "df",
     "brant_p": "p (Brant)",
@@ -382,7 +363,7 @@ _COLUMNS = [
 def _not_tested(entry: Hypothesis, data: pd.DataFrame, error: AnalysisError) -> TestResult:
     both = data[[entry.outcome, entry.predictor]].notna().all(axis=1)
     return TestResult(
-        method=TEST_WORDS[entry.test],
+        method=TEST_NAMES[entry.test],
         effect=EFFECTS[entry.sesoi.effect],
         estimate=math.nan,
         low=math.nan,
@@ -523,8 +504,8 @@ def plan_table(plan: AnalysisPlan) -> pd.DataFrame:
             "kind": families[entry.family].kind,
             "label": entry.label,
             "direction": entry.direction,
-            "test": TEST_WORDS[entry.test],
-            "alternatives": ", ".join(TEST_WORDS[name] for name in entry.alternatives),
+            "test": TEST_NAMES[entry.test],
+            "alternatives": ", ".join(TEST_NAMES[name] for name in entry.alternatives),
             "sesoi": f"{EFFECTS[entry.sesoi.effect]} {as_text(entry.sesoi.value, '2s')}",
             "reason": entry.sesoi.reason,
         }
@@ -748,7 +729,7 @@ def count_model_table(
                     {
                         "id": entry.id,
                         "label": entry.label,
-                        "model": TEST_WORDS[name],
+                        "model": TEST_NAMES[name],
                         "chosen": "yes" if chosen else "no",
                         "notes": f"not fitted: {error}",
                     }
@@ -758,7 +739,7 @@ def count_model_table(
                 {
                     "id": entry.id,
                     "label": entry.label,
-                    "model": TEST_WORDS[name],
+                    "model": TEST_NAMES[name],
                     "chosen": "yes" if chosen else "no",
                     **_fields(result),
                     "dispersion": result.extra.get("dispersion", math.nan),

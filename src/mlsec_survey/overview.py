@@ -59,12 +59,12 @@ def data_status(manifest: Manifest, codebook: Codebook) -> pd.DataFrame:
 
     basis = Counter(item.basis for item in codebook.items)
     answers = (
-        "synthetic: drawn by a program from documented parameters; no evidence about anybody"
+        "no evidence about anybody"
         if manifest.is_synthetic
         else "answers of respondents, as the manifest beside the export states"
     )
     rows = [
-        ("Answers", f"{manifest.title}: {answers}"),
+        ("Answers", f"{manifest.title} ({answers})"),
         (
             "Results computed from answers",
             "labelled as synthetic" if manifest.is_synthetic else "results of this export",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -34,6 +34,26 @@ TestName = Literal[
     "poisson",
     "fisher_exact",
 ]
+# How readers know them. The last two are no test of a plan: the specification curve runs them.
+TEST_NAMES: Mapping[str, str] = {
+    "trend_permutation": "Cochran–Armitage trend (permutation)",
+    "contingency_permutation": "chi-square (permutation)",
+    "kruskal_permutation": "Kruskal–Wallis (permutation)",
+    "firth_logistic": "Firth logistic regression",
+    "kendall_tau_b": "Kendall's tau-b",
+    "spearman": "Spearman's rho",
+    "brunner_munzel": "Brunner–Munzel",
+    "mann_whitney": "Mann–Whitney",
+    "jonckheere": "Jonckheere–Terpstra",
+    "proportional_odds": "proportional odds",
+    "negative_binomial": "negative-binomial regression",
+    "quasi_poisson": "quasi-Poisson regression",
+    "quasi_binomial": "quasi-binomial regression",
+    "poisson": "Poisson regression",
+    "fisher_exact": "Fisher's exact test",
+    "linear_model": "linear regression",
+    "rank_model": "regression on ranks",
+}
 EffectName = Literal[
     "odds_ratio", "cramers_v", "probability_of_superiority", "tau_b", "incidence_rate_ratio"
 ]

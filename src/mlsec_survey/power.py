@@ -25,7 +25,7 @@ from scipy import optimize, special, stats
 from .codebook import Codebook, CountScale, MeanScale, Text
 from .errors import AnalysisError
 from .formatting import as_text, percent_text
-from .plan import AnalysisPlan, EffectName, Hypothesis, TestName
+from .plan import TEST_NAMES, AnalysisPlan, EffectName, Hypothesis, TestName
 from .published import PublishedFacts
 from .stats import proportions, table_models
 from .stats import tables as table_tests
@@ -676,9 +676,7 @@ def design_summary(
             rows.append(
                 {
                     "hypothesis": name,
-                    "test": table_models.TEST_NAMES[
-                        table_models.STANDS_IN.get(design.test, design.test)
-                    ],
+                    "test": TEST_NAMES[table_models.STANDS_IN.get(design.test, design.test)],
                     "effect": design.effect_words,
                     "smallest": design.smallest,
                     "power": line["power"],

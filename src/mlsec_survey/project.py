@@ -126,7 +126,10 @@ class Project:
             ", ".join(f"<code>{html.escape(name)}</code>" for name in entry.get(kind) or [])
             for kind in ("inputs", "outputs")
         )
-        lines = [f"<b>Reads</b> {reads}", f"<b>Writes</b> {writes or 'what it publishes'}"]
+        lines = [
+            f"<b>Reads</b> {reads}",
+            f"<b>Writes</b> {writes + ', ' if writes else ''}figures, tables and numbers",
+        ]
         if self.manifest.synthetic:
             lines.insert(
                 0,

@@ -49,6 +49,8 @@ __all__ = [
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _DPI = 200
 SUPPRESSED = "(s)"
+MISSING = "–"
+_SHORT = 60
 _SUPPRESSION_NOTE = (
     f"{SUPPRESSED}: a count below 5, or one that would reveal it, and what is computed from it."
 )
@@ -155,17 +157,23 @@ class Publisher:
                 "keep": keep,
             },
         )
-        label = self._label(basis)
+        # The page's banner and every caption say it in full; beside a number few words have to do.
+        label = basis_label(basis, self.synthetic) if self._label(basis) else ""
         if not show:
             _display({"text/html": f'<a id="num-{key}"></a>', "text/plain": ""})
             return
         sentence = f"{description[:1].upper()}{description[1:]}"
         mark = f' <small class="synthetic">[{html.escape(label)}]</small>' if label else ""
-        with_unit = f"{text} {unit}".strip()
+        # What the sentence names already is not said again after the number.
+        told = unit.lower() in sentence.lower().split()
+        with_unit = text if told else f"{text} {unit}".strip()
+        # Words that a run computed are a sentence, a number is to be seen at once.
+        shown = html.escape(with_unit)
+        shown = f"<b>{shown}</b>" if len(with_unit) <= _SHORT else f"<span>{shown}</span>"
         _display(
             {
                 "text/html": f'<p class="number tex2jax_ignore" id="num-{key}">'
-                f"{html.escape(sentence)}: <b>{html.escape(with_unit)}</b>{mark}</p>",
+                f"{html.escape(sentence)}: {shown}{mark}</p>",
                 "text/plain": f"{sentence}: {with_unit}" + (f" [{label}]" if label else ""),
             }
         )
@@ -418,10 +426,10 @@ def _cell(value: Any, form: Format) -> str:
     if isinstance(value, str):
         return value if value == SUPPRESSED else _apply(form, " ".join(value.split()))
     missing = value is None or bool(pd.isna(value))
-    if callable(form):
-        return "" if missing else form(value)
     if missing:
-        return ""
+        return MISSING
+    if callable(form):
+        return form(value)
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
     if isinstance(value, Integral):
@@ -466,18 +474,23 @@ def _table_html(
     def line(tag: str, cells: Sequence[str], scope: str = "") -> str:
         # A number is never broken from its unit; a heading may be.
         right = "text-align:right" + (";white-space:nowrap" if tag == "td" else "")
-        inner = "".join(
+        parts = [
             f'<{tag}{scope} style="{right if flush else "text-align:left"}">'
             f"{html.escape(cell)}</{tag}>"
             for cell, flush in zip(cells, numeric, strict=True)
-        )
-        return f"<tr>{inner}</tr>"
+        ]
+        if tag == "td" and not numeric[0] and cells[0]:
+            # Says to whom each number of the row belongs when the table is read out.
+            head = 'scope="row" style="text-align:left;font-weight:normal"'
+            parts[0] = f"<th {head}>{html.escape(cells[0])}</th>"
+        return f"<tr>{''.join(parts)}</tr>"
 
     def above(number: int) -> str:
         if number not in sections:
             return ""
         span = f'colspan="{len(header)}" scope="rowgroup" style="text-align:left;font-weight:600"'
-        return f'<tr class="section"><td {span}>{html.escape(sections[number])}</td></tr>\n'
+        part = "</tbody><tbody>\n" if number else ""
+        return f'{part}<tr class="section"><th {span}>{html.escape(sections[number])}</th></tr>\n'
 
     body = "\n".join(above(number) + line("td", row) for number, row in enumerate(rows))
     head = line("th", header, ' scope="col"')

@@ -25,7 +25,7 @@ from scipy import special
 
 from .codebook import RESPONDENT, Codebook, CountScale, MeanScale, Measure, Text
 from .errors import AnalysisError
-from .plan import Hypothesis, test_fits
+from .plan import TEST_NAMES, Hypothesis, test_fits
 from .stats import table_models
 from .stats import tables as table_tests
 from .yaml_input import Entry, Location, near, read_yaml, validate
@@ -710,7 +710,7 @@ def specification_curve(
                 "missing": verse.missing[outcome.missing],
                 "outcome": outcome.label,
                 "predictor": predictor.label,
-                "test": table_models.TEST_NAMES[spec.test].removesuffix(" by permutation"),
+                "test": TEST_NAMES[spec.test].removesuffix(" (permutation)"),
                 "covariates": verse.covariates[spec.covariates][0],
             }
         )

@@ -29,12 +29,12 @@ def draw_code_by_attack(
     replies: pd.Series,
     firm: pd.DataFrame | None = None,
 ) -> Figure:
-    """Draw a table of counts shaded by share of replies; marked residuals stand out from chance.
+    """Draw a table of counts shaded by share of reasons; marked residuals stand out from chance.
 
     Args:
-        counts: codes (rows, labels as index) × attacks (columns, labels): replies with the code.
+        counts: codes (rows, labels as index) × attacks (columns, labels): reasons with the code.
         residuals: adjusted standardised residuals of the same shape.
-        replies: coded replies per attack, same columns; the denominators.
+        replies: coded reasons per attack, same columns; the denominators.
         firm: of the same shape, true where a cell also departs from chance after correction for the
             number of cells; such cells get a full mark, other marked ones a hollow one.
     """
@@ -66,14 +66,14 @@ def draw_code_by_attack(
                 color="white" if parts[i, j] > 0.34 else INK,
                 fontweight="bold" if mark and full else "normal",
             )
-    heads = [f"{name}\n{int(n)} replies" for name, n in zip(counts.columns, replies, strict=True)]
+    heads = [f"{name}\n{int(n)} reasons" for name, n in zip(counts.columns, replies, strict=True)]
     axes.set_xticks(range(counts.shape[1]), heads, fontsize=6)
     axes.xaxis.tick_top()
     axes.set_yticks(range(len(counts)), wrapped(list(counts.index), 38))
     marks = "▲ ▼" if firm is None else "△ ▽"
     corrected = "" if firm is None else ";\n▲ ▼ also after correction for the number of cells"
     axes.set_xlabel(
-        "counts of replies; shade: share of the attack's replies\n"
+        "counts of reasons; shade: share of the attack's reasons\n"
         f"{marks} more or fewer than independence expects (adjusted residual beyond ±1.96)"
         f"{corrected}",
         fontsize=6,
@@ -85,10 +85,10 @@ def draw_code_by_attack(
 
 
 def draw_intersections(sets: pd.Series, intersections: pd.DataFrame) -> Figure:
-    """Draw which codes occur together in a reply: one column per combination, its count on top.
+    """Draw which codes occur together in a reason: one column per combination, its count on top.
 
     Args:
-        sets: replies with each code; index is the code's label.
+        sets: reasons with each code; index is the code's label.
         intersections: one row per combination, most frequent first, with columns `codes` (tuple of
             labels from `sets`) and count.
     """
@@ -114,7 +114,7 @@ def draw_intersections(sets: pd.Series, intersections: pd.DataFrame) -> Figure:
         below.plot([x, x], [members[0], members[-1]], color=INK, lw=1)
         for y in range(len(labels)):
             below.plot(x, y, "o", ms=3.6, color=INK if y in members else FAINT)
-    top.set_ylabel("replies")
+    top.set_ylabel("reasons")
     top.spines["bottom"].set_visible(False)
     top.tick_params(axis="x", length=0, labelbottom=False)
     top.margins(y=0.2)

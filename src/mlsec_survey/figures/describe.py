@@ -124,9 +124,9 @@ def describe_code_by_attack(
     beyond = int((np.abs(residuals.to_numpy(dtype=float)) > 1.96).sum())
     corrected = "" if firm is None else f", {int(firm.to_numpy().sum())} also after correction"
     return (
-        f"Counts of {len(counts)} codes in {int(replies.sum())} replies on {counts.shape[1]} "
+        f"Counts of {len(counts)} codes in {int(replies.sum())} reasons on {counts.shape[1]} "
         f"attacks. Largest: {listed(largest)}. {small} of {counts.size} cells count fewer than "
-        f"five replies; {beyond} differ from independence by an adjusted residual beyond 1.96"
+        f"five reasons; {beyond} differ from independence by an adjusted residual beyond 1.96"
         f"{corrected}."
     )
 
@@ -135,13 +135,13 @@ def describe_intersections(sets: pd.Series, intersections: pd.DataFrame) -> str:
     """Describe `draw_intersections`: the most frequent code and combination."""
     order = sets.sort_values(ascending=False, kind="stable")
     several = intersections[[len(codes) > 1 for codes in intersections["codes"]]]
-    sentence = f"Most frequent code: {order.index[0]}, in {int(order.iloc[0])} replies."
+    sentence = f"Most frequent code: {order.index[0]}, in {int(order.iloc[0])} reasons."
     if not len(several):
         return f"{sentence} No two codes occur together."
     first = several.iloc[int(several["count"].to_numpy().argmax())]
     return (
         f"{sentence} Most frequent combination: {listed(list(first['codes']))}, "
-        f"in {int(first['count'])} replies."
+        f"in {int(first['count'])} reasons."
     )
 
 

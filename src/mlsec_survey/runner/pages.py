@@ -70,8 +70,12 @@ def render_index(records: list[str], output: str, entry: dict[str, Any]) -> None
         by_notebook[record["notebook"]] = record
     parts = [
         f"<h1>{html.escape(entry['title'])}</h1>",
+        "<p>A reproducible analysis of the survey behind <em>Machine Learning Security in "
+        "Industry: A Quantitative Survey</em> (Grosse, Bieringer, Besold, Biggio, Krombholz; IEEE "
+        "TIFS 2023, doi:10.1109/TIFS.2023.3251842), made without its authors.</p>",
         "<p>Each notebook asks one question and answers it from the survey's export, its codebook "
-        "and its analysis plan. The code stands folded in each page.</p>",
+        "and its analysis plan. The code is folded away in each page and one click from its "
+        "result.</p>",
     ]
     if entry.get("paper"):
         parts.append(f'<p><a href="{html.escape(entry["paper"])}">The paper (PDF)</a></p>')
@@ -111,10 +115,11 @@ def _page(entry: dict[str, Any], sections: list[tuple[str, str]], body: str) -> 
         if entry["synthetic"]
         else ""
     )
+    title = entry["title"] if entry["title"].startswith(_SITE) else f"{entry['title']} · {_SITE}"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(entry['title'])}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        f"<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f'<a class="skip" href="#text">Skip to the text</a>\n{banner}<div class="page">\n'
         f'{_navigation(entry, sections)}\n<main id="text">\n{body}\n</main>\n</div>\n'
         f"{_SCRIPT}\n</body>\n</html>\n"

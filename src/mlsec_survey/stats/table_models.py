@@ -476,26 +476,6 @@ TABLE_TESTS: dict[str, Callable[[Floats, Floats, Floats, float | None], SignedTe
 # Count models whose slope has the same score. Their quasi-Poisson counterpart stands in for them:
 # it needs no dispersion fitted to each table and keeps its level whatever the dispersion is.
 STANDS_IN: dict[str, str] = {"negative_binomial": "quasi_poisson", "poisson": "quasi_poisson"}
-# What readers see.
-TEST_NAMES: dict[str, str] = {
-    "trend_permutation": "trend by permutation",
-    "contingency_permutation": "contingency by permutation",
-    "kruskal_permutation": "Kruskal–Wallis by permutation",
-    "firth_logistic": "Firth logistic",
-    "kendall_tau_b": "Kendall's tau-b",
-    "jonckheere": "Jonckheere–Terpstra",
-    "spearman": "Spearman",
-    "brunner_munzel": "Brunner–Munzel",
-    "mann_whitney": "Mann–Whitney",
-    "proportional_odds": "proportional odds",
-    "quasi_poisson": "quasi-Poisson",
-    "negative_binomial": "negative binomial",
-    "poisson": "Poisson",
-    "quasi_binomial": "quasi-binomial",
-    "fisher_exact": "Fisher's exact",
-    "linear_model": "linear model",
-    "rank_model": "rank model",
-}
 
 
 def _stack(tables: ArrayLike) -> Floats:
