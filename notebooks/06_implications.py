@@ -118,10 +118,10 @@ pub.table(
     wrap={
         "claim": 0.17,
         "rests_on": 0.1,
-        "this_run": 0.2,
-        "strength": 0.08,
+        "this_run": 0.19,
+        "strength": 0.1,
         "may": 0.17,
-        "may_not": 0.2,
+        "may_not": 0.19,
     },
     note="Claims in the words of this project, after the publication's abstract. Strength: grade "
     "by the checks in data/claims.yml, in brackets how many of them hold.",

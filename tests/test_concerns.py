@@ -333,7 +333,7 @@ def test_cross_cutting_counts_respondents(coding, code_book) -> None:
     [
         (0.9, 0.85, "at least 0.800", "Krippendorff's convention"),
         (0.8, 0.7, "at least 0.800", "enough for tentative conclusions by the convention"),
-        (0.7, 0.5, "from 0.667", "not enough even for tentative conclusions by the convention"),
+        (0.7, 0.5, "at least 0.667", "not enough even for tentative conclusions by the convention"),
         (0.6, 0.5, "below 0.667", "by the convention"),
         (float("nan"), 0.5, "not estimable", "not estimable"),
     ],

@@ -393,7 +393,7 @@ def describe_ledger(table: pd.DataFrame, ledger: Ledger) -> str:
         if labels:
             names = ", ".join(f"“{label}”" for label in labels)
             parts.append(f"{grade.label}: {len(labels)} ({names})")
-    return f"of {len(table)} claims {'; '.join(parts)}"
+    return f"of {len(table)} claims – {'; '.join(parts)}"
 
 
 def describe_comparison(table: pd.DataFrame, *, synthetic: bool) -> str:

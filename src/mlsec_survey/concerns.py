@@ -583,7 +583,7 @@ def alpha_reading(estimate: float, low: float) -> str:
         if value >= _RELIABLE:
             return f"at least {_RELIABLE:.3f}, reliable by Krippendorff's convention"
         if value >= _TENTATIVE:
-            return f"from {_TENTATIVE:.3f}, enough for tentative conclusions by the convention"
+            return f"at least {_TENTATIVE:.3f}, enough for tentative conclusions by the convention"
         return (
             f"below {_TENTATIVE:.3f}, not enough even for tentative conclusions by the convention"
         )
