@@ -83,15 +83,19 @@ def preload_project() -> None:
 
 def _draw_something() -> None:
     """Draw a small figure as notebooks do: the first of a process is slow, the next are not."""
+    import matplotlib as mpl
+
     from mlsec_survey.figures import style
 
-    figure = style.new_figure(1, 1)
-    axes = figure.add_subplot(title="warm", xlabel="x")
-    axes.plot([0, 1], [0, 1], label="a")
-    axes.legend()
-    style.settle_layout(figure, 100)
-    for ending in ("pdf", "svg", "png"):
-        style.figure_bytes(figure, ending, "warm", 100)
+    # A notebook's kernel starts with the look that a fresh interpreter has.
+    with mpl.rc_context():
+        figure = style.new_figure(1, 1)
+        axes = figure.add_subplot(title="warm", xlabel="x")
+        axes.plot([0, 1], [0, 1], label="a")
+        axes.legend()
+        style.settle_layout(figure, 100)
+        for ending in ("pdf", "svg", "png"):
+            style.figure_bytes(figure, ending, "warm", 100)
 
 
 def main(descriptor: int) -> None:

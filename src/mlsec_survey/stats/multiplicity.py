@@ -225,6 +225,8 @@ _UNORDERED_OUTCOME = frozenset({"contingency_permutation"})
 class Tested:
     """One hypothesis of a family: which columns, and by which test of `STATISTICS`."""
 
+    __test__ = False
+
     label: str
     outcome: str
     predictor: str
