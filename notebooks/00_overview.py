@@ -20,9 +20,8 @@
 # Quantitative Survey* (Grosse, Bieringer, Besold, Biggio, Krombholz; IEEE TIFS 2023,
 # doi:10.1109/TIFS.2023.3251842). A survey's export, its codebook and its analysis plan go in. The
 # notebooks clean, describe and test the answers and question the results. Their figures, tables
-# and numbers go into web pages and a paper, which links each of them back to the cell that
-# computed it. This is neither the original authors' code nor their data, and they had no part in
-# it.
+# and numbers go into web pages and a paper, which links each result back to the cell that computed
+# it. This is not the original authors' code, and they had no part in it.
 
 # %% tags=["parameters"]
 export = "auto"

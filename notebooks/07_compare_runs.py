@@ -103,6 +103,7 @@ pub.table(
         "verdicts": "Other verdict",
         "reading": "Reading",
     },
+    formats={"table": lambda key: key.replace("_", " ")},
     digits="3s",
     keep=True,
 )

@@ -61,9 +61,9 @@ class Check(Entry):
 
     @property
     def condition(self) -> str:
-        """The bound as readers see it, such as "≥ 0.8"."""
+        """The bound as readers see it, such as "≥ 0.8", on one line."""
         ((name, value),) = self._bounds().items()
-        return f"{BOUNDS[name]} {value:g}"
+        return f"{BOUNDS[name]}\u00a0{value:g}"
 
     def holds(self, value: float | None) -> bool | None:
         """Return whether a value meets the bound; None where there is no value."""
@@ -324,7 +324,7 @@ def strength(grade: Grade, outcomes: list[bool | None]) -> str:
     """Return a grade with the number of checks that hold, such as "in part (2 of 3)"."""
     if not outcomes:
         return grade.label
-    return f"{grade.label} ({sum(map(bool, outcomes))} of {len(outcomes)})"
+    return f"{grade.label} ({sum(map(bool, outcomes))}\u00a0of\u00a0{len(outcomes)})"
 
 
 def audience_table(ledger: Ledger) -> pd.DataFrame:

@@ -424,7 +424,7 @@ def _cell(value: Any, form: Format) -> str:
     import pandas as pd
 
     if isinstance(value, str):
-        return value if value == SUPPRESSED else _apply(form, " ".join(value.split()))
+        return value if value == SUPPRESSED else _apply(form, _one_line(value))
     missing = value is None or bool(pd.isna(value))
     if missing:
         return MISSING
@@ -439,6 +439,11 @@ def _cell(value: Any, form: Format) -> str:
     return str(value)
 
 
+def _one_line(text: str) -> str:
+    """Return the text in one line; spaces at which it must not be broken stay."""
+    return re.sub(r"[ \t\r\n\f\v]+", " ", text).strip(" ")
+
+
 def _apply(form: Format, text: str) -> str:
     return form(text) if callable(form) else text
 
@@ -451,7 +456,7 @@ def _csv_cell(value: Any) -> Any:
 
 def _section_starts(column: pd.Series) -> dict[int, str]:
     """Return the heading of each run of equal values by the number of its first row."""
-    values = [" ".join(str(value).split()) for value in column]
+    values = [_one_line(str(value)) for value in column]
     return {i: v for i, v in enumerate(values) if i == 0 or v != values[i - 1]}
 
 
