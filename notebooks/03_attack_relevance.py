@@ -38,7 +38,7 @@ from mlsec_survey import atlas, concerns, descriptives, figures, relevance
 from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings, share_text
 from mlsec_survey.formatting import interval_text, p_text, percent_text
 from mlsec_survey.project import generator, open_project
-from mlsec_survey.stats import ordinal_repeated, ranks
+from mlsec_survey.stats import ranks
 
 project = open_project("03_attack_relevance", export=export, codebook=codebook, coding=coding)
 pub, book = project.publisher(), project.codebook
@@ -129,8 +129,8 @@ friedman = ranks.friedman(attacks, rng=generator(seed, "friedman"), resamples=re
 skillings_mack = ranks.skillings_mack(
     attacks, rng=generator(seed, "skillings mack"), resamples=resamples
 )
-model = ordinal_repeated.repeated_ordinal(attacks)
-tests = [friedman, skillings_mack, model.difference]
+model = relevance.fitted_model(attacks)
+tests = [friedman, skillings_mack, *([model.difference] if model else [])]
 pub.table(
     "relevance_tests",
     relevance.tests_table(tests),

@@ -79,9 +79,11 @@ pub.table(
 #
 # Each test uses the respondents who gave both answers; *missing* says how many did not. The
 # p-values are two-sided, exact or from permutations where answers are sparse, and adjusted by Holm
-# within each family. A grey band in the figure marks effects too small to be of interest: an
-# interval inside the band speaks against an effect of interest, one that includes both the null and
-# effects beyond the band decides nothing.
+# within each family. Cramér's V gets an interval only where every expected count is at least 1: in
+# sparser tables it would cover too rarely, as the simulation in notebook 05 shows. A grey band in
+# the figure marks effects too small to be of interest: an interval inside the band speaks against
+# an effect of interest, one that includes both the null and effects beyond the band decides
+# nothing.
 
 # %%
 confirmatory = hyp.run_plan(
@@ -90,27 +92,28 @@ confirmatory = hyp.run_plan(
 pub.table(
     "confirmatory_results",
     confirmatory.table,
-    caption=f"Confirmatory hypotheses. {hyp.describe_results(confirmatory.table)}",
+    caption="Confirmatory hypotheses. "
+    f"{hyp.describe_results(confirmatory.table, alpha=the_plan.alpha)}",
     columns=headings("id label n missing effect estimate low high p p_adjusted"),
     formats=FORMATS,
     sections="family_label",
-    note=f"Low and high: ends of the {level} interval. Adjusted p: Holm within the family.",
+    note=f"Low and high: ends of the {level} interval. Adjusted p: Holm within the family. "
+    f"{hyp.describe_monte_carlo(resamples, the_plan.alpha)}",
     width="page",
     keep=True,
 )
 
 # %%
 forest = hyp.forest_table(confirmatory.table)
-if len(forest):
-    pub.figure(
-        "hypotheses_forest",
-        figures.draw_forest(forest),
-        caption=f"Effects of all confirmatory hypotheses with {level} intervals. Grey bands: "
-        "effects too small to be of interest. Full circles: the interval excludes the null.",
-        alt=figures.describe_forest(forest),
-        width="page",
-        keep=True,
-    )
+pub.figure(
+    "hypotheses_forest",
+    figures.draw_forest(forest, confidence=the_plan.confidence),
+    caption=f"Effects of all confirmatory hypotheses with {level} intervals. Grey bands: "
+    "effects too small to be of interest. Full circles: the interval excludes the null.",
+    alt=figures.describe_forest(forest, confidence=the_plan.confidence),
+    width="page",
+    keep=True,
+)
 
 # %% [markdown]
 # The next table says which method was used for each hypothesis, and what to keep in mind about it.
@@ -188,22 +191,22 @@ if models:
 
 # %%
 readings = nulls.null_readings(exposure, confirmatory, data, book, alpha=the_plan.alpha)
+pub.table(
+    "exposure_equivalence",
+    readings,
+    caption="Equivalence tests: which effects on exposure the data rule out.",
+    columns=headings(
+        "id predictor n effect estimate low high sesoi_high p_equivalence verdict",
+        sesoi_high="Of interest",
+    ),
+    formats=FORMATS,
+    note=f"Low and high: ends of the {100 * (1 - 2 * the_plan.alpha):g} % interval, at which "
+    "equivalence is judged. Each test of equivalence is at its own level; together they are "
+    f"not corrected. {nulls.describe_sparse_tables(exposure, confirmatory)}",
+    width="page",
+    keep=True,
+)
 if len(readings):
-    pub.table(
-        "exposure_equivalence",
-        readings,
-        caption="Equivalence tests: which effects on exposure the data rule out.",
-        columns=headings(
-            "id predictor n effect estimate low high sesoi_high p_equivalence verdict",
-            sesoi_high="Of interest",
-        ),
-        formats=FORMATS,
-        note=f"Low and high: ends of the {100 * (1 - 2 * the_plan.alpha):g} % interval, at which "
-        "equivalence is judged. Each test of equivalence is at its own level; together they are "
-        "not corrected.",
-        width="page",
-        keep=True,
-    )
     pub.table(
         "exposure_evidence",
         readings,
@@ -257,14 +260,21 @@ pub.number(
 )
 pub.number(
     "exposure_open",
-    int((readings["verdict"] == "open").sum()),
+    nulls.left_open(exposure, readings, alpha=the_plan.alpha),
     unit=f"of {len(exposure)}",
     description="predictors of exposure left open: neither an effect nor its absence shown",
     keep=True,
 )
 pub.number(
     "exposure_null_sentence",
-    nulls.sentence_on(exposure, readings, data, book, synthetic=project.manifest.synthetic),
+    nulls.sentence_on(
+        exposure,
+        readings,
+        data,
+        book,
+        synthetic=project.manifest.synthetic,
+        alpha=the_plan.alpha,
+    ),
     description="what the results on exposure and the organisation amount to",
     keep=True,
 )
@@ -279,15 +289,14 @@ pub.number(
 # %%
 defences = hyp.hypotheses_on(the_plan, "tifs2023.defences")
 panels = hyp.dose_response_panels(defences, data, book, confidence=the_plan.confidence)
-if panels:
-    outcome = book.label(defences[0].outcome).lower()
-    pub.figure(
-        "defences_dose_response",
-        figures.draw_dose_response(panels, outcome),
-        caption=f"Mean {outcome} with {level} interval by level of each predictor.",
-        alt=figures.describe_dose_response(panels, outcome),
-        keep=True,
-    )
+outcome = book.label(defences[0].outcome).lower() if defences else "number of defences"
+pub.figure(
+    "defences_dose_response",
+    figures.draw_dose_response(panels, outcome),
+    caption=f"Mean {outcome} with {level} interval by level of each predictor.",
+    alt=figures.describe_dose_response(panels, outcome),
+    keep=True,
+)
 
 # %% [markdown]
 # The number of ticked defences is a count with an upper limit, the length of the list. Models for
@@ -341,7 +350,9 @@ pub.number(
 
 # %%
 perception = hyp.hypotheses_on(the_plan, "tifs2023.knowledge")
-odds = hyp.proportional_odds_table(perception, data, book, alpha=the_plan.alpha)
+odds = hyp.proportional_odds_table(
+    perception, data, book, alpha=the_plan.alpha, confidence=the_plan.confidence
+)
 if len(odds):
     pub.table(
         "perception_proportional_odds",

@@ -366,18 +366,23 @@ robust = specification.infer(
     dealings=max(99, resamples // 8),
     alpha=project.plan.alpha,
     run=partial(run, purpose="specification curve"),
+    confidence=project.plan.confidence,
 )
-for family, entry in specification.first_of_families(verses).items():
-    curve = robust.curves[entry.id]
+
+# %%
+alpha, level = project.plan.alpha, f"{100 * project.plan.confidence:g} %"
+claims = ["tifs2023.exposure_null", "tifs2023.defences", "tifs2023.knowledge"]
+for name, entry in specification.curves_shown(project.plan, verses, claims).items():
+    curve = robust.curve_of(entry)
+    shown = specification.choices_shown(curve)
+    what = f"{entry.id}, {entry.label}" if entry else "a claim that this plan does not examine"
     pub.figure(
-        f"specification_curve_{family.lower()}",
-        figures.draw_specification_curve(
-            curve, specification.choices_shown(curve), specification.EFFECT
-        ),
-        caption=f"Specification curve of {entry.id}, {entry.label}: estimates with 95 % intervals "
-        "in order, and the choices behind each. The specifications share respondents, so their "
-        "number is no weight of evidence.",
-        alt=figures.describe_specification_curve(curve),
+        f"specification_curve_{name}",
+        figures.draw_specification_curve(curve, shown, specification.EFFECT, alpha=alpha),
+        caption=f"Specification curve of {what}: estimates with {level} intervals in order, and "
+        "the choices behind each. The specifications share respondents, so their number is no "
+        "weight of evidence.",
+        alt=figures.describe_specification_curve(curve, alpha=alpha),
         width="page",
         keep=True,
     )
@@ -413,14 +418,14 @@ pub.table(
     }
     | dict.fromkeys(["p_median", "p_share", "p_stouffer"], p_text),
     note="Significant: in the predicted direction, or in the more frequent one if none is "
-    f"predicted (–). p-values from {robust.table['dealings'].max()} permutations, not adjusted for "
-    "the number of hypotheses.",
+    f"predicted (–). {specification.describe_monte_carlo(robust.table, alpha)} They are not "
+    "adjusted for the number of hypotheses.",
     width="page",
     keep=True,
 )
 pub.number(
     "specification_reading",
-    specification.describe_robustness(robust.table, project.plan.alpha),
+    specification.describe_robustness(robust.table, alpha),
     description="reading of the table",
     keep=True,
 )

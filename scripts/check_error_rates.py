@@ -31,6 +31,8 @@ from mlsec_survey.stats import error_rates, proportions  # noqa: E402
 SEED = 20230308
 PREVALENCES = (0.02, 0.05, 0.1, 0.25, 0.5)
 PERMUTATIONS = 499
+# Shares of groups of very different sizes: each group smaller than the one before by this factor.
+UNEVEN = 0.7
 # Tests whose p-value on a table of counts is that of another test, or the one already checked.
 NOT_ON_TABLES = ("negative_binomial", "poisson", "jonckheere", "trend_permutation")
 TARGET = ROOT / "data" / "simulation" / "error_rates.csv"
@@ -106,7 +108,18 @@ def _conditions(
                     continue
                 other = replace(design, test=test)
                 found.append(Condition(other, prevalence, 0.0, as_used=False))
+    # Last, so that one more condition changes none of the others' random numbers.
+    for primary in designs.values():
+        if not primary.predictor.ordered:
+            for prevalence, design in _at_prevalences(_with_uneven_groups(primary)):
+                found += [Condition(design, prevalence, effect, True) for effect in (0.0, 1.0)]
     return found
+
+
+def _with_uneven_groups(design: Design) -> Design:
+    sizes = UNEVEN ** np.arange(len(design.predictor.shares))
+    shares = tuple((sizes / sizes.sum()).tolist())
+    return replace(design, predictor=replace(design.predictor, shares=shares))
 
 
 def _at_prevalences(design: Design) -> list[tuple[float, Design]]:
@@ -171,7 +184,10 @@ def _form(design: Design) -> str:
     def words(margin: Margin) -> str:
         if len(margin.shares) == 2:
             return "two values"
-        return f"{len(margin.shares)} {'levels' if margin.ordered else 'groups'}"
+        if margin.ordered:
+            return f"{len(margin.shares)} levels"
+        even = "" if max(margin.shares) < 1.5 * min(margin.shares) else "uneven "
+        return f"{len(margin.shares)} {even}groups"
 
     return f"{words(design.outcome)} ~ {words(design.predictor)}"
 

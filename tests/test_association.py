@@ -13,6 +13,7 @@ from scipy import special, stats
 from mlsec_survey.errors import AnalysisError
 from mlsec_survey.stats import association
 from mlsec_survey.stats.association import resampling, tables
+from mlsec_survey.stats.design import noncentral_interval
 
 R = json.loads((Path(__file__).parent / "oracle" / "association.json").read_text())
 DATA = pd.DataFrame(R["data"])
@@ -182,7 +183,9 @@ def test_contingency_needs_a_generator_for_large_tables():
         association.contingency_permutation(DATA.defences, DATA.industry)
 
 
-def test_cramers_v_and_its_interval_agree_with_r():
+def test_cramers_v_and_its_interval_agree_with_r(monkeypatch):
+    # R knows no rule for sparse tables, and this one is sparse.
+    monkeypatch.setattr(tables, "LEAST_EXPECTED", 0.0)
     rng = np.random.default_rng(9)
     result = association.contingency_permutation(DATA.exposed, DATA.defences, rng=rng)
     want = R["cramers_v"]
@@ -193,10 +196,24 @@ def test_cramers_v_and_its_interval_agree_with_r():
 
 
 def test_noncentral_interval_inverts_the_noncentral_chi_square():
-    low, high = tables.noncentrality_interval(25.0, 6, 0.95)
+    low, high = noncentral_interval(25.0, 6, 0.95)
     assert stats.ncx2.cdf(25.0, 6, low) == pytest.approx(0.975, abs=1e-10)
     assert stats.ncx2.cdf(25.0, 6, high) == pytest.approx(0.025, abs=1e-10)
-    assert tables.noncentrality_interval(0.5, 6, 0.95) == (0.0, 0.0)
+    assert noncentral_interval(0.5, 6, 0.95) == (0.0, 0.0)
+    for statistic, df in ((math.nan, 6), (math.inf, 6), (3.0, 0)):
+        with pytest.raises(AnalysisError, match="degrees of freedom"):
+            noncentral_interval(statistic, df, 0.95)
+
+
+def test_a_table_too_sparse_for_an_interval_of_v_gets_one_that_says_nothing():
+    enough = from_table([[10, 20], [10, 4], [3, 1]])
+    result = association.contingency_permutation(*enough)
+    assert result.extra["smallest_expected"] == pytest.approx(4 * 23 / 48)
+    assert result.low < result.estimate < result.high < 1
+    sparse = association.contingency_permutation(*from_table([[20, 20], [2, 0], [5, 1]]))
+    assert sparse.extra["smallest_expected"] == pytest.approx(2 * 21 / 48)
+    assert (sparse.low, sparse.high) == (0.0, 1.0)
+    assert "0.9, is below 1" in " ".join(sparse.notes)
 
 
 def test_bootstrap_interval_of_v_holds_the_estimate():

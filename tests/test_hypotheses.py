@@ -370,9 +370,51 @@ def test_the_sentence_does_not_hide_a_finding() -> None:
     sentence = nulls.null_sentence(some, "threat exposure", n=139)
     assert "an association of threat exposure with organisation size was found" in sentence
     assert "and none with ML team size or industry" in sentence
-    assert "for 0 of the 2 without a finding" in sentence
+    assert "for none of the 2 without a finding" in sentence
     every = nulls.null_sentence(READINGS.assign(p_adjusted=0.01), "threat exposure", n=139)
     assert "no proof" not in every and "none with" not in every
+
+
+def test_the_sentence_says_what_no_sample_like_this_one_could_have_shown() -> None:
+    mixed = READINGS.assign(detectable=[1.61, math.inf, math.inf])
+    sentence = nulls.null_sentence(mixed, "threat exposure", n=30)
+    assert "∞" not in sentence
+    assert (
+        "only from an odds ratio per step of 1.6 upwards was the chance to find one, before "
+        "correction, at least 80 %; for ML team size or industry no effect, however large, had a "
+        "chance of at least 80 % to be found, so this is no proof that there is none."
+    ) in sentence
+    none = nulls.null_sentence(READINGS.assign(detectable=math.inf), "threat exposure", n=12)
+    assert "however large" in none and "only from" not in none
+
+
+def test_the_sentence_names_what_could_not_be_tested() -> None:
+    sentence = nulls.null_sentence(READINGS, "exposure", n=12, untested=["Industry", "Role"])
+    assert sentence.endswith("; industry and role could not be tested on these answers.")
+
+
+def test_what_is_left_open_counts_what_could_not_be_tested(plan: AnalysisPlan) -> None:
+    entries = plan.of_family("E")
+    readings = READINGS.assign(id=["E1", "E4", "E2"])
+    assert nulls.left_open(entries, readings) == len(entries) - 1
+    found = readings.assign(p_adjusted=[1.0, 0.01, 0.4])
+    assert nulls.left_open(entries, found) == len(entries) - 2
+    assert math.isnan(nulls.left_open([], readings))
+
+
+def test_a_sparse_table_leaves_equivalence_and_evidence_open(
+    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook
+) -> None:
+    rare = data.assign(exposure=(np.arange(len(data)) < 3).astype(float))
+    results = hyp.run_plan(plan, rare, codebook, kind="confirmatory", seed=SEED, resamples=99)
+    e2 = results.results["E2"]
+    assert (e2.low, e2.high) == (0.0, 1.0) and e2.p <= 1
+    row = (
+        nulls.null_readings(plan.of_family("E"), results, rare, codebook).set_index("id").loc["E2"]
+    )
+    assert row["verdict"] == "open" and row["p_equivalence"] > 0.05 and math.isnan(row["bf01"])
+    words = nulls.describe_sparse_tables(plan.of_family("E"), results)
+    assert words.startswith("E2: an expected count is below 1")
 
 
 def test_a_quoted_sentence_carries_the_stand_in_label() -> None:
@@ -432,4 +474,5 @@ def test_found_counts_adjusted_p_values_in_the_predicted_direction(
     assert hyp.found_among(entries, results) == 2  # D2 points the other way, K1 is not significant
     assert hyp.found_among(entries, results, alpha=0.005) == 0
     table["p_adjusted"] = math.nan
-    assert hyp.found_among(entries, results) == 0
+    assert math.isnan(hyp.found_among(entries, results))  # nothing was tested: nothing looked for
+    assert math.isnan(hyp.found_among([], results))

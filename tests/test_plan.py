@@ -57,6 +57,16 @@ def test_families_and_kinds(codebook: Codebook) -> None:
     assert plan.family("E").adjust == "holm"
 
 
+def test_a_plan_that_predicts_nothing_is_refused(load_changed: Callable[..., Any]) -> None:
+    def explore_only(plan: dict[str, Any]) -> None:
+        for part in ("hypotheses", "joint_models"):
+            plan[part] = [entry for entry in plan[part] if entry["family"] == "X"]
+        plan["families"] = [entry for entry in plan["families"] if entry["id"] == "X"]
+
+    with pytest.raises(InputError, match="no hypothesis is confirmatory"):
+        load_changed(explore_only)
+
+
 def test_adding_a_hypothesis_is_one_entry(load_changed: Callable[..., Any]) -> None:
     def add(plan: dict[str, Any]) -> None:
         entry = copy.deepcopy(plan["hypotheses"][-1])

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlsec_survey.errors import AnalysisError
 from mlsec_survey.stats.reliability import (
     alpha_bootstrap,
     cronbach_alpha,
@@ -71,7 +72,7 @@ def test_items_that_are_one_item_and_items_that_never_vary() -> None:
     "items", [{"a": [1, 2, 3]}, {"a": [1, None], "b": [2, 2]}], ids=["one item", "one respondent"]
 )
 def test_too_little_is_refused(items: dict[str, list[float | None]]) -> None:
-    with pytest.raises(ValueError, match="at least two items and two complete"):
+    with pytest.raises(AnalysisError, match="at least two items and two complete"):
         cronbach_alpha(pd.DataFrame(items))
 
 

@@ -89,7 +89,8 @@ def check_uses(records: Mapping[str, Mapping[str, Any]], uses: Iterable[Use]) ->
                 file=use.file,
                 row=use.row,
                 value=use.key,
-                remedy="publish it in a notebook, or correct the key",
+                remedy="publish it in a notebook, also when a plan leaves nothing to show, or "
+                "correct the key",
             )
         used.add((use.kind, use.key))
     for notebook, record in records.items():

@@ -568,22 +568,28 @@ def effect_on(
 
 def found_among(
     hypotheses: Sequence[Hypothesis], results: PlanResults, *, alpha: float = 0.05
-) -> int:
+) -> float:
     """Count the hypotheses with an adjusted p below the level and an effect as they predict.
 
     Args:
         hypotheses: those to look at; one that could not be tested counts as not found.
         results: of the plan.
         alpha: the level.
+
+    Returns:
+        The count; NaN when there are no hypotheses or none could be tested, since nothing was
+        looked for then.
     """
     rows = results.table.set_index("id")
+    if not rows.loc[[entry.id for entry in hypotheses], "p_adjusted"].notna().any():
+        return math.nan
     found = 0
     for entry in hypotheses:
         row = rows.loc[entry.id]
         side = {"positive": 1, "negative": -1}.get(entry.direction, 0)
         as_predicted = side == 0 or side * (row["estimate"] - row["null"]) > 0
         found += bool(row["p_adjusted"] < alpha and as_predicted)
-    return found
+    return float(found)
 
 
 def construct_of(codebook: Codebook, name: str) -> str:
@@ -607,6 +613,15 @@ def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
             f"{alpha:g}{which}."
         )
     return " ".join(sentences)
+
+
+def describe_monte_carlo(resamples: int, alpha: float) -> str:
+    """Say how exact p-values from permutations are: the least one, and the error near the level."""
+    return (
+        f"p-values from {resamples:,} permutations, where the method says so: none can be below "
+        f"1/{resamples + 1:,}, and one near {alpha:g} has a Monte Carlo standard error of "
+        f"{math.sqrt(alpha * (1 - alpha) / resamples):.3f}."
+    )
 
 
 # What lies behind an effect
@@ -757,7 +772,12 @@ def describe_count_models(table: pd.DataFrame) -> str:
 
 
 def proportional_odds_table(
-    hypotheses: Sequence[Hypothesis], data: pd.DataFrame, codebook: Codebook, *, alpha: float = 0.05
+    hypotheses: Sequence[Hypothesis],
+    data: pd.DataFrame,
+    codebook: Codebook,
+    *,
+    alpha: float = 0.05,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Fit proportional-odds models, test their assumption, and fall back to partial ones.
 
@@ -766,6 +786,7 @@ def proportional_odds_table(
         data: as `analysis_data` returns it.
         codebook: of the data.
         alpha: level of Brant's test, below which the odds ratios per threshold are given too.
+        confidence: level of the intervals.
 
     Returns:
         One row per hypothesis, and below it one per threshold where the assumption fails: id,
@@ -779,7 +800,7 @@ def proportional_odds_table(
         outcome, predictor = data[entry.outcome], data[entry.predictor]
         named = {"id": entry.id, "label": entry.label}
         try:
-            result = ordinal.proportional_odds(outcome, predictor, confidence=1 - alpha)
+            result = ordinal.proportional_odds(outcome, predictor, confidence=confidence)
         except AnalysisError as error:
             rows.append({**named, "reading": f"not fitted: {error}"})
             continue
@@ -792,17 +813,17 @@ def proportional_odds_table(
             rows.append({**row, "reading": "no evidence against one odds ratio"})
         else:
             rows.append({**row, "reading": "the odds ratio changes with the threshold"})
-            rows += _by_threshold(named, outcome, predictor, alpha)
+            rows += _by_threshold(named, outcome, predictor, confidence)
     names = ["id", "label", "n", "effect", "estimate", "low", "high", "p"]
     return pd.DataFrame(rows, columns=[*names, "brant", "brant_df", "brant_p", "reading"])
 
 
 def _by_threshold(
-    named: Mapping[str, object], outcome: pd.Series, predictor: pd.Series, alpha: float
+    named: Mapping[str, object], outcome: pd.Series, predictor: pd.Series, confidence: float
 ) -> list[dict[str, object]]:
     try:
         partial = ordinal.partial_proportional_odds(
-            outcome, predictor, varying=[str(predictor.name)], confidence=1 - alpha
+            outcome, predictor, varying=[str(predictor.name)], confidence=confidence
         )
     except AnalysisError as error:
         return [{**named, "reading": f"no odds ratios per threshold: {error}"}]
@@ -863,9 +884,13 @@ def missing_handling_table(
     unknown = pd.DataFrame(
         {name: kinds[name] == "dont_know" for name in names if name in kinds}, index=data.index
     )
-    completed = impute(
-        frame, rng=generator(seed, "imputation"), imputations=imputations, iterations=iterations
-    )
+    completed, not_imputed = None, ""
+    try:
+        completed = impute(
+            frame, rng=generator(seed, "imputation"), imputations=imputations, iterations=iterations
+        )
+    except AnalysisError as error:
+        not_imputed = f"not imputed: {error}"
     rows: list[dict[str, object]] = []
     for entry in entries:
         pair = [entry.outcome, entry.predictor]
@@ -879,6 +904,7 @@ def missing_handling_table(
             handled = under_each_handling(
                 frame[pair],
                 run.as_planned,
+                impute_missing=not not_imputed,
                 rng=generator(seed, "imputation", entry.id),
                 dont_know=unknown[concerned] if concerned else None,
                 analyse_groups=run.by_groups if concerned else None,
@@ -892,6 +918,9 @@ def missing_handling_table(
             rows.append(
                 {"id": entry.id, "label": entry.label, "handling": handling, **_fields(result)}
             )
+        if not_imputed and frame[pair].isna().any(axis=None):
+            named = {"id": entry.id, "label": entry.label, "handling": "multiple imputation"}
+            rows.append({**named, "notes": not_imputed})
     table = pd.DataFrame(rows, columns=["id", "label", "handling", *_RESULT_FIELDS])
     table.insert(2, "title", table["id"] + "  " + table["label"])
     return table

@@ -5,6 +5,13 @@ they assume: complete cases, that whether an answer is missing does not depend o
 the predictors; "don't know" as a level, that not knowing is itself an answer; multiple imputation,
 that among respondents alike in all other columns missing answers are like given ones (missing at
 random).
+
+The chained equations are written here because no maintained Python package fits: statsmodels' MICE
+takes numeric columns only, so that an industry cannot be imputed, and pools the coefficients of one
+regression model, without the degrees of freedom of Barnard and Rubin (1999) that a sample of 139
+needs; what is pooled here is Kendall's tau-b or an exact odds ratio. scikit-learn's
+IterativeImputer is experimental and does not pool. R's mice is the reference: its imputations are
+compared with these, and its pooling with `stats.pooling`, in tests/test_imputation.py.
 """
 
 from __future__ import annotations
@@ -377,6 +384,7 @@ def under_each_handling(
     analyse_groups: Callable[[pd.DataFrame], TestResult] | None = None,
     completed: Imputations | None = None,
     analyse_completed: Callable[[pd.DataFrame], TestResult] | None = None,
+    impute_missing: bool = True,
 ) -> dict[str, TestResult]:
     """Run one analysis under every handling of missing answers.
 
@@ -390,6 +398,7 @@ def under_each_handling(
         completed: imputations of these data made before, so that several analyses share them.
         analyse_completed: analysis of a completed data set, default `analyse`; pooling replaces its
             p-value, so that it need not be resampled.
+        impute_missing: False leaves multiple imputation out.
 
     Returns:
         Results by handling: complete cases; don't know as lowest and as highest level (columns
@@ -407,7 +416,7 @@ def under_each_handling(
         if analyse_groups is not None:
             handled = dont_know_as_answer(data, dont_know)
             results["don't know as separate level"] = analyse_groups(handled.data)
-    if data.isna().any(axis=None):
+    if impute_missing and data.isna().any(axis=None):
         if completed is None:
             completed = impute(data, rng=rng, imputations=imputations, keep_missing=keep_missing)
         pooled = analyse if analyse_completed is None else analyse_completed

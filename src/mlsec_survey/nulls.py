@@ -22,6 +22,7 @@ from .hypotheses import EFFECTS, PlanResults, run_hypothesis, sesoi_bounds
 from .labels import SYNTHETIC_SHORT
 from .plan import Hypothesis
 from .stats import bayes_factor as bayes
+from .stats.association.tables import LEAST_EXPECTED
 from .stats.detectable import smallest_detectable
 from .stats.equivalence import EquivalenceTest, Interval, equivalence_test
 from .stats.pooling import normal_scale
@@ -113,7 +114,8 @@ def bayes_factor_of(
         prior: shape; an effect without sign has a normal one only.
 
     Returns:
-        BF01, NaN where the plan states that effect on another scale or there is no likelihood.
+        BF01, NaN where the plan states that effect on another scale, there is no likelihood, or a
+        table is too sparse for its chi-square.
     """
     if result.effect != EFFECTS[hypothesis.sesoi.effect]:
         return math.nan
@@ -122,7 +124,9 @@ def bayes_factor_of(
     if likelihood is not None and scale is not None:
         size = abs(scale(hypothesis.sesoi.value) - scale(result.null))
         return bayes.bayes_factor(likelihood, width * size, prior=prior)
-    if hypothesis.sesoi.effect == "cramers_v" and prior == "normal":
+    # With smaller expected counts the statistic is no noncentral chi-square, which this rests on.
+    dense = result.extra.get("smallest_expected", 0.0) >= LEAST_EXPECTED
+    if hypothesis.sesoi.effect == "cramers_v" and prior == "normal" and dense:
         # Uncorrected V² is chi-square / (n (k - 1)), which gives n (k - 1) back.
         squared = result.extra["cramers_v_uncorrected"] ** 2
         per_v = result.statistic / squared if squared > 0 else math.nan
@@ -249,6 +253,44 @@ _READING = [
 ]
 
 
+def left_open(
+    hypotheses: Sequence[Hypothesis], readings: pd.DataFrame, *, alpha: float = 0.05
+) -> float:
+    """Count the hypotheses of which neither an effect nor the absence of one of interest is shown.
+
+    One that could not be tested is open too.
+
+    Args:
+        hypotheses: of one family.
+        readings: of these, from `null_readings`.
+        alpha: level of the adjusted p-values.
+
+    Returns:
+        The count; NaN without hypotheses, since nothing was examined then.
+    """
+    if not hypotheses:
+        return math.nan
+    undecided = readings["verdict"].isna() | (readings["verdict"] == "open")
+    closed = set(readings.loc[~undecided | (readings["p_adjusted"] < alpha), "id"])
+    return float(sum(entry.id not in closed for entry in hypotheses))
+
+
+def describe_sparse_tables(hypotheses: Sequence[Hypothesis], results: PlanResults) -> str:
+    """Name the hypotheses whose table is too sparse for an interval of Cramér's V; "" if none."""
+    sparse = [
+        entry.id
+        for entry in hypotheses
+        if entry.id in results.results
+        and results.results[entry.id].extra.get("smallest_expected", math.inf) < LEAST_EXPECTED
+    ]
+    if not sparse:
+        return ""
+    return (
+        f"{listed(sparse)}: an expected count is below {LEAST_EXPECTED:g}, where no interval of "
+        "Cramér's V covers as often as it says; 0 to 1 stands for it, and equivalence is open."
+    )
+
+
 def detectable_text(readings: pd.DataFrame, effect: str) -> str:
     """Say the smallest detectable effects of one kind as a range, "1.6 to 1.9"; "" if none."""
     values = readings.loc[readings["effect"] == effect, "detectable"].dropna()
@@ -267,6 +309,7 @@ def null_sentence(
     alpha: float = 0.05,
     power: float = 0.8,
     synthetic: bool = False,
+    untested: Sequence[str] = (),
 ) -> str:
     """Say in one sentence what a family of tests shows and what it leaves open.
 
@@ -278,6 +321,7 @@ def null_sentence(
         alpha, power: as there.
         synthetic: the answers are synthetic; the sentence then says so first, wherever it is
             quoted.
+        untested: predictors that could not be tested.
     """
     tested = readings[readings["p_adjusted"].notna()]
     prefix = f"{SYNTHETIC_SHORT}. " if synthetic else ""
@@ -301,17 +345,17 @@ def null_sentence(
     rest = tested[~clear]
     if len(rest):
         ruled_out = int((rest["verdict"] == "no effect of interest").sum())
-        share = f"{ruled_out} of {'these' if found.empty else 'the'} {len(rest)}"
+        share = f"{ruled_out or 'none'} of {'these' if found.empty else 'the'} {len(rest)}"
         share += "" if found.empty else " without a finding"
         parts.append(
             f"effects of the size of interest are ruled out, one test at a time, for {share}"
         )
-    reach = _reach(rest)
+    reach = _reach(rest, f"at least {as_text(100 * power, 0)} %")
     if reach:
-        parts.append(
-            f"only from {listed(reach)} upwards was the chance to find one, before correction, at "
-            f"least {as_text(100 * power, 0)} %, so this is no proof that there is none"
-        )
+        parts.append(f"{reach}, so this is no proof that there is none")
+    if untested:
+        names = listed([_in_sentence(name) for name in untested])
+        parts.append(f"{names} could not be tested on these answers")
     return f"{prefix}{'; '.join(parts)}."
 
 
@@ -322,6 +366,7 @@ def sentence_on(
     codebook: Codebook,
     *,
     synthetic: bool,
+    alpha: float = 0.05,
 ) -> str:
     """Return `null_sentence` for hypotheses on one outcome, as the answers at hand give it."""
     if not hypotheses:
@@ -334,20 +379,41 @@ def sentence_on(
         _in_sentence(codebook.label(name)),
         n=len(given),
         cases=int((given == 1).sum()) if binary else None,
+        alpha=alpha,
         synthetic=synthetic,
+        untested=[
+            codebook.label(entry.predictor)
+            for entry in hypotheses
+            if entry.id not in set(readings["id"])
+        ],
     )
 
 
-def _reach(readings: pd.DataFrame) -> list[str]:
-    """Say per kind of effect from which size on it would have been found."""
-    result = []
+def _reach(readings: pd.DataFrame, chance: str) -> str:
+    """Say from which size on effects of each kind would have been found with this chance."""
+    within, beyond = [], []
     for effect in dict.fromkeys(str(name) for name in readings["effect"]):
-        words = detectable_text(readings, effect)
+        some = readings[readings["effect"] == effect]
+        finite = some[np.isfinite(some["detectable"])]
+        words = detectable_text(finite, effect)
         if words:
             article = "an" if effect[0].lower() in "aeiou" else "a"
             step = " per step" if effect.endswith("ratio") else ""
-            result.append(f"{article} {effect}{step} of {words}")
-    return result
+            within.append(f"{article} {effect}{step} of {words}")
+        beyond += [str(name) for name in some.loc[np.isinf(some["detectable"]), "predictor"]]
+    parts = []
+    if within:
+        parts.append(
+            f"only from {listed(within)} upwards was the chance to find one, before correction, "
+            f"{chance}"
+        )
+    if beyond:
+        names = _either([_in_sentence(name) for name in beyond])
+        parts.append(
+            f"for {names} no effect, however large, had a chance of {chance} to be found"
+            + ("" if within else ", even before correction")
+        )
+    return "; ".join(parts)
 
 
 def _in_sentence(label: str) -> str:

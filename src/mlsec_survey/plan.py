@@ -233,6 +233,13 @@ def _problems(plan: AnalysisPlan, codebook: Codebook) -> Iterator[Problem]:
         *((("hypotheses", at), entry) for at, entry in enumerate(plan.hypotheses)),
         *((("joint_models", at), entry) for at, entry in enumerate(plan.joint_models)),
     ]
+    if not plan.of_kind("confirmatory"):
+        yield (
+            ("hypotheses",),
+            "no hypothesis is confirmatory",
+            None,
+            "Predict something in advance, or there is nothing whose power or robustness to study.",
+        )
     for here, entry in entries:
         if entry.id in seen:
             yield (*here, "id"), "the id is already used", entry.id, "Every id must be unique."

@@ -51,6 +51,7 @@ _DPI = 200
 SUPPRESSED = "(s)"
 MISSING = "–"
 _SHORT = 60
+_NO_ROWS = "nothing to show"
 _SUPPRESSION_NOTE = (
     f"{SUPPRESSED}: a count below 5, or one that would reveal it, and what is computed from it."
 )
@@ -202,7 +203,8 @@ class Publisher:
 
         Args:
             key: as for `number`.
-            table: one row per row of the table; the index is left out.
+            table: one row per row of the table; the index is left out. Without rows, one row says
+                that there is nothing to show.
             caption: what the table shows, one or two sentences.
             columns: the columns to show, in order, with their headings; default all, as named.
             formats: per column a function to text, or digits as in `number`.
@@ -237,6 +239,9 @@ class Publisher:
             for name in headings
         }
         rows = [list(row) for row in zip(*cells.values(), strict=True)]
+        if not rows:
+            # A key that the paper uses stays, and says that there is nothing.
+            rows = [[_NO_ROWS, *[""] * (len(headings) - 1)]]
         numeric = [_flush_right(table[name]) for name in headings]
         parts = _section_starts(table[sections]) if sections else {}
         entry = {"caption": caption, "note": note, "basis": basis, "keep": keep, "width": width}

@@ -213,6 +213,14 @@ def pairs_table(pairs: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(pair=pairs["first"] + " – " + pairs["second"])
 
 
+def fitted_model(ratings: pd.DataFrame) -> RepeatedOrdinal | None:
+    """Fit `repeated_ordinal`; None where there are too few respondents or ratings for it."""
+    try:
+        return repeated_ordinal(ratings)
+    except AnalysisError:
+        return None
+
+
 def checked_parallel(ratings: pd.DataFrame) -> ParallelCheck | None:
     """Check the model's assumption by `parallel_check`; None where the ratings are too sparse."""
     try:
@@ -221,11 +229,11 @@ def checked_parallel(ratings: pd.DataFrame) -> ParallelCheck | None:
         return None
 
 
-def model_table(model: RepeatedOrdinal, check: ParallelCheck | None) -> pd.DataFrame:
+def model_table(model: RepeatedOrdinal | None, check: ParallelCheck | None) -> pd.DataFrame:
     """List each attack's odds of a higher rating against the average attack.
 
     Args:
-        model: of ratings on attacks alone.
+        model: of ratings on attacks alone; None if it could not be fitted, which gives no rows.
         check: of its assumption; None if it could not be made.
 
     Returns:
@@ -233,6 +241,8 @@ def model_table(model: RepeatedOrdinal, check: ParallelCheck | None) -> pd.DataF
         p, p_adjusted (Holm), and per threshold of the check at_least_V, the odds ratio of a rating
         of at least V.
     """
+    if model is None:
+        return pd.DataFrame(columns=["label", "ratings", "estimate", "low", "high", "p_adjusted"])
     table = model.objects.rename_axis("label").reset_index()
     for name in ("estimate", "low", "high"):
         table[name] = np.exp(table[name])

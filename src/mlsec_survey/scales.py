@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from .codebook import ANSWERED, RESPONDENT, AnyScale, Codebook, CountScale, MeanScale
+from .errors import AnalysisError
 
 
 def derive_scales(
@@ -52,6 +53,21 @@ def derive_scales(
     return responses.join(pd.DataFrame(scales, index=responses.index))
 
 
+_RELIABILITY = [
+    "scale",
+    "label",
+    "parts",
+    "n",
+    "alpha",
+    "low",
+    "high",
+    "bootstrap_low",
+    "bootstrap_high",
+    "weakest",
+    "mean_correlation",
+]
+
+
 def scale_reliability(
     responses: pd.DataFrame,
     codebook: Codebook,
@@ -73,7 +89,8 @@ def scale_reliability(
         One row per mean scale: scale, label, parts (sub-questions), n (respondents who answered
         all of them), alpha with low and high (Feldt's interval) and bootstrap_low and
         bootstrap_high (BCa), weakest, the smallest correlation of a sub-question with the sum of
-        the others, and mean_correlation, the mean correlation between two sub-questions.
+        the others, and mean_correlation, the mean correlation between two sub-questions. NaN where
+        too few answered for a value.
     """
     from .stats.reliability import alpha_bootstrap, cronbach_alpha, item_rest_correlations
 
@@ -83,15 +100,17 @@ def scale_reliability(
             continue
         names = list(codebook.rating_variables(scale.item).values())
         complete = responses[names].dropna().astype("float64")
-        result = cronbach_alpha(complete, confidence=confidence)
+        row = {"scale": scale.id, "label": scale.label, "parts": len(names), "n": len(complete)}
+        try:
+            result = cronbach_alpha(complete, confidence=confidence)
+        except AnalysisError:
+            rows.append(row)
+            continue
         low, high = alpha_bootstrap(complete, rng, resamples=resamples, confidence=confidence)
         between = complete.corr().to_numpy()[np.triu_indices(len(names), 1)]
         rows.append(
-            {
-                "scale": scale.id,
-                "label": scale.label,
-                "parts": len(names),
-                "n": len(complete),
+            row
+            | {
                 "alpha": result.estimate,
                 "low": result.low,
                 "high": result.high,
@@ -101,7 +120,7 @@ def scale_reliability(
                 "mean_correlation": float(between.mean()),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=_RELIABILITY)
 
 
 def describe_scales(codebook: Codebook) -> pd.DataFrame:

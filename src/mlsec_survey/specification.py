@@ -25,7 +25,7 @@ from scipy import special
 
 from .codebook import RESPONDENT, Codebook, CountScale, MeanScale, Measure, Text
 from .errors import AnalysisError
-from .plan import TEST_NAMES, Hypothesis, test_fits
+from .plan import TEST_NAMES, AnalysisPlan, Hypothesis, test_fits
 from .stats import table_models
 from .stats import tables as table_tests
 from .yaml_input import Entry, Location, near, read_yaml, validate
@@ -774,6 +774,12 @@ class Robustness:
     curves: dict[str, pd.DataFrame]
     table: pd.DataFrame
 
+    def curve_of(self, hypothesis: Hypothesis | None) -> pd.DataFrame:
+        """Return the curve of a hypothesis; without one, a curve of no specifications."""
+        if hypothesis is None:
+            return pd.DataFrame(columns=["estimate", "low", "high", "p", *CHOICES])
+        return self.curves[hypothesis.id]
+
 
 def infer(
     verses: Sequence[Multiverse],
@@ -828,7 +834,23 @@ def infer(
                 "dealings": dealings,
             }
         )
-    return Robustness(curves, pd.DataFrame(rows))
+    return Robustness(curves, pd.DataFrame(rows, columns=_SUMMARY))
+
+
+_SUMMARY = [
+    "hypothesis",
+    "label",
+    "specifications",
+    "median",
+    "low",
+    "high",
+    "predicted",
+    "significant",
+    "p_median",
+    "p_share",
+    "p_stouffer",
+    "dealings",
+]
 
 
 def _p(null: Floats, seen: float) -> float:
@@ -861,12 +883,45 @@ def choices_shown(curve: pd.DataFrame) -> dict[str, str]:
     return {name: label for name, label in CHOICES.items() if curve[name].nunique() > 1}
 
 
-def first_of_families(verses: Sequence[Multiverse]) -> dict[str, Hypothesis]:
-    """Return per family the first hypothesis that has a curve."""
-    found: dict[str, Hypothesis] = {}
+def curves_shown(
+    plan: AnalysisPlan, verses: Sequence[Multiverse], facts: Sequence[str]
+) -> dict[str, Hypothesis | None]:
+    """Choose a hypothesis for the curve of each published claim and of each other family.
+
+    Args:
+        plan: says which family examines which fact.
+        verses: of the hypotheses that can be tested.
+        facts: published claims whose place is kept even if the plan examines none of them.
+
+    Returns:
+        The first hypothesis that has a curve, by the fact's name without its source, or by the id
+        of a family that examines none of the facts. None where there is no such hypothesis.
+    """
+    examined = {family.id: family.fact for family in plan.families}
+    found: dict[str, Hypothesis | None] = {fact.partition(".")[2]: None for fact in facts}
     for verse in verses:
-        found.setdefault(verse.hypothesis.family, verse.hypothesis)
+        family = verse.hypothesis.family
+        fact = examined[family]
+        name = fact.partition(".")[2] if fact in facts and fact else family.lower()
+        found[name] = found.get(name) or verse.hypothesis
     return found
+
+
+def describe_monte_carlo(table: pd.DataFrame, alpha: float) -> str:
+    """Say how exact the curves' p-values are: the Monte Carlo standard error where it matters.
+
+    Args:
+        table: of `infer`.
+        alpha: the level that p-values are compared with.
+    """
+    if table.empty:
+        return "No hypothesis could be examined."
+    dealings = int(table["dealings"].max())
+    return (
+        f"p-values from {dealings} permutations: none can be below 1/{dealings + 1}, and one near "
+        f"{alpha:g} has a Monte Carlo standard error of "
+        f"{math.sqrt(alpha * (1 - alpha) / dealings):.3f}."
+    )
 
 
 def describe_robustness(table: pd.DataFrame, alpha: float) -> str:
@@ -876,6 +931,8 @@ def describe_robustness(table: pd.DataFrame, alpha: float) -> str:
         table: of `infer`.
         alpha: level that the p-value of the median is compared with.
     """
+    if table.empty:
+        return "no hypothesis of the plan could be examined on these answers"
     beyond = list(table.loc[table["p_median"] < alpha, "hypothesis"])
     within = list(table.loc[table["p_median"] >= alpha, "hypothesis"])
     parts = []

@@ -1,5 +1,6 @@
 """Figures: each function takes tidy tables and returns a drawn figure; none reads or writes."""
 
+from mlsec_survey.figures.absence import draw_absence
 from mlsec_survey.figures.concerns import draw_code_by_attack, draw_intersections
 from mlsec_survey.figures.describe import (
     describe_attack_profile,
@@ -54,6 +55,7 @@ __all__ = [
     "describe_runs",
     "describe_specification_curve",
     "describe_trend_power",
+    "draw_absence",
     "draw_attack_profile",
     "draw_bayes_sensitivity",
     "draw_code_by_attack",

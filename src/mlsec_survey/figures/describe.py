@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlsec_survey.figures.absence import NOTHING
 from mlsec_survey.figures.style import entries
 from mlsec_survey.formatting import as_text, interval_text, percent_text
 
@@ -231,20 +232,24 @@ def describe_bayes_sensitivity(curves: pd.DataFrame) -> str:
     )
 
 
-def describe_specification_curve(curve: pd.DataFrame) -> str:
+def describe_specification_curve(curve: pd.DataFrame, *, alpha: float = 0.05) -> str:
     """Describe `draw_specification_curve`: number, median, range, sign and significance."""
+    if curve.empty:
+        return NOTHING
     estimate = curve["estimate"]
     positive = float((estimate > 0).mean())
     return (
         f"{len(curve):,} specifications; estimates from "
         f"{interval_text(float(estimate.min()), float(estimate.max()))}, median "
         f"{as_text(float(estimate.median()), 2)}; {percent_text(positive)} above zero, "
-        f"{percent_text(float((curve['p'] < 0.05).mean()))} with p below 0.05."
+        f"{percent_text(float((curve['p'] < alpha).mean()))} with p below {alpha:g}."
     )
 
 
 def describe_dose_response(panels: Sequence[tuple[str, str, pd.DataFrame]], outcome: str) -> str:
     """Describe `draw_dose_response`: the mean outcome per level."""
+    if not panels:
+        return NOTHING
     sentences = []
     for title, _, table in panels:
         values = [
@@ -255,8 +260,10 @@ def describe_dose_response(panels: Sequence[tuple[str, str, pd.DataFrame]], outc
     return f"Mean {outcome} by level. " + " ".join(sentences)
 
 
-def describe_forest(effects: pd.DataFrame) -> str:
+def describe_forest(effects: pd.DataFrame, *, confidence: float = 0.95) -> str:
     """Describe `draw_forest`: which intervals exclude the null, and all estimates."""
+    if effects.empty:
+        return NOTHING
     clear = (effects["low"] > effects["null"]) | (effects["high"] < effects["null"])
     excluded = list(effects.loc[clear, "label"])
     parts = [
@@ -269,7 +276,7 @@ def describe_forest(effects: pd.DataFrame) -> str:
         if excluded
         else "No interval excludes no effect."
     )
-    return f"{verdict} Estimates with 95 % intervals: {'; '.join(parts)}."
+    return f"{verdict} Estimates with {100 * confidence:g} % intervals: {'; '.join(parts)}."
 
 
 def describe_runs(results: pd.DataFrame) -> str:

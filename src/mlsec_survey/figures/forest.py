@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlsec_survey.figures.absence import draw_absence
 from mlsec_survey.figures.style import (
     BLUE,
     COLUMN,
@@ -31,14 +32,14 @@ _LOG_EFFECTS = ("odds ratio", "rate ratio")
 
 _TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20)
 _COLUMNS = (
-    (0.43, "effect [95 % interval]"),
+    (0.43, "effect [{level:g} % interval]"),
     (0.55, "n"),
     (0.76, "p"),
     (0.99, "adjusted p"),
 )
 
 
-def draw_forest(effects: pd.DataFrame) -> Figure:
+def draw_forest(effects: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
     """Draw one panel per effect size, one row per hypothesis, with n, p and adjusted p beside it.
 
     A full blue circle marks an interval that excludes the null; grey bands are the effects too
@@ -47,7 +48,11 @@ def draw_forest(effects: pd.DataFrame) -> Figure:
     Args:
         effects: columns label, effect (name of the effect size), estimate, low, high, null, n,
             p_text, p_adjusted_text, sesoi_low, sesoi_high (range without interest; NaN for none).
+            Without rows the figure says that there are none.
+        confidence: level of the intervals.
     """
+    if effects.empty:
+        return draw_absence()
     names = list(dict.fromkeys(effects["effect"]))
     heights = [int((effects["effect"] == name).sum()) + 1.35 for name in names]
     figure = new_figure(PAGE, 0.19 * sum(heights) + 0.13 * len(names) + 0.1)
@@ -91,7 +96,8 @@ def draw_forest(effects: pd.DataFrame) -> Figure:
         axes.set_title(name)
         axes.grid(axis="x", color=FAINT)
     for x, head in _COLUMNS:
-        grid[0, 1].text(x, -0.62, head, ha="right", va="bottom", fontsize=6, color=GREY)
+        words = head.format(level=100 * confidence)
+        grid[0, 1].text(x, -0.62, words, ha="right", va="bottom", fontsize=6, color=GREY)
     return figure
 
 
@@ -122,6 +128,8 @@ def draw_dose_response(panels: list[tuple[str, str, pd.DataFrame]], outcome: str
             columns label, mean, low, high and n.
         outcome: label of the vertical axis.
     """
+    if not panels:
+        return draw_absence()
     widths = [len(table) + 0.5 for _, _, table in panels]
     figure = new_figure(COLUMN, 2.2)
     grid = figure.subplots(1, len(panels), sharey=True, width_ratios=widths, squeeze=False)[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mlsec_survey.figures.style import BLUE, COLUMN, GREY, INK, ORANGE, entries, new_figure, wrapped
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ def draw_pairwise(pairs: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
     for pair in entries(pairs):
         x, y = columns.index(pair.second), rows.index(pair.first)
         clear = pair.p_adjusted < alpha
-        strength = min(abs(float(pair.effect)), 1)
+        # Nobody who rated both sees a difference: no correlation, and no colour.
+        known = np.isfinite(pair.effect)
+        strength = min(abs(float(pair.effect)), 1) if known else 0.0
         colour = BLUE if pair.effect > 0 else ORANGE
         xs = [x - 0.46, x + 0.46, x + 0.46, x - 0.46, x - 0.46]
         ys = [y - 0.44, y - 0.44, y + 0.44, y + 0.44, y - 0.44]
@@ -38,7 +42,7 @@ def draw_pairwise(pairs: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
         axes.text(
             x,
             y,
-            f"{pair.effect:+.2f}".replace("-", "−"),
+            f"{pair.effect:+.2f}".replace("-", "−") if known else "–",
             ha="center",
             va="center",
             fontsize=6.2,

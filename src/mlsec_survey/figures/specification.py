@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mlsec_survey.figures.absence import draw_absence
 from mlsec_survey.figures.style import BLUE, FAINT, GREY, INK, ORANGE, PAGE, new_figure
 
 if TYPE_CHECKING:
@@ -27,15 +28,19 @@ def _segments(
 
 
 def draw_specification_curve(
-    curve: pd.DataFrame, choices: Mapping[str, str], effect: str
+    curve: pd.DataFrame, choices: Mapping[str, str], effect: str, *, alpha: float = 0.05
 ) -> Figure:
     """Draw the curve with its dashboard.
 
     Args:
         curve: one row per specification with columns estimate, low, high, p, and one per choice.
+            Without rows the figure says that there are none.
         choices: column of each choice → its label.
         effect: label of the common effect scale.
+        alpha: p-values below it are marked.
     """
+    if curve.empty:
+        return draw_absence()
     table = curve.sort_values("estimate", kind="stable").reset_index(drop=True)
     rows = [
         (column, option)
@@ -47,7 +52,7 @@ def draw_specification_curve(
         2, 1, sharex=True, gridspec_kw={"height_ratios": [1.25, 0.118 * (len(rows) + len(choices))]}
     )
     x = table.index.to_numpy()
-    clear = (table["p"] < 0.05).to_numpy()
+    clear = (table["p"] < alpha).to_numpy()
     _segments(top, (x, x), (table["low"], table["high"]), color=FAINT, lw=0.5)
     for found, colour in ((~clear, GREY), (clear, BLUE)):
         estimate = table["estimate"][found]
@@ -66,7 +71,7 @@ def draw_specification_curve(
         color=ORANGE,
     )
     top.set_ylabel(effect)
-    top.set_title(f"{len(table):,} specifications; {int(clear.sum()):,} with p < 0.05 (blue)")
+    top.set_title(f"{len(table):,} specifications; {int(clear.sum()):,} with p < {alpha:g} (blue)")
     ticks, names = [], []
     y = 0.0
     previous = None

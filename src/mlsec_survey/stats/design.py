@@ -259,7 +259,13 @@ def effect_size_w(
 
 
 def noncentral_interval(statistic: float, df: int, confidence: float) -> tuple[float, float]:
-    """Interval for the noncentrality of a chi-square statistic; 0 where no value fits."""
+    """Return the interval for the noncentrality of a chi-square statistic; 0 where no value fits.
+
+    Raises:
+        AnalysisError: the statistic is not finite, or has no degrees of freedom.
+    """
+    if df < 1 or not math.isfinite(statistic):
+        raise AnalysisError(f"a chi-square of {statistic:g} on {df} degrees of freedom has no size")
 
     def bound(level: float) -> float:
         def gap(noncentrality: float) -> float:

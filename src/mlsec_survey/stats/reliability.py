@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from mlsec_survey.errors import AnalysisError
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
 from mlsec_survey.stats.result import TestResult
 
@@ -21,12 +24,12 @@ def cronbach_alpha(items: pd.DataFrame, *, confidence: float = 0.95) -> TestResu
         confidence: level of the interval.
 
     Raises:
-        ValueError: fewer than two items or two complete respondents.
+        AnalysisError: fewer than two items or two complete respondents.
     """
     complete = items.dropna().astype(float)
     n, k = complete.shape
     if k < 2 or n < 2:
-        raise ValueError("alpha needs at least two items and two complete respondents")
+        raise AnalysisError("alpha needs at least two items and two complete respondents")
     total = complete.sum(axis=1).var(ddof=1)
     alpha = k / (k - 1) * (1 - complete.var(ddof=1).sum() / total) if total > 0 else np.nan
     tail = (1 - confidence) / 2
@@ -60,12 +63,20 @@ def alpha_bootstrap(
         rng: source of randomness.
         resamples: bootstrap resamples of respondents.
         confidence: level of the interval.
+
+    Returns:
+        Both ends; NaN with fewer than three complete respondents, or where alpha has no value when
+        one of them is left out, so that there is nothing to correct by.
     """
     ratings = items.dropna().to_numpy(dtype=float)
     n = len(ratings)
+    if n < 3:
+        return math.nan, math.nan
     blocks = resampled_weights(np.ones(n), resamples, rng)
     draws = np.concatenate([_alpha(ratings, weights) for weights in blocks])
     left_out = _alpha(ratings, np.ones((n, n)) - np.eye(n))
+    if np.isnan(left_out).any():
+        return math.nan, math.nan
     return bca_interval(draws, float(_alpha(ratings, np.ones((1, n)))[0]), left_out, confidence)
 
 
