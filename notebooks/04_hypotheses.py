@@ -419,7 +419,9 @@ pub.table(
     columns=headings("handling n effect estimate low high p"),
     formats=FORMATS,
     sections="title",
-    note="20 imputations by chained equations. Cramér's V is pooled without an interval.",
+    note="20 imputations by chained equations, pooled by Rubin's rules; their p is a large-sample "
+    "one. Cramér's V is pooled without an interval. Don't know is handled where it is an option "
+    "of a single item and somebody chose it; scales made of several items have no such level.",
     width="page",
     keep=True,
 )
