@@ -146,6 +146,7 @@ pub.table(
     caption="Confirmatory p-values: unadjusted, adjusted by Holm, and by joint permutation "
     "(Westfall and Young) for each hypothesis and for its family as a whole.",
     columns=headings("id label p p_holm p_westfall_young p_family"),
+    note=hyp.describe_monte_carlo(resamples, the_plan.alpha),
     formats=FORMATS,
     sections="family_label",
     keep=True,

@@ -249,7 +249,7 @@ def test_errors_of_sign_and_size_are_those_of_gelman_and_carlin(effect, se, want
     """Their two examples (2014, doi:10.1177/1745691614551642).
 
     The values are those that their R function retrodesign is reported to give, in a public thread
-    on a translation to Stata (Statalist, October 2017). The third is simulated there.
+    of 25 October 2017 on its translation to Stata. The third is simulated there.
     """
     got = power.normal_design_errors(effect, se)
     assert got[0] == pytest.approx(want[0], abs=1e-7)

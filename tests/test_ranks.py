@@ -100,8 +100,8 @@ def test_detectable_w_is_found_with_about_80_percent_power():
     assert np.mean(found) == pytest.approx(0.8, abs=0.08)
 
 
-# Skillings and Mack (1981), table 1: times of assembling a product by four methods, as the help page
-# of R's package Skillings.Mack 1.10 quotes them. Its function gives 15.49303 (p = 0.00144) for them.
+# Skillings and Mack (1981), table 1: times of assembling a product by four methods, as the help
+# page of R's package Skillings.Mack 1.10 quotes them. Its function gives 15.493049, p = 0.001440.
 ASSEMBLY = pd.DataFrame(
     [
         [3.2, 4.1, 3.8, 4.2],
@@ -120,8 +120,8 @@ ASSEMBLY = pd.DataFrame(
 
 def test_skillings_mack_gives_the_published_value():
     result = ranks.skillings_mack(ASSEMBLY, rng=rng())
-    assert result.statistic == pytest.approx(15.493, abs=5e-4)
-    assert result.p == pytest.approx(0.0014, abs=5e-5)
+    assert result.statistic == pytest.approx(15.493049, abs=1e-6)
+    assert result.p == pytest.approx(0.001440, abs=1e-6)
     assert result.extra["statistic_without_tie_correction"] == pytest.approx(15.493, abs=5e-4)
     assert (result.n, result.extra["ratings"]) == (9, 32)
 

@@ -244,6 +244,7 @@ class Publisher:
             rows = [[_NO_ROWS, *[""] * (len(headings) - 1)]]
         numeric = [_flush_right(table[name]) for name in headings]
         parts = _section_starts(table[sections]) if sections else {}
+        note = note.strip() if note else None
         entry = {"caption": caption, "note": note, "basis": basis, "keep": keep, "width": width}
         self._add("tables", key, entry)
         folder = self.output / "paper" / "generated" / "tables"
