@@ -437,8 +437,9 @@ def choose_count_model(
         if top >= 1 / 3 or at_limit > 0.02:
             return CountChoice(
                 "quasi_binomial",
-                f"of {limit:g} possible, fitted means reach {top:.0%} and {at_limit:.0%} of "
-                "respondents are at the limit, so the count is modelled as a share",
+                f"of {limit:g} possible, fitted means reach {100 * top:.0f} % and "
+                f"{100 * at_limit:.0f} % of respondents are at the limit, so the count is modelled "
+                "as a share",
                 dispersion,
                 over_p,
                 at_limit,
