@@ -334,6 +334,15 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({processor}), Python {platform.python_version()}"
 
 
+def write_into_readme(text: str) -> None:
+    """Put the table between the two marks in benchmarks/README.md."""
+    path = ROOT / "benchmarks" / "README.md"
+    begin, end = "<!-- runner: written by benchmarks/runner.py -->", "<!-- runner: end -->"
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    after = rest.split(end)[1]
+    path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--repeats", type=int, default=3)
@@ -351,7 +360,10 @@ def main() -> None:
     }
     (RESULTS / "runner.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     draw(results, RESULTS / "runner.svg")
-    print(f"{machine()}\n\n{table(results)}")
+    text = f"{machine()}; medians of {options.repeats} runs.\n\n{table(results)}"
+    if not options.only:
+        write_into_readme(text)
+    print(text)
 
 
 if __name__ == "__main__":
