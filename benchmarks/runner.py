@@ -320,7 +320,8 @@ def draw(results: dict[str, dict[str, Timing]], target: Path) -> None:
         labels.append(scenario)
         position += 0.7
     axes.set(xscale="log", yticks=ticks, yticklabels=labels, xlabel="seconds, logarithmic scale")
-    axes.invert_yaxis()
+    axes.set_xticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1,000"])
+    axes.set_ylim(position - 0.7, -0.7)
     axes.set_xlim(right=axes.get_xlim()[1] * 6)
     figure.savefig(target, metadata={"Date": None})
 
