@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.atlas import extract_facts  # noqa: E402
 from mlsec_survey.errors import CompendiumError  # noqa: E402
+from mlsec_survey.generated import keep_or_compare  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,21 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     except CompendiumError as error:
         print(error, file=sys.stderr)
         return error.exit_status
-    different = []
-    for name, content in files.items():
-        path = options.out / name
-        if options.check:
-            if not path.is_file() or path.read_bytes() != content:
-                different.append(path)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(content)
-        part.replace(path)
-        print(f"{path}: {len(content):,} bytes")
-    for path in different:
-        print(f"{path}: not what {options.atlas.name} gives", file=sys.stderr)
-    return 1 if different else 0
+    source = f"{options.atlas.name} gives"
+    return keep_or_compare(files, options.out, check=options.check, source=source)
 
 
 if __name__ == "__main__":

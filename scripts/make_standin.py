@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.codebook import load_codebook  # noqa: E402
 from mlsec_survey.errors import CompendiumError, InputError  # noqa: E402
+from mlsec_survey.generated import keep_or_compare  # noqa: E402
 from mlsec_survey.standin.files import draw_files  # noqa: E402
 from mlsec_survey.standin.parameters import load_parameters, load_texts  # noqa: E402
 
@@ -41,21 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     folder: Path = options.out or ROOT / "data"
-    different = []
-    for name, content in files.items():
-        path = folder / name
-        if options.check:
-            if not path.is_file() or path.read_bytes() != content:
-                different.append(path)
-            continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(content)
-        part.replace(path)
-        print(f"{path}: {len(content):,} bytes")
-    for path in different:
-        print(f"{path}: not what the parameters draw", file=sys.stderr)
-    return 1 if different else 0
+    return keep_or_compare(files, folder, check=options.check, source="the parameters draw")
 
 
 def _drawn(options: argparse.Namespace) -> dict[str, bytes]:

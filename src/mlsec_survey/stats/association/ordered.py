@@ -266,22 +266,10 @@ def goodman_kruskal_gamma(
     Raises:
         AnalysisError: a variable is constant or has no order.
     """
+    name = "Goodman and Kruskal's gamma"
     table, n = _ordered_table(outcome, predictor, confidence)
     measures = concordance(table)
-    z, p = _kendall_z(table)
-    low, high = _fisher_interval(measures.gamma, measures.se_gamma, confidence)
-    return TestResult(
-        method="Goodman and Kruskal's gamma",
-        effect="Goodman and Kruskal's gamma",
-        estimate=measures.gamma,
-        low=low,
-        high=high,
-        n=n,
-        statistic=z,
-        p=p,
-        confidence=confidence,
-        extra={"se": measures.se_gamma},
-    )
+    return _pair_measure(name, measures.gamma, measures.se_gamma, table, n, confidence)
 
 
 def somers_d(outcome: pd.Series, predictor: pd.Series, *, confidence: float = 0.95) -> TestResult:
@@ -294,19 +282,25 @@ def somers_d(outcome: pd.Series, predictor: pd.Series, *, confidence: float = 0.
     """
     table, n = _ordered_table(outcome, predictor, confidence)
     measures = concordance(table)
+    return _pair_measure("Somers' d", measures.somers_d, measures.se_somers_d, table, n, confidence)
+
+
+def _pair_measure(
+    name: str, estimate: float, se: float, table: FloatArray, n: int, confidence: float
+) -> TestResult:
     z, p = _kendall_z(table)
-    low, high = _fisher_interval(measures.somers_d, measures.se_somers_d, confidence)
+    low, high = _fisher_interval(estimate, se, confidence)
     return TestResult(
-        method="Somers' d",
-        effect="Somers' d",
-        estimate=measures.somers_d,
+        method=name,
+        effect=name,
+        estimate=estimate,
         low=low,
         high=high,
         n=n,
         statistic=z,
         p=p,
         confidence=confidence,
-        extra={"se": measures.se_somers_d},
+        extra={"se": se},
     )
 
 
