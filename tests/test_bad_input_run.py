@@ -17,12 +17,12 @@ from small_project import ROOT, Done, SmallProject
 
 pytestmark = pytest.mark.xdist_group("runner")
 
-NOTEBOOK = "01_cleaning"
+NOTEBOOK, TESTING = "01_cleaning", "04_hypotheses"
 Rows = list[list[str]]
 
 
 class Compendium:
-    """The real notebook 01 and its data, with warm kernels for many runs."""
+    """The real notebooks 01 and 04 with their data, and warm kernels for many runs."""
 
     def __init__(self, root: Path, kernels: Kernels) -> None:
         self.project = SmallProject(root)
@@ -37,8 +37,12 @@ class Compendium:
         path.write_bytes(content)
         manifest = self.manifest | {"sha256": file_sha256(path)}
         manifest_path(path).write_text(yaml.safe_dump(manifest), encoding="utf-8")
-        arguments = ("--run", "x", "--set", "export=data/raw/other.csv", "--only", NOTEBOOK)
-        return self.project.call(self.kernels, *arguments, "--no-pdf")
+        return self.call("--only", NOTEBOOK)
+
+    def call(self, *arguments: str) -> Done:
+        """Call the runner for the export that is there."""
+        which = ("--run", "x", "--set", "export=data/raw/other.csv", "--no-pdf")
+        return self.project.call(self.kernels, *which, *arguments)
 
     def outputs(self) -> dict[str, str]:
         return self.project.outputs("runs/x")
@@ -53,7 +57,7 @@ def compendium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compendium]
     shutil.copy(ROOT / "requirements.lock", root)
     pipeline = root / "notebooks" / "pipeline.yml"
     content = yaml.safe_load(pipeline.read_text(encoding="utf-8"))
-    content["notebooks"] = {NOTEBOOK: content["notebooks"][NOTEBOOK]}
+    content["notebooks"] = {name: content["notebooks"][name] for name in (NOTEBOOK, TESTING)}
     del content["paper"]
     pipeline.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
     kernels = Kernels()
@@ -121,6 +125,24 @@ def test_bad_export_gives_one_error_and_keeps_what_was_there(
     assert "Traceback" not in done.err
     assert "What to do: " in done.err
     for word in words:
+        assert word in done.err
+    assert compendium.outputs() == before
+
+
+def test_a_plan_with_an_unknown_item_gives_one_error_and_keeps_what_was_there(
+    compendium: Compendium,
+) -> None:
+    data = compendium.project.root / "data"
+    plan = (data / "analysis_plan.yml").read_text(encoding="utf-8")
+    wrong = plan.replace("predictor: org_size", "predictor: org_sise", 1)
+    (data / "wrong_plan.yml").write_text(wrong, encoding="utf-8")
+    assert compendium.run(compendium.text.encode()).status == 0
+    before = compendium.outputs()
+    done = compendium.call("--set", "plan=data/wrong_plan.yml", "--only", TESTING)
+    assert done.status == 2
+    assert "data/wrong_plan.yml" in done.err
+    assert "Traceback" not in done.err
+    for word in ("predictor", "org_sise", "org_size", "What to do: "):
         assert word in done.err
     assert compendium.outputs() == before
 
