@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -869,8 +869,3 @@ def _repeated(entries: Iterable[tuple[Location, object]], whose: str) -> Iterato
         if value in seen:
             yield location, f"{value!r} is already used by {whose}", "Every one must be unique."
         seen.add(value)
-
-
-def value_codes(codebook: Codebook, item: Item | str) -> dict[str, Any]:
-    """Return the analysis value of each option code of an item."""
-    return {option.code: option.value for option in codebook.options(item)}

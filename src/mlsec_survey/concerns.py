@@ -228,7 +228,7 @@ def load_coding(
     path = folder / "adjudication.csv"
     decided = _read_rows(path, _ADJUDICATION, code_book, respondents, codebook)
     differ = [unit for unit in answers if first[unit] != second[unit]]
-    _check_decisions(path, decided, differ)
+    _EVERY_DIFFERENCE.check(path, decided, differ)
     final = {unit: decided[unit][0] if unit in decided else first[unit] for unit in answers}
     units = pd.DataFrame(
         {
@@ -263,7 +263,7 @@ def load_sheets(
     for coder in CODERS:
         path = Path(folder) / f"{coder}.csv"
         rows = _read_rows(path, _SHEET, code_book, respondents, codebook)
-        _check_cover(path, rows, answers)
+        _EVERY_ANSWER.check(path, rows, answers)
         sheets.append({unit: codes for unit, (codes, _, _) in rows.items()})
     return sheets[0], sheets[1]
 
@@ -414,54 +414,53 @@ def _codes(path: Path, row: int, cell: str, known: Mapping[str, str]) -> Codes:
     return frozenset(given)
 
 
-def _check_cover(
-    path: Path, rows: Mapping[Unit, tuple[Codes, str, int]], answers: list[Unit]
-) -> None:
-    expected = set(answers)
-    for unit, (_, _, row) in rows.items():
-        if unit not in expected:
+@dataclass(frozen=True)
+class _Cover:
+    """The answers that a sheet has to have a row for, and what to say of others."""
+
+    stray: str
+    stray_remedy: str
+    lacking: str
+    lacking_remedy: str
+
+    def check(
+        self, path: Path, rows: Mapping[Unit, tuple[Codes, str, int]], wanted: list[Unit]
+    ) -> None:
+        """Raise InputError for the first row that is not wanted, or the first that is missing."""
+        expected = set(wanted)
+        for unit, (_, _, row) in rows.items():
+            if unit not in expected:
+                raise InputError(
+                    self.stray,
+                    file=path,
+                    row=row,
+                    column="respondent_id",
+                    value=_shown(unit),
+                    remedy=self.stray_remedy,
+                )
+        missing = [unit for unit in wanted if unit not in rows]
+        if missing:
             raise InputError(
-                "there is no such answer in the export",
+                f"{len(missing)} of {len(wanted)} {self.lacking}, this first",
                 file=path,
-                row=row,
                 column="respondent_id",
-                value=_shown(unit),
-                remedy="Remove the row, or check attack and field.",
+                value=_shown(missing[0]),
+                remedy=self.lacking_remedy,
             )
-    missing = [unit for unit in answers if unit not in rows]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(answers)} answers have no row, this first",
-            file=path,
-            column="respondent_id",
-            value=_shown(missing[0]),
-            remedy="Add a row for each answer in own words; leave `codes` empty if none applies.",
-        )
 
 
-def _check_decisions(
-    path: Path, decided: Mapping[Unit, tuple[Codes, str, int]], differ: list[Unit]
-) -> None:
-    expected = set(differ)
-    for unit, (_, _, row) in decided.items():
-        if unit not in expected:
-            raise InputError(
-                "the coders do not differ here",
-                file=path,
-                row=row,
-                column="respondent_id",
-                value=_shown(unit),
-                remedy="Remove the row: where coders agree, their codes stand.",
-            )
-    missing = [unit for unit in differ if unit not in decided]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(differ)} differences have no decision, this first",
-            file=path,
-            column="respondent_id",
-            value=_shown(missing[0]),
-            remedy="Add a row with the final codes and the reason.",
-        )
+_EVERY_ANSWER = _Cover(
+    stray="there is no such answer in the export",
+    stray_remedy="Remove the row, or check attack and field.",
+    lacking="answers have no row",
+    lacking_remedy="Add a row for each answer in own words; leave `codes` empty if none applies.",
+)
+_EVERY_DIFFERENCE = _Cover(
+    stray="the coders do not differ here",
+    stray_remedy="Remove the row: where coders agree, their codes stand.",
+    lacking="differences have no decision",
+    lacking_remedy="Add a row with the final codes and the reason.",
+)
 
 
 def _shown(unit: Unit) -> str:

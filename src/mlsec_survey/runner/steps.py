@@ -117,7 +117,7 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
             found[f"module {module}"] = sha
         found["entry in pipeline"] = digest(repr(entry).encode())
         found["fonts of the figures"] = file_digest(PACKAGE_FOLDER / "figures" / "fonts")
-        return found | _environment(shop, "execute.py", "kernels.py")
+        return found | _environment(shop, "execute.py", "kernels.py", "warm_server.py")
 
     def make(output: Path) -> None:
         from mlsec_survey.runner.execute import NotebookJob

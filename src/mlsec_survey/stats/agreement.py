@@ -19,7 +19,6 @@ from mlsec_survey.stats.bootstrap import percentile_interval, resampled_weights
 from mlsec_survey.stats.result import TestResult
 
 Floats = NDArray[np.float64]
-Distance = Callable[[frozenset[str], frozenset[str]], float]
 
 
 def nominal_distance(first: Hashable, second: Hashable) -> float:
