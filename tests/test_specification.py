@@ -15,7 +15,7 @@ from mlsec_survey.codebook import load_codebook
 from mlsec_survey.errors import AnalysisError, InputError
 from mlsec_survey.export import read_export
 from mlsec_survey.plan import load_plan
-from mlsec_survey.stats import association
+from mlsec_survey.stats import association, table_models
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -324,6 +324,66 @@ def test_a_negative_prediction_counts_the_other_side(curves):
     assert table["predicted"][0] == 0 and table["significant"][0] == 0
     assert table["median"][0] == pytest.approx(curve["estimate"].median())
     assert table["p_share"][0] == 1
+
+
+def plain_effect(verse, spec, row):
+    """One specification under one dealing, from respondents one by one."""
+    outcome, predictor = verse.outcomes[spec.outcome], verse.predictors[spec.predictor]
+    covariates = verse.covariates[spec.covariates][1]
+    dealt = outcome.codes[row]
+    rows = verse.exclusions[spec.exclusion][1] & (dealt >= 0) & (predictor.codes >= 0)
+    if spec.test not in ("linear_model", "rank_model"):
+        table = pd.crosstab(predictor.levels[predictor.codes[rows]], outcome.levels[dealt[rows]])
+        score = {"proportional_odds": table_models.proportional_odds_score}.get(spec.test)
+        if score is not None:
+            return rows.sum(), score(table, table.index)
+        found = table_models.signed_test(
+            spec.test, table, table.index, table.columns, trials=outcome.limit
+        )
+        # The trend test of a curve keeps its large-sample form.
+        exact = spec.test == "trend_permutation"
+        return rows.sum(), found.statistic if exact else np.nan_to_num(found.z)
+    rows &= np.isfinite(covariates).all(1)
+    by = "ranks" if spec.test == "rank_model" else "levels"
+    y, x = getattr(outcome, by)[dealt[rows]], getattr(predictor, by)[predictor.codes[rows]]
+    fit = sm.OLS(y, np.column_stack([x, np.ones(len(x)), covariates[rows]])).fit()
+    return rows.sum(), np.sign(fit.tvalues[0]) * stats.norm.isf(fit.pvalues[0] / 2)
+
+
+def test_specifications_run_together_are_those_run_one_by_one(curves):
+    rng = np.random.default_rng(11)
+    tests = set()
+    for verse, _ in curves.values():
+        order = specification.deal(verse.strata, 4, rng)
+        effects = specification.run_specifications(verse, order)
+        for at in rng.choice(len(verse.specifications), 40, replace=False):
+            spec, b = verse.specifications[at], int(rng.integers(len(order)))
+            n, z = plain_effect(verse, spec, order[b])
+            assert effects.n[at, b] == n, spec
+            assert effects.z[at, b] == pytest.approx(z, rel=1e-6, abs=1e-6), spec
+            tests.add(spec.test)
+    assert len(tests) >= 10
+
+
+def test_covariates_that_repeat_one_another_count_once_in_the_fit():
+    rng = np.random.default_rng(12)
+    n, dealings = 60, 3
+    x, y = rng.normal(size=(1, 1, n)), rng.normal(size=(1, n, 1, dealings))
+    covariate, known = rng.normal(size=(n, 1)), np.ones((n, dealings))
+    everybody = np.ones((1, n), dtype=bool)
+    once = specification._partial(x, y, known, covariate, everybody)[1]
+    twice = specification._partial(x, y, known, np.hstack([covariate] * 2), everybody)[1]
+    assert twice == pytest.approx(once, rel=1e-9)
+    # What the covariates explain altogether has no effect left.
+    assert (specification._partial(x, y, known, x[0].T, everybody)[1] == 0).all()
+
+
+@pytest.mark.parametrize(("df", "close"), [(6, 1e-3), (20, 1e-6), (60, 1e-9), (137, 1e-9)])
+def test_the_deviate_of_a_correlation_has_the_p_value_of_its_t_test(df, close):
+    r = np.linspace(-0.75, 0.75, 61)
+    t = np.abs(r) * np.sqrt(df / (1 - r**2))
+    exact = np.sign(r) * stats.norm.isf(stats.t.sf(t, df))
+    assert specification._deviate(r, np.array(df)) == pytest.approx(exact, rel=close, abs=1e-12)
 
 
 def test_a_constant_variable_has_no_curve(plan, answers, codebook, choices):

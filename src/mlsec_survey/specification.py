@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -32,12 +33,14 @@ from .yaml_input import Entry, Location, near, read_yaml, validate
 from .yaml_input import Sequence as Listed
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 Coding = Literal["steps", "halves", "ends_merged", "item_median", "top_two", "groups", "merged"]
 MissingRule = Literal["complete", "dont_know_lowest", "dont_know_highest", "median"]
 ModelName = Literal["linear_model", "rank_model"]
+_MODELS = get_args(ModelName)
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 # Permutations of one task; a bound on memory, and part of what decides the random numbers.
@@ -530,143 +533,220 @@ def run_specifications(verse: Multiverse, order: Integers) -> Effects:
         order: dealings × candidates; row b gives candidate i the outcome of candidate order[b, i].
     """
     shape = (len(verse.specifications), len(order))
-    z, r, n = np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape)
-    by_outcome: dict[int, list[int]] = {}
+    effects = Effects(np.zeros(shape), np.zeros(shape), np.zeros(shape))
+    _run_tests(verse, order, effects)
+    _run_models(verse, order, effects)
+    return effects
+
+
+def _run_tests(verse: Multiverse, order: Integers, effects: Effects) -> None:
+    """Fill in the specifications that need a table: each test once for all exclusions together."""
+    wanted: dict[int, dict[int, dict[str, list[int]]]] = {}
     for at, spec in enumerate(verse.specifications):
-        by_outcome.setdefault(spec.outcome, []).append(at)
-    for o, positions in by_outcome.items():
+        if spec.test not in _MODELS:
+            of_predictor = wanted.setdefault(spec.outcome, {}).setdefault(spec.predictor, {})
+            of_predictor.setdefault(spec.test, []).append(at)
+    inside = np.array([members for _, members in verse.exclusions])
+    exclusion = np.array([spec.exclusion for spec in verse.specifications])
+    for o, of_outcome in wanted.items():
         outcome = verse.outcomes[o]
-        dealt = outcome.codes[order]
-        groups: dict[tuple[int, int], list[int]] = {}
-        models: list[int] = []
-        for at in positions:
-            spec = verse.specifications[at]
-            if spec.test in ("linear_model", "rank_model"):
-                models.append(at)
-            else:
-                groups.setdefault((spec.exclusion, spec.predictor), []).append(at)
-        for (e, p), tests in groups.items():
+        held = _indicators(outcome, order)
+        for p, tests in of_outcome.items():
             predictor = verse.predictors[p]
-            tables, scores, values = _tables(dealt, outcome, predictor, verse.exclusions[e][1])
-            count = tables.sum((1, 2))
-            for at in tests:
-                name = verse.specifications[at].test
-                z[at], r[at] = _table_effects(name, tables, scores, values, outcome.limit)
-                n[at] = count
-        for at, found in _model_effects(verse, models, outcome, dealt):
-            z[at], r[at], n[at] = found
-    return Effects(z, r, n)
+            tables, scores, values = _tables(held, outcome, predictor, inside)
+            counts = tables.sum((-2, -1))
+            distinct, inverse = _distinct(tables)
+            for name, positions in tests.items():
+                z, r = _table_effects(name, distinct, scores, values, outcome.limit)
+                here = exclusion[positions]
+                effects.z[positions] = z[inverse][here]
+                effects.r[positions] = r[inverse][here]
+                effects.n[positions] = counts[here]
+
+
+def _indicators(outcome: Variant, order: Integers) -> Singles:
+    """Return candidates × levels × dealings: 1 where a candidate is dealt an outcome."""
+    dealt = outcome.codes[order.T]
+    return (dealt[:, None] == np.arange(len(outcome.levels))[:, None]).astype(np.float32)
 
 
 def _tables(
-    dealt: Integers, outcome: Variant, predictor: Variant, inside: Booleans
+    held: Singles, outcome: Variant, predictor: Variant, inside: Booleans
 ) -> tuple[Floats, Floats, Floats]:
-    """Return tables of counts, and the values of their rows and columns."""
-    rows, columns = len(predictor.levels), len(outcome.levels) + 1
-    used = np.flatnonzero(inside & (predictor.codes >= 0))
-    # Code -1, no outcome, falls into a first column that is dropped.
-    cells = predictor.codes[used] * columns + (dealt[:, used] + 1)
-    cells += np.arange(len(dealt))[:, None] * (rows * columns)
-    counts = np.bincount(cells.ravel(), minlength=len(dealt) * rows * columns)
-    tables = counts.reshape(len(dealt), rows, columns)[:, :, 1:]
+    """Return tables of counts (exclusions × dealings × rows × columns), values of both margins."""
+    candidates, columns, dealings = held.shape
+    rows = len(predictor.levels)
+    belongs = (predictor.codes == np.arange(rows)[:, None])[:, None] & inside
+    # Counts below 2^24 are exact in single precision, whatever the order of summation.
+    counts = belongs.reshape(-1, candidates).astype(np.float32) @ held.reshape(candidates, -1)
+    counts = counts.reshape(rows, len(inside), columns, dealings)
     # Levels that nobody holds in any dealing only cost time.
-    some = tables.any((0, 2)), tables.any((0, 1))
-    tables = tables[:, some[0]][:, :, some[1]]
-    return tables.astype(float), predictor.levels[some[0]], outcome.levels[some[1]]
+    some = counts.any((1, 2, 3)), counts.any((0, 1, 3))
+    counts = counts[some[0]][:, :, some[1]]
+    # Cells apart in memory and the stack together: NumPy then sums over cells many times faster.
+    cells = counts.swapaxes(1, 2).astype(float, order="C")
+    tables = np.moveaxis(cells, (0, 1), (2, 3))
+    return tables, predictor.levels[some[0]], outcome.levels[some[1]]
+
+
+def _distinct(tables: Floats) -> tuple[Floats, Integers]:
+    """Return the different tables of a stack, and for each place in the stack which one is there.
+
+    Larger tables are all taken as different: they seldom repeat.
+    """
+    shape, (rows, columns) = tables.shape[:-2], tables.shape[-2:]
+    stack = tables.reshape(-1, rows, columns)
+    base = stack.max(initial=0) + 1
+    if base ** (rows * columns) >= 2**53:
+        return stack, np.arange(len(stack)).reshape(shape)
+    keys = np.einsum("kij,ij", stack, (base ** np.arange(rows * columns)).reshape(rows, columns))
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return stack[first], inverse.reshape(shape)
 
 
 def _table_effects(
     name: str, tables: Floats, scores: Floats, values: Floats, limit: float | None
 ) -> tuple[Floats, Floats]:
     """Return the deviate of a test and the correlation that it corresponds to."""
-    n = tables.sum((1, 2))
+    n = tables.sum((-2, -1))
     if name == "trend_permutation":
         z = np.nan_to_num(table_tests.trend(tables, scores).statistic)
-        return z, z / np.sqrt(n - 1)
-    if name == "proportional_odds":
+    elif name == "proportional_odds":
         z = np.nan_to_num(table_models.proportional_odds_score(tables, scores))
-        return z, z / np.sqrt(n - 1)
-    test = table_models.signed_test(name, tables, scores, values, trials=limit)
-    z = np.nan_to_num(test.z)
-    if name in _OF_GROUPS:
-        df = (tables.sum(2) > 0).sum(1) - 1
-        if name == "contingency_permutation":
-            df = df * ((tables.sum(1) > 0).sum(1) - 1)
-        # What is left of the statistic after chance has had its share (Cohen's w, corrected).
-        return z, np.sqrt(np.maximum(0.0, np.nan_to_num(test.statistic) - df) / n)
+    elif name == "spearman":
+        r = np.nan_to_num(table_models.score_correlation(tables, scores, values, ranks=True))
+        z = _deviate(r, n - 2)
+    else:
+        test = table_models.signed_test(name, tables, scores, values, trials=limit)
+        z = np.nan_to_num(test.z)
+        if name in _OF_GROUPS:
+            df = (tables.sum(-1) > 0).sum(-1) - 1
+            if name == "contingency_permutation":
+                df = df * ((tables.sum(-2) > 0).sum(-1) - 1)
+            # What is left of the statistic after chance has had its share (Cohen's w, corrected).
+            return z, np.sqrt(np.maximum(0.0, np.nan_to_num(test.statistic) - df) / n)
     return z, z / np.sqrt(n - 1)
 
 
-def _model_effects(
-    verse: Multiverse, positions: Sequence[int], outcome: Variant, dealt: Integers
-) -> Iterator[tuple[int, tuple[Floats, Floats, Floats]]]:
-    """Yield deviate, partial correlation and n of each linear model, all dealings at once.
+def _run_models(verse: Multiverse, order: Integers, effects: Effects) -> None:
+    """Fill in the specifications that are linear models.
+
+    Variables that are coded differently but missing for the same candidates share the sums over
+    respondents that do not contain them, so their models are solved together.
+    """
+    position: dict[tuple[int, int, int], dict[tuple[str, int], int]] = {}
+    for at, spec in enumerate(verse.specifications):
+        if spec.test in _MODELS:
+            of_data = position.setdefault((spec.exclusion, spec.outcome, spec.predictor), {})
+            of_data[spec.test, spec.covariates] = at
+    together: dict[tuple[object, ...], tuple[dict[int, None], dict[int, None]]] = {}
+    for _, o, p in position:
+        y, x = verse.outcomes[o], verse.predictors[p]
+        key = y.missing, (y.codes >= 0).tobytes(), (x.codes >= 0).tobytes()
+        outcomes, predictors = together.setdefault(key, ({}, {}))
+        outcomes[o] = predictors[p] = None
+    models: dict[int, list[str]] = {}
+    for model, c in sorted({key for found in position.values() for key in found}):
+        models.setdefault(c, []).append(model)
+    inside = np.array([members for _, members in verse.exclusions])
+    for outcomes, predictors in together.values():
+        x_of = {m: _centred([verse.predictors[p] for p in predictors], m) for m in _MODELS}
+        y_of = {m: _centred([verse.outcomes[o] for o in outcomes], m).T[order.T] for m in _MODELS}
+        known = (verse.outcomes[min(outcomes)].codes >= 0).astype(float)[order.T]
+        among = inside & (verse.predictors[min(predictors)].codes >= 0)
+        for c, names in models.items():
+            xs, ys = np.array([x_of[m] for m in names]), np.array([y_of[m] for m in names])
+            z, r, n = _partial(xs, np.moveaxis(ys, 3, 2), known, verse.covariates[c][1], among)
+            for e, (i, p), (j, o) in product(
+                range(len(inside)), enumerate(predictors), enumerate(outcomes)
+            ):
+                found = position.get((e, o, p), {})
+                for m, name in enumerate(names):
+                    if (name, c) in found:
+                        at = found[name, c]
+                        effects.z[at], effects.r[at] = z[m, i, e, j], r[m, i, e, j]
+                        effects.n[at] = n[e]
+
+
+def _centred(variants: Sequence[Variant], model: str) -> Floats:
+    """Return what a model takes for the value of each candidate, less a constant; 0 if missing."""
+    found = []
+    for variant in variants:
+        values = variant.ranks if model == "rank_model" else variant.levels
+        found.append(np.append(values - values.mean(), 0.0)[variant.codes])  # code -1 picks the 0
+    return np.array(found)
+
+
+def _partial(
+    x: Floats, y: Floats, known: Floats, covariates: Floats, inside: Booleans
+) -> tuple[Floats, Floats, Floats]:
+    """Return deviate and partial correlation of each predictor with each outcome, and n.
 
     Sums over respondents for every dealing are products of matrices, since dealing out outcomes
-    moves their values about and changes nothing else.
+    moves their values about and changes nothing else. The covariates are then swept out of the
+    sums of squares and products, one after another.
+
+    Args:
+        x: models × predictors × candidates.
+        y: models × candidates × outcomes × dealings; 0 where there is none.
+        known: candidates × dealings: 1 where a candidate is dealt outcomes.
+        covariates: candidates × q.
+        inside: exclusions × candidates.
+
+    Returns:
+        Deviates and correlations (models × predictors × exclusions × outcomes × dealings), and n
+        (exclusions × dealings).
     """
-    wanted: dict[str, list[int]] = {}
-    for at in positions:
-        wanted.setdefault(verse.specifications[at].test, []).append(at)
-    for model, members in wanted.items():
-        values = outcome.ranks if model == "rank_model" else outcome.levels
-        centred = np.append(values - values.mean(), 0.0)  # code -1 picks the 0 at the end
-        y = centred[dealt]
-        known = (dealt >= 0).astype(float)
-        blocks = [_columns(verse, verse.specifications[at], model) for at in members]
-        squares = [z[:, i] * z[:, j] for z in blocks for i, j in _pairs(z.shape[1])]
-        products = known @ np.column_stack(squares)
-        crossed = y @ np.column_stack(blocks)
-        second = (y**2) @ np.column_stack([z[:, 0] for z in blocks])
-        # Models with the same number of columns are solved together.
-        starts = np.cumsum([0, *(len(_pairs(z.shape[1])) for z in blocks)])
-        crosses = np.cumsum([0, *(z.shape[1] for z in blocks)])
-        for size in sorted({z.shape[1] for z in blocks}):
-            same = [k for k, z in enumerate(blocks) if z.shape[1] == size]
-            matrix = np.empty((len(same), len(dealt), size + 1, size + 1))
-            for place, (i, j) in enumerate(_pairs(size)):
-                matrix[..., i, j] = matrix[..., j, i] = products[:, starts[same] + place].T
-            for i in range(size):
-                matrix[..., size, i] = matrix[..., i, size] = crossed[:, crosses[same] + i].T
-            matrix[..., size, size] = second[:, same].T
-            z, r, n = _partial(matrix)
-            for position, k in enumerate(same):
-                yield members[k], (z[position], r[position], n[position])
-
-
-def _pairs(size: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(size) for j in range(i, size)]
-
-
-def _columns(verse: Multiverse, spec: Specification, model: str) -> Floats:
-    """Return intercept, covariates and predictor of each candidate; 0 for who is not in."""
-    predictor = verse.predictors[spec.predictor]
-    values = predictor.ranks if model == "rank_model" else predictor.levels
-    x = np.append(values - values.mean(), 0.0)[predictor.codes]
-    covariates = verse.covariates[spec.covariates][1]
-    inside = verse.exclusions[spec.exclusion][1] & (predictor.codes >= 0)
     inside = inside & np.isfinite(covariates).all(1)
-    block = np.column_stack([np.ones(len(x)), np.nan_to_num(covariates), x])
-    return block * inside[:, None]
+    base = np.vstack([np.ones(len(covariates)), np.nan_to_num(covariates).T])
+    size = len(base)
+
+    def sums(left: Floats, right: Floats) -> Floats:
+        """Sum (models × m × candidates) times (models × candidates × …) over those inside."""
+        masked = (left[:, :, None] * inside).reshape(len(left), -1, len(known))
+        found = masked @ right.reshape(*right.shape[:2], -1)
+        return found.reshape(len(found), left.shape[1], len(inside), *right.shape[2:])
+
+    bb = np.array([sums((b * base)[None], known[None])[0] for b in base])
+    bx = [sums(b * x, known[None])[..., None, :] for b in base]
+    xx = sums(x**2, known[None])[..., None, :]
+    by = [sums(b[None, None], y) for b in base]
+    xy, yy = sums(x, y), sums(base[None, :1], y**2)
+    n, whole = bb[0, 0].copy(), [*np.einsum("jj...->j...", bb).copy(), xx.copy(), yy.copy()]
+    for j in range(size):
+        scaled = bb[j] * _inverse(bb[j, j], whole[j])
+        of_x, of_y = (sides[j] * _inverse(bb[j, j], whole[j])[:, None] for sides in (bx, by))
+        xx -= of_x * bx[j]
+        xy -= of_x * by[j]
+        yy -= of_y * by[j]
+        for i in range(j + 1, size):
+            bx[i] -= of_x * bb[j, i][:, None]
+            by[i] -= of_y * bb[j, i][:, None]
+            bb[i, i:] -= scaled[i] * bb[j, i:]
+    r = xy * np.sqrt(_inverse(xx, whole[size]) * _inverse(yy, whole[-1]))
+    r = np.clip(r, -1 + 1e-12, 1 - 1e-12)
+    return _deviate(r, (n - 1 - size)[:, None]), r, n
 
 
-def _solved(matrix: Floats, right: Floats) -> Floats:
-    try:
-        return np.asarray(np.linalg.solve(matrix, right))
-    except np.linalg.LinAlgError:  # covariates that depend on each other in some dealing
-        return np.asarray(np.linalg.pinv(matrix, hermitian=True) @ right)
+def _inverse(rest: Floats, whole: Floats) -> Floats:
+    """Return 1 over what is left of a sum of squares; 0 where nothing but rounding is left."""
+    some = rest > 1e-12 * whole
+    return np.divide(1.0, rest, out=np.zeros_like(rest), where=some)
 
 
-def _partial(matrix: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return deviate, partial correlation and n from cross-products of 1, covariates, x and y."""
-    n, last = matrix[..., 0, 0], matrix.shape[-1] - 2
-    others, both = matrix[..., :last, :last], matrix[..., :last, last:]
-    rest = matrix[..., last:, last:] - np.swapaxes(both, -1, -2) @ _solved(others, both)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        r = rest[..., 0, 1] / np.sqrt(rest[..., 0, 0] * rest[..., 1, 1])
-    r = np.clip(np.nan_to_num(r), -1 + 1e-12, 1 - 1e-12)
-    _, p = table_models.correlation_test(r, n, last - 1)
-    return np.sign(r) * -special.ndtri(np.clip(p, 1e-300, 1) / 2), r, n
+def _deviate(r: Floats, df: Floats) -> Floats:
+    """Return the normal deviate with the same p-value as the t test of a (partial) correlation.
+
+    Hill (1970, doi:10.1145/355598.355599): exact to four digits from 6 degrees of freedom on, to
+    nine from 60 on, at a tenth of the cost of the two distribution functions.
+    """
+    a = df - 0.5
+    b = 48 * a**2
+    w = -a * np.log1p(-(r**2))
+    u = np.sign(r) * np.sqrt(w)
+    return u * (
+        1 + (w + 3) / b - (((4 * w + 33) * w + 240) * w + 855) / (10 * b * (b + 0.8 * w**2 + 100))
+    )
 
 
 # ── Curve and inference ───────────────────────────────────────────────────────────────────────────

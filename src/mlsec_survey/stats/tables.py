@@ -101,12 +101,13 @@ def _hypergeometric_rows(left: Counts, total: int, rng: np.random.Generator) -> 
 def concordance(tables: ArrayLike) -> Floats:
     """Return concordant minus discordant pairs (Kendall's S)."""
     t = np.asarray(tables, dtype=np.float64)
-    below = np.flip(np.cumsum(np.flip(t, -2), axis=-2), -2)
-    below = np.concatenate([below[..., 1:, :], np.zeros_like(below[..., :1, :])], axis=-2)
-    up_to = np.cumsum(below, axis=-1)
-    right = up_to[..., -1:] - up_to
-    left = up_to - below
-    return np.asarray((t * (right - left)).sum(axis=(-2, -1)))
+    column = np.arange(t.shape[-1])
+    larger = np.sign(column[:, None] - column).astype(np.float64)
+    s, below = np.zeros(t.shape[:-2]), np.zeros((*t.shape[:-2], t.shape[-1]))
+    for row in range(t.shape[-2] - 1, 0, -1):
+        below = below + t[..., row, :]
+        s += (t[..., row - 1, :] * (below @ larger)).sum(-1)
+    return s
 
 
 def kendall_tau_b(tables: ArrayLike) -> TableTests:
