@@ -13,7 +13,7 @@ from scipy import special, stats
 from mlsec_survey.errors import AnalysisError
 from mlsec_survey.stats import association
 from mlsec_survey.stats.association import resampling, tables
-from mlsec_survey.stats.design import noncentral_interval
+from mlsec_survey.stats.design import noncentral_chi_square_cdf, noncentral_interval
 
 R = json.loads((Path(__file__).parent / "oracle" / "association.json").read_text())
 DATA = pd.DataFrame(R["data"])
@@ -120,6 +120,8 @@ def test_trend_with_scores_too_fine_to_enumerate():
     observed = abs(exact.statistic)
     assert exact.p - 0.1 < drawn.p < exact.p + 4 * error
     assert abs(drawn.statistic) == pytest.approx(observed, rel=1e-3)
+    without = association.trend_permutation(DATA.rare, predictor, resamples=0)
+    assert math.isnan(without.p) and (without.low, without.high) == (drawn.low, drawn.high)
 
 
 def test_sum_distribution_against_all_subsets():
@@ -178,6 +180,29 @@ def test_contingency_monte_carlo_agrees_with_enumeration():
     assert drawn.p == pytest.approx(exact.p, abs=4 * math.sqrt(exact.p * (1 - exact.p) / 20_000))
 
 
+def test_tables_with_margins_are_all_of_them_and_no_more_than_the_limit(monkeypatch):
+    table = np.array([[2, 0, 1, 3], [1, 2, 2, 0.0]])
+    columns = [range(int(total) + 1) for total in table.sum(0)]
+    rows = [row for row in itertools.product(*columns) if sum(row) == table[0].sum()]
+    listed = tables.tables_with_margins(table)
+    assert sorted(tuple(map(int, one[0])) for one in listed) == sorted(rows)
+    assert (listed.sum(1) == table.sum(0)).all()
+    monkeypatch.setattr(tables, "_MOST_TABLES", len(rows))
+    assert len(tables.tables_with_margins(table)) == len(rows)
+    assert len(tables.tables_with_margins(table.T)) == len(rows)
+    monkeypatch.setattr(tables, "_MOST_TABLES", len(rows) - 1)
+    assert tables.tables_with_margins(table) is None
+
+
+def test_without_resamples_all_but_the_p_value_is_the_same():
+    large = from_table(np.full((3, 3), 40))
+    with_p = association.contingency_permutation(*large, rng=np.random.default_rng(1), resamples=9)
+    without = association.contingency_permutation(*large, resamples=0)
+    assert math.isnan(without.p)
+    for name in ("estimate", "low", "high", "statistic", "n", "extra"):
+        assert getattr(without, name) == getattr(with_p, name)
+
+
 def test_contingency_needs_a_generator_for_large_tables():
     with pytest.raises(ValueError, match="generator"):
         association.contingency_permutation(DATA.defences, DATA.industry)
@@ -200,6 +225,10 @@ def test_noncentral_interval_inverts_the_noncentral_chi_square():
     assert stats.ncx2.cdf(25.0, 6, low) == pytest.approx(0.975, abs=1e-10)
     assert stats.ncx2.cdf(25.0, 6, high) == pytest.approx(0.025, abs=1e-10)
     assert noncentral_interval(0.5, 6, 0.95) == (0.0, 0.0)
+    for statistic, df, noncentrality in ((0.3, 1, 0.0), (2.0, 3, 40.0), (90.0, 8, 55.0)):
+        value = noncentral_chi_square_cdf(statistic, df, noncentrality)
+        want = stats.ncx2.cdf(statistic, df, noncentrality)
+        assert value == pytest.approx(want, rel=1e-10)
     for statistic, df in ((math.nan, 6), (math.inf, 6), (3.0, 0)):
         with pytest.raises(AnalysisError, match="degrees of freedom"):
             noncentral_interval(statistic, df, 0.95)

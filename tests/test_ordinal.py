@@ -180,3 +180,23 @@ def test_data_without_a_finite_estimate_are_refused():
         ordinal.partial_proportional_odds(DATA.crossing, DATA[["tenure"]], varying=["age"])
     with pytest.raises(AnalysisError, match="no order"):
         ordinal.proportional_odds(DATA.group, DATA.knowledge)
+
+
+def test_profile_bounds_are_where_the_profiled_likelihood_has_dropped():
+    rng = np.random.default_rng(6)
+    for n in (12, 25, 60, 139):
+        predictors = pd.DataFrame({"a": rng.integers(0, 4, n), "b": rng.exponential(2, n)})
+        latent = predictors["a"] - 0.3 * predictors["b"] + rng.logistic(size=n)
+        outcome = pd.Series(pd.qcut(latent, 4, labels=False))
+        model = ordinal.proportional_odds_model(outcome, predictors, confidence=0.9)
+        for name, other in (("a", "b"), ("b", "a")):
+            row = model.coefficients.loc[name]
+            assert row["low"] < row["estimate"] < row["high"]
+            for end in ("low", "high"):
+                held = ordinal.ordinal_fit(
+                    outcome.to_numpy(),
+                    predictors[[other]].to_numpy(float),
+                    offset=row[end] * predictors[name].to_numpy(float),
+                )
+                drop = model.extra["log_likelihood"] - held.log_likelihood
+                assert drop == pytest.approx(stats.chi2.ppf(0.9, 1) / 2, abs=1e-9)

@@ -191,7 +191,8 @@ def run_test(
         test: one of the names that an analysis plan can use.
         outcome, predictor: as `analysis_data` returns them.
         rng: for permutations; None gives the large-sample p-value where a test has one.
-        resamples: number of permutations.
+        resamples: number of permutations; 0, without `rng`, leaves the p-value out where a test
+            has no large-sample one.
         confidence: level of the interval.
         trials: largest possible count, for `quasi_binomial`.
 
@@ -949,18 +950,9 @@ class _Analysis:
 
     def unresampled(self, data: pd.DataFrame) -> TestResult:
         """Run the primary test for its estimate and interval; pooling makes the p-value."""
-        try:
-            return run_hypothesis(self.hypothesis, data, self.codebook, confidence=self.confidence)
-        except ValueError:
-            # A few permutations for a test that has no p-value without any.
-            return run_hypothesis(
-                self.hypothesis,
-                data,
-                self.codebook,
-                rng=generator(self.seed, "hypothesis", self.hypothesis.id),
-                resamples=19,
-                confidence=self.confidence,
-            )
+        return run_hypothesis(
+            self.hypothesis, data, self.codebook, resamples=0, confidence=self.confidence
+        )
 
     def by_groups(self, data: pd.DataFrame) -> TestResult:
         """Test a variable with one more level, outside of its order, as groups."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from .formatting import as_text, p_text
 from .hypotheses import EFFECTS, PlanResults, run_hypothesis, sesoi_bounds
 from .labels import SYNTHETIC_SHORT
 from .plan import Hypothesis
+from .stats import association
 from .stats import bayes_factor as bayes
 from .stats.association.tables import LEAST_EXPECTED
 from .stats.detectable import smallest_detectable
@@ -35,15 +37,15 @@ PRIOR_WIDTHS = tuple(float(width) for width in np.geomspace(0.25, 3.0, 12).round
 def interval_of(hypothesis: Hypothesis, data: pd.DataFrame, codebook: Codebook) -> Interval:
     """Return the interval of a hypothesis' effect, by its primary test, at any confidence."""
 
+    if hypothesis.test == "trend_permutation":
+        law, observed = association.conditional_law(
+            data[hypothesis.outcome], data[hypothesis.predictor]
+        )
+        if law is not None:
+            return partial(association.odds_ratio_interval, law, observed)
+
     def interval(confidence: float) -> tuple[float, float]:
-        try:
-            result = run_hypothesis(hypothesis, data, codebook, confidence=confidence)
-        except ValueError:
-            # The interval needs no random numbers, but the p-value of this test does.
-            rng = np.random.default_rng(0)
-            result = run_hypothesis(
-                hypothesis, data, codebook, rng=rng, resamples=1, confidence=confidence
-            )
+        result = run_hypothesis(hypothesis, data, codebook, resamples=0, confidence=confidence)
         return result.low, result.high
 
     return interval
@@ -117,10 +119,20 @@ def bayes_factor_of(
         BF01, NaN where the plan states that effect on another scale, there is no likelihood, or a
         table is too sparse for its chi-square.
     """
+    likelihood = log_likelihood_of(hypothesis, result, data)
+    return _bayes_factor(hypothesis, result, likelihood, width, prior)
+
+
+def _bayes_factor(
+    hypothesis: Hypothesis,
+    result: TestResult,
+    likelihood: bayes.LogLikelihood | None,
+    width: float,
+    prior: bayes.Prior = "normal",
+) -> float:
     if result.effect != EFFECTS[hypothesis.sesoi.effect]:
         return math.nan
     scale = normal_scale(result.effect)
-    likelihood = log_likelihood_of(hypothesis, result, data)
     if likelihood is not None and scale is not None:
         size = abs(scale(hypothesis.sesoi.value) - scale(result.null))
         return bayes.bayes_factor(likelihood, width * size, prior=prior)
@@ -150,16 +162,21 @@ def bayes_curves(
         One row per hypothesis and width: hypothesis (id and the label's part on the predictor),
         scale (width in multiples of the smallest effect of interest), bf01.
     """
-    rows = [
-        {
-            "hypothesis": f"{entry.id} {entry.label.rpartition('~')[2].strip()}",
-            "scale": width,
-            "bf01": bayes_factor_of(entry, results.results[entry.id], data, width=width),
-        }
-        for entry in hypotheses
-        if entry.id in results.results
-        for width in widths
-    ]
+    rows = []
+    for entry in hypotheses:
+        result = results.results.get(entry.id)
+        if result is None:
+            continue
+        name = f"{entry.id} {entry.label.rpartition('~')[2].strip()}"
+        likelihood = log_likelihood_of(entry, result, data)
+        rows += [
+            {
+                "hypothesis": name,
+                "scale": width,
+                "bf01": _bayes_factor(entry, result, likelihood, width),
+            }
+            for width in widths
+        ]
     table = pd.DataFrame(rows, columns=["hypothesis", "scale", "bf01"])
     return table[table["bf01"].notna()].reset_index(drop=True)
 
@@ -223,9 +240,9 @@ def null_readings(
             pass
         else:
             row |= {"detectable": found.value, "detectable_low": found.decrease}
-        bf01 = bayes_factor_of(entry, result, data)
-        row["bf01"] = bf01
-        row["bf01_cauchy"] = bayes_factor_of(entry, result, data, prior="cauchy")
+        likelihood = log_likelihood_of(entry, result, data)
+        bf01 = row["bf01"] = _bayes_factor(entry, result, likelihood, 1.0)
+        row["bf01_cauchy"] = _bayes_factor(entry, result, likelihood, 1.0, "cauchy")
         row["evidence"] = "" if math.isnan(bf01) else bayes.evidence_in_words(bf01)
         rows.append(row)
     return pd.DataFrame(rows, columns=_READING)

@@ -16,8 +16,8 @@ import pandas as pd
 from scipy import optimize, special
 
 from ..errors import AnalysisError
-from .association import sum_distribution
-from .pairs import FloatArray, as_binary, as_scores, complete_pairs
+from .association import conditional_law
+from .pairs import FloatArray
 
 Prior = Literal["normal", "cauchy"]
 LogLikelihood = Callable[[FloatArray], FloatArray]
@@ -106,17 +106,15 @@ def conditional_log_likelihood(outcome: pd.Series, predictor: pd.Series) -> LogL
     Raises:
         AnalysisError: a variable is constant, the outcome not binary, or the scores too fine.
     """
-    left, right = complete_pairs(outcome, predictor)
-    cases, scores = as_binary(left), as_scores(right)
-    law = sum_distribution(scores, int(cases.sum()))
+    law, observed = conditional_law(outcome, predictor)
     if law is None:
         raise AnalysisError("these scores are too fine for the exact conditional likelihood")
-    observed = float(scores[cases].sum())
     from_observed, log_weight = law.sums - observed, law.log_weight
 
     def log_likelihood(effects: FloatArray) -> FloatArray:
-        exponents = log_weight[None, :] + np.multiply.outer(effects, from_observed)
-        return np.asarray(-special.logsumexp(exponents, axis=1))
+        exponents = log_weight + np.multiply.outer(effects, from_observed)
+        largest = exponents.max(axis=1)
+        return np.asarray(-largest - np.log(np.exp(exponents - largest[:, None]).sum(axis=1)))
 
     return log_likelihood
 

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from ..errors import AnalysisError
 from .pairs import FloatArray, as_groups, as_scores
@@ -72,8 +72,9 @@ def complete_rows(
         raise ValueError("the index must name each respondent once")
     if not predictors.columns.is_unique:
         raise ValueError("each predictor must be named once")
-    index = outcome.index.intersection(predictors.index, sort=False)
-    outcome, predictors = outcome.loc[index], predictors.loc[index]
+    if not outcome.index.equals(predictors.index):
+        index = outcome.index.intersection(predictors.index, sort=False)
+        outcome, predictors = outcome.loc[index], predictors.loc[index]
     complete = outcome.notna().to_numpy() & predictors.notna().all(axis=1).to_numpy()
     if complete.sum() < 3:
         raise AnalysisError(f"{complete.sum()} respondents have all variables; three are needed")
@@ -269,9 +270,7 @@ def noncentral_interval(statistic: float, df: int, confidence: float) -> tuple[f
 
     def bound(level: float) -> float:
         def gap(noncentrality: float) -> float:
-            if noncentrality <= 0:
-                return float(stats.chi2.cdf(statistic, df)) - level
-            return float(stats.ncx2.cdf(statistic, df, noncentrality)) - level
+            return noncentral_chi_square_cdf(statistic, df, noncentrality) - level
 
         if gap(0.0) <= 0:
             return 0.0
@@ -281,6 +280,19 @@ def noncentral_interval(statistic: float, df: int, confidence: float) -> tuple[f
         return float(optimize.brentq(gap, 0.0, top, xtol=1e-12))
 
     return bound((1 + confidence) / 2), bound((1 - confidence) / 2)
+
+
+def noncentral_chi_square_cdf(statistic: float, df: int, noncentrality: float) -> float:
+    """Return the noncentral chi-square's distribution function, a Poisson mixture of central ones.
+
+    For single values, where most of the cost of scipy's is in checking its arguments.
+    """
+    mean = noncentrality / 2
+    # Beyond these the Poisson weights are below 1e-18.
+    reach = 9 * math.sqrt(mean) + 30
+    drawn = np.arange(max(0, math.floor(mean - reach)), math.ceil(mean + reach))
+    weights = np.exp(special.xlogy(drawn, mean) - mean - special.gammaln(drawn + 1))
+    return float(weights @ special.gammainc(df / 2 + drawn, statistic / 2))
 
 
 def safe_exp(value: float) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -23,10 +24,9 @@ from .design import (
     complete_rows,
     design,
     joint_result,
-    profile_bounds,
     term_result,
 )
-from .pairs import FloatArray, IntArray, as_scores, check_confidence
+from .pairs import BoolArray, FloatArray, IntArray, as_scores, check_confidence
 from .result import TestResult
 
 _METHOD = "proportional-odds regression"
@@ -76,33 +76,17 @@ def ordinal_fit(
         AnalysisError: the maximum is at infinity (the predictors separate the levels) or was not
             found.
     """
-    n, k = len(levels), int(levels.max()) + 1
+    k = int(levels.max()) + 1
     fixed = [c for c in range(matrix.shape[1]) if c not in set(varying)]
-    upper, lower = _threshold_rows(levels, matrix, fixed, list(varying), k)
-    add = np.zeros(n) if offset is None else offset
-    times = np.ones(n) if counts is None else counts.astype(float)
+    likelihood = _Likelihood.of(levels, matrix, varying=varying, offset=offset, counts=counts)
+    times, evaluate = likelihood.times, likelihood.evaluate
     n = int(times.sum())
     if start is None:
         share = np.cumsum(np.bincount(levels, weights=times, minlength=k))[:-1] / n
-        theta = np.concatenate([special.logit(share), np.zeros(upper.shape[1] - (k - 1))])
+        slopes = np.zeros(likelihood.upper.shape[1] - (k - 1))
+        theta = np.concatenate([special.logit(share), slopes])
     else:
         theta = np.concatenate([start.thresholds, start.coefficients])
-    top, bottom = levels == k - 1, levels == 0
-
-    def evaluate(at: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        high = np.where(top, math.inf, upper @ at - add)
-        low = np.where(bottom, -math.inf, lower @ at - add)
-        probability = _logistic_difference(high, low)
-        if (probability <= 0).any():
-            return -math.inf, np.zeros_like(at), np.eye(len(at))
-        f_high, f_low = _density(high), _density(low)
-        pull = (f_high / probability)[:, None] * upper - (f_low / probability)[:, None] * lower
-        bend_high = f_high * (1 - 2 * special.expit(high)) / probability
-        bend_low = f_low * (1 - 2 * special.expit(low)) / probability
-        bend_high, bend_low, weighted = times * bend_high, times * bend_low, times[:, None] * pull
-        hessian = (upper * bend_high[:, None]).T @ upper - (lower * bend_low[:, None]).T @ lower
-        return float(times @ np.log(probability)), weighted.sum(0), weighted.T @ pull - hessian
-
     scale = matrix.std(axis=0)
     spread = np.concatenate([scale[fixed], np.repeat(scale[list(varying)], k - 1)])
     value, gradient, information = evaluate(theta)
@@ -133,34 +117,70 @@ def ordinal_fit(
     return OrdinalFit(theta[: k - 1], theta[k - 1 :], covariance, value)
 
 
-def _threshold_rows(
-    levels: IntArray, matrix: FloatArray, fixed: list[int], varying: list[int], k: int
-) -> tuple[FloatArray, FloatArray]:
-    """Rows of the design for the threshold above, and below, each respondent's level."""
+@dataclass(frozen=True, slots=True)
+class _Likelihood:
+    """The likelihood of a cumulative-logit model, thresholds first among its parameters.
 
-    def rows(threshold: IntArray) -> FloatArray:
-        inside = (threshold >= 0) & (threshold < k - 1)
-        chosen = np.zeros((len(levels), k - 1))
-        chosen[np.flatnonzero(inside), threshold[inside]] = 1.0
-        parts = [chosen, -matrix[:, fixed] * inside[:, None]]
-        parts += [-chosen * matrix[:, [column]] for column in varying]
-        return np.hstack(parts)
+    Attributes:
+        upper, lower: rows of the design for the threshold above, and below, each row's level.
+        top, bottom: whether the row has the highest, or lowest, level.
+        add: offset of each row.
+        times: how often each row occurs.
+    """
 
-    return rows(levels), rows(levels - 1)
+    upper: FloatArray
+    lower: FloatArray
+    top: BoolArray
+    bottom: BoolArray
+    add: FloatArray
+    times: FloatArray
 
+    @classmethod
+    def of(
+        cls,
+        levels: IntArray,
+        matrix: FloatArray,
+        *,
+        varying: Sequence[int] = (),
+        offset: FloatArray | None = None,
+        counts: IntArray | None = None,
+    ) -> _Likelihood:
+        """Prepare it; arguments as for `ordinal_fit`."""
+        n, k = len(levels), int(levels.max()) + 1
+        fixed = [c for c in range(matrix.shape[1]) if c not in set(varying)]
 
-def _logistic_difference(high: FloatArray, low: FloatArray) -> FloatArray:
-    """expit(high) - expit(low) without cancellation in either tail."""
-    both_positive = low > 0
-    return np.where(
-        both_positive,
-        special.expit(-low) - special.expit(-high),
-        special.expit(high) - special.expit(low),
-    )
+        def rows(threshold: IntArray) -> FloatArray:
+            inside = (threshold >= 0) & (threshold < k - 1)
+            chosen = np.zeros((n, k - 1))
+            chosen[np.flatnonzero(inside), threshold[inside]] = 1.0
+            parts = [chosen, -matrix[:, fixed] * inside[:, None]]
+            parts += [-chosen * matrix[:, [column]] for column in varying]
+            return np.hstack(parts)
 
+        add = np.zeros(n) if offset is None else offset
+        times = np.ones(n) if counts is None else counts.astype(float)
+        return cls(rows(levels), rows(levels - 1), levels == k - 1, levels == 0, add, times)
 
-def _density(x: FloatArray) -> FloatArray:
-    return special.expit(x) * special.expit(-x)
+    def evaluate(self, at: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Return log-likelihood, its gradient, and the observed information."""
+        high = np.where(self.top, math.inf, self.upper @ at - self.add)
+        low = np.where(self.bottom, -math.inf, self.lower @ at - self.add)
+        below_high, above_high = special.expit(high), special.expit(-high)
+        below_low, above_low = special.expit(low), special.expit(-low)
+        # The difference on the side where it does not cancel.
+        probability = np.where(low > 0, above_low - above_high, below_high - below_low)
+        if (probability <= 0).any():
+            return -math.inf, np.zeros_like(at), np.eye(len(at))
+        pull_high = below_high * above_high / probability
+        pull_low = below_low * above_low / probability
+        pull = pull_high[:, None] * self.upper - pull_low[:, None] * self.lower
+        bend_high = self.times * pull_high * (above_high - below_high)
+        bend_low = self.times * pull_low * (above_low - below_low)
+        weighted = self.times[:, None] * pull
+        hessian = (self.upper * bend_high[:, None]).T @ self.upper
+        hessian -= (self.lower * bend_low[:, None]).T @ self.lower
+        value = float(self.times @ np.log(probability))
+        return value, weighted.sum(0), weighted.T @ pull - hessian
 
 
 def proportional_odds(
@@ -202,19 +222,13 @@ def proportional_odds_model(
     k = int(levels.max()) + 1
     fit = ordinal_fit(levels, matrix)
     drop = float(stats.chi2.ppf(confidence, 1)) / 2
+    likelihood = _Likelihood.of(levels, matrix)
     rows = []
     for column in range(matrix.shape[1]):
         estimate = float(fit.coefficients[column])
         se = math.sqrt(float(fit.covariance[k - 1 + column, k - 1 + column]))
-        others = np.delete(matrix, column, axis=1)
-
-        def gap(
-            value: float, others: FloatArray = others, held: FloatArray = matrix[:, column]
-        ) -> float:
-            profiled = ordinal_fit(levels, others, offset=value * held)
-            return profiled.log_likelihood - fit.log_likelihood + drop
-
-        rows.append((estimate, se, *profile_bounds(gap, estimate, se)))
+        low, high = (_profile_bound(likelihood, fit, column, drop, side) for side in (-1, 1))
+        rows.append((estimate, se, low, high))
     coefficients = pd.DataFrame(
         rows, index=coded.columns, columns=["estimate", "se", "low", "high"]
     )
@@ -227,8 +241,9 @@ def proportional_odds_model(
         extra.update(brant=checks.statistic, brant_df=float(checks.df), brant_p=checks.p)
         notes += (f"Brant test of proportional odds: p = {checks.p:.3f}",)
 
-    def test(columns: Sequence[int]) -> tuple[float, float]:
-        null = ordinal_fit(levels, np.delete(matrix, list(columns), axis=1))
+    @cache
+    def test(columns: tuple[int, ...]) -> tuple[float, float]:
+        null = ordinal_fit(levels, np.delete(matrix, columns, axis=1))
         ratio = max(0.0, 2 * (fit.log_likelihood - null.log_likelihood))
         return ratio, float(stats.chi2.sf(ratio, len(columns)))
 
@@ -248,7 +263,7 @@ def proportional_odds_model(
             notes=notes,
             extra=extra,
         )
-    ratio, p = test(range(matrix.shape[1]))
+    ratio, p = test(tuple(range(matrix.shape[1])))
     joint = joint_result(
         ratio,
         matrix.shape[1],
@@ -272,6 +287,48 @@ def proportional_odds_model(
             **{f"threshold {j + 1}": float(a) for j, a in enumerate(fit.thresholds)},
         },
     )
+
+
+def _profile_bound(
+    likelihood: _Likelihood, fit: OrdinalFit, column: int, drop: float, side: int
+) -> float:
+    """Find where the profile log-likelihood of a coefficient is `drop` below its maximum.
+
+    Newton's method on the likelihood's height and the gradient of all other parameters together
+    (Venzon & Moolgavkar 1988, Appl. Stat. 37:87), so that no value on the way is profiled.
+
+    Args:
+        likelihood: of the model, in which no coefficient varies by threshold.
+        fit: its maximum.
+        column: of the coefficient.
+        drop: in log-likelihood.
+        side: -1 below the estimate, 1 above.
+
+    Raises:
+        AnalysisError: there is no such place to be found.
+    """
+    at = len(fit.thresholds) + column
+    peak = np.concatenate([fit.thresholds, fit.coefficients])
+    # To where it would be if the likelihood were normal.
+    theta = peak + side * math.sqrt(2 * drop / fit.covariance[at, at]) * fit.covariance[at]
+    for _ in range(50):
+        value, gradient, information = likelihood.evaluate(theta)
+        if not math.isfinite(value):
+            # Outside of where every answer has a chance: half the way back.
+            theta = (theta + peak) / 2
+            continue
+        slopes, missing = -information, -gradient
+        slopes[at], missing[at] = gradient, fit.log_likelihood - drop - value
+        try:
+            step = np.linalg.solve(slopes, missing)
+        except np.linalg.LinAlgError:
+            break
+        theta = theta + step
+        if np.abs(step).max() < 1e-9 * max(1.0, float(np.abs(theta).max())):
+            if side * (theta[at] - peak[at]) <= 0:
+                break
+            return float(theta[at])
+    raise AnalysisError("the profile likelihood of the ordinal model could not be inverted")
 
 
 @dataclass(frozen=True, slots=True)

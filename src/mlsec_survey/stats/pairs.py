@@ -22,11 +22,14 @@ def complete_pairs(outcome: pd.Series, predictor: pd.Series) -> tuple[pd.Series,
     """
     if not (outcome.index.is_unique and predictor.index.is_unique):
         raise ValueError("the index must name each respondent once")
-    index = outcome.index.intersection(predictor.index, sort=False)
-    outcome, predictor = outcome.loc[index], predictor.loc[index]
+    if not outcome.index.equals(predictor.index):
+        index = outcome.index.intersection(predictor.index, sort=False)
+        outcome, predictor = outcome.loc[index], predictor.loc[index]
     complete = outcome.notna().to_numpy() & predictor.notna().to_numpy()
     if complete.sum() < 2:
         raise AnalysisError(f"{complete.sum()} respondents have both variables; two are needed")
+    if complete.all():
+        return outcome, predictor
     return outcome[complete], predictor[complete]
 
 

@@ -8,7 +8,12 @@ not; a permutation p-value is (b + 1) / (B + 1), with b of B permutations at lea
 """
 
 from mlsec_survey.stats.association.binary import fisher_exact, trend_permutation
-from mlsec_survey.stats.association.conditional import SumDistribution, sum_distribution
+from mlsec_survey.stats.association.conditional import (
+    SumDistribution,
+    conditional_law,
+    odds_ratio_interval,
+    sum_distribution,
+)
 from mlsec_survey.stats.association.ordered import (
     Concordance,
     concordance,
@@ -35,6 +40,7 @@ __all__ = [
     "SumDistribution",
     "brunner_munzel",
     "concordance",
+    "conditional_law",
     "contingency_permutation",
     "fisher_exact",
     "goodman_kruskal_gamma",
@@ -43,6 +49,7 @@ __all__ = [
     "kruskal_permutation",
     "mann_whitney",
     "newcombe_superiority_interval",
+    "odds_ratio_interval",
     "somers_d",
     "spearman",
     "sum_distribution",

@@ -100,11 +100,11 @@ def trend_permutation(
         confidence: level of the interval.
         rng: needed only if the scores are too fine to enumerate; then the p-value is Monte Carlo
             and the odds ratio comes from Firth-penalised logistic regression.
-        resamples: number of Monte Carlo permutations in that case.
+        resamples: number of Monte Carlo permutations in that case; 0 leaves the p-value out.
 
     Raises:
         AnalysisError: a variable is constant, the outcome not binary, the predictor unordered.
-        ValueError: the scores are too fine to enumerate and `rng` is None.
+        ValueError: permutations are needed and `rng` is None.
     """
     check_confidence(confidence)
     left, right = complete_pairs(outcome, predictor)
@@ -118,18 +118,19 @@ def trend_permutation(
     if law is None:
         from mlsec_survey.stats.logistic import firth_logistic
 
-        if rng is None:
-            raise ValueError("these scores are too fine to enumerate: a generator is needed")
-        sums = np.concatenate(
-            [block @ scores for block in permuted(cases.astype(float), rng, resamples)]
-        )
-        p = monte_carlo_p(np.abs(sums - sums_mean(scores, size)), abs(z) * math.sqrt(variance))
         model = firth_logistic(left, right, confidence=confidence)
-        estimate, low, high = model.estimate, model.low, model.high
+        estimate, low, high, p = model.estimate, model.low, model.high, math.nan
         notes: tuple[str, ...] = (
-            f"Monte Carlo p-value from {resamples} permutations",
             "odds ratio and interval from Firth-penalised logistic regression",
         )
+        if resamples:
+            if rng is None:
+                raise ValueError("these scores are too fine to enumerate: a generator is needed")
+            sums = np.concatenate(
+                [block @ scores for block in permuted(cases.astype(float), rng, resamples)]
+            )
+            p = monte_carlo_p(np.abs(sums - sums_mean(scores, size)), abs(z) * math.sqrt(variance))
+            notes = (f"Monte Carlo p-value from {resamples} permutations", *notes)
     else:
         fit = conditional_fit(law, observed, confidence)
         p = exact_p(law, observed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 from scipy import optimize, special
 
 from mlsec_survey.errors import AnalysisError
@@ -17,6 +18,9 @@ from mlsec_survey.stats.association.resampling import (
 from mlsec_survey.stats.pairs import (
     FloatArray,
     IntArray,
+    as_binary,
+    as_scores,
+    complete_pairs,
 )
 
 _MOST_SUMS = 60_000
@@ -73,13 +77,14 @@ def sum_distribution(scores: FloatArray, size: int) -> SumDistribution | None:
     seen, reach = 0, 0
     for step, count in zip(steps.tolist(), counts.tolist(), strict=True):
         new = ways.copy()
-        for taken in range(1, min(count, drawn) + 1):
+        ways_within = special.comb(count, np.arange(min(count, drawn) + 1))
+        for taken in range(1, len(ways_within)):
             shift, rows = taken * step, min(seen, drawn - taken) + 1
             span = min(reach, widest - shift) + 1
             if span <= 0:
                 break
             new[taken : taken + rows, shift : shift + span] += (
-                special.comb(count, taken) * ways[:rows, :span]
+                ways_within[taken] * ways[:rows, :span]
             )
         seen = min(seen + count, drawn)
         reach = min(reach + min(count, drawn) * step, widest)
@@ -90,6 +95,25 @@ def sum_distribution(scores: FloatArray, size: int) -> SumDistribution | None:
     if drawn != size:
         sums, log_weight = (scores.sum() - sums)[::-1], log_weight[::-1]
     return SumDistribution(sums, log_weight)
+
+
+def conditional_law(
+    outcome: pd.Series, predictor: pd.Series
+) -> tuple[SumDistribution | None, float]:
+    """Return the law of the sum of the predictor's scores over those with the outcome, and the sum.
+
+    The law is None where the scores are too fine for `sum_distribution`.
+
+    Args:
+        outcome: binary.
+        predictor: ordered.
+
+    Raises:
+        AnalysisError: a variable is constant, the outcome not binary, the predictor unordered.
+    """
+    left, right = complete_pairs(outcome, predictor)
+    cases, scores = as_binary(left), as_scores(right)
+    return sum_distribution(scores, int(cases.sum())), float(scores[cases].sum())
 
 
 def _integer_grid(
@@ -146,6 +170,14 @@ def conditional_fit(law: SumDistribution, observed: float, confidence: float) ->
     low = -math.inf if lowest else solve(lambda b: float(shifted.tilted(b)[at:].sum()) - tail)
     high = math.inf if highest else solve(lambda b: float(shifted.tilted(b)[: at + 1].sum()) - tail)
     return ConditionalFit(slope, low, high)
+
+
+def odds_ratio_interval(
+    law: SumDistribution, observed: float, confidence: float
+) -> tuple[float, float]:
+    """Return the exact interval of the odds ratio per unit of score (see `trend_permutation`)."""
+    fit = conditional_fit(law, observed, confidence)
+    return bounded_exp(fit.low), bounded_exp(fit.high)
 
 
 def exact_p(law: SumDistribution, observed: float) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -61,7 +62,7 @@ def contingency_permutation(
         predictor: any categories.
         confidence: level of the interval.
         rng: needed when the tables are too many to enumerate, and for the bootstrap.
-        resamples: number of permutations, and of bootstrap samples.
+        resamples: number of permutations, and of bootstrap samples; 0 leaves the p-value out.
         ordering: what makes a table extreme: its chi-square, or its probability
             (Fisher–Freeman–Halton).
         interval: how to make the interval.
@@ -83,25 +84,10 @@ def contingency_permutation(
             return special.gammaln(tables + 1).sum(axis=(1, 2))
         return ((tables - expected) ** 2 / expected).sum(axis=(1, 2))
 
-    observed = float(extremeness(table[None])[0])
-    slack = SLACK * max(1.0, abs(observed))
-    enumerated = tables_with_margins(table)
-    if enumerated is not None:
-        log_probability = -special.gammaln(enumerated + 1).sum(axis=(1, 2))
-        weights = np.exp(log_probability - log_probability.max())
-        p = float(weights[extremeness(enumerated) >= observed - slack].sum() / weights.sum())
-        notes: tuple[str, ...] = (f"exact p-value over {len(enumerated)} tables",)
-    else:
-        if rng is None:
-            raise ValueError("the tables are too many to enumerate: a generator is needed")
-        drawn = np.concatenate(
-            [
-                extremeness(cross_tabulated(block, columns, *table.shape))
-                for block in permuted(rows, rng, resamples, cells=max(n, table.size))
-            ]
-        )
-        p = monte_carlo_p(drawn, observed)
-        notes = (f"Monte Carlo p-value from {resamples} permutations",)
+    p = math.nan
+    notes: tuple[str, ...] = ()
+    if resamples:
+        p, notes = _independence_p(rows, columns, table, extremeness, rng, resamples)
     if ordering == "probability":
         notes += ("tables ordered by probability (Fisher–Freeman–Halton)",)
     if interval == "noncentral":
@@ -133,7 +119,7 @@ def contingency_permutation(
         high=high,
         n=n,
         statistic=chi_square,
-        p=min(1.0, p),
+        p=p,
         confidence=confidence,
         notes=notes,
         extra={
@@ -143,6 +129,33 @@ def contingency_permutation(
             "asymptotic_p": float(stats.chi2.sf(chi_square, degrees_of_freedom(table))),
         },
     )
+
+
+def _independence_p(
+    rows: IntArray,
+    columns: IntArray,
+    table: FloatArray,
+    extremeness: Callable[[FloatArray], FloatArray],
+    rng: np.random.Generator | None,
+    resamples: int,
+) -> tuple[float, tuple[str, ...]]:
+    observed = float(extremeness(table[None])[0])
+    enumerated = tables_with_margins(table)
+    if enumerated is not None:
+        log_probability = -special.gammaln(enumerated + 1).sum(axis=(1, 2))
+        weights = np.exp(log_probability - log_probability.max())
+        extreme = extremeness(enumerated) >= observed - SLACK * max(1.0, abs(observed))
+        p = min(1.0, float(weights[extreme].sum() / weights.sum()))
+        return p, (f"exact p-value over {len(enumerated)} tables",)
+    if rng is None:
+        raise ValueError("the tables are too many to enumerate: a generator is needed")
+    drawn = np.concatenate(
+        [
+            extremeness(cross_tabulated(block, columns, *table.shape))
+            for block in permuted(rows, rng, resamples, cells=max(len(rows), table.size))
+        ]
+    )
+    return monte_carlo_p(drawn, observed), (f"Monte Carlo p-value from {resamples} permutations",)
 
 
 def _corrected_v(tables: FloatArray) -> FloatArray:
@@ -217,15 +230,21 @@ def kruskal_permutation(
 
 def tables_with_margins(table: FloatArray) -> FloatArray | None:
     """List all tables with the margins of this one, or None when there are too many."""
+    if table.shape[0] == 2 < table.shape[1]:
+        # With two columns one split is all that there is to choose.
+        turned = tables_with_margins(table.T)
+        return None if turned is None else turned.swapaxes(1, 2)
     rows = table.sum(1).astype(np.int64)
     columns = table.sum(0).astype(np.int64)
+    if len(columns) == 2 and _number_of_splits(int(columns[0]), rows) > _MOST_TABLES:
+        return None
     # Each state is a list of columns filled so far and what is left of the row margins.
     filled = np.zeros((1, len(rows), 0), dtype=np.int64)
     left = rows[None, :]
     for column in columns[:-1]:
-        choices = _splits(int(column), rows)
-        if choices is None or len(filled) * len(choices) > 20 * _MOST_TABLES:
+        if len(filled) * _number_of_splits(int(column), rows) > 20 * _MOST_TABLES:
             return None
+        choices = _splits(int(column), rows)
         remainder = left[:, None, :] - choices[None, :, :]
         fits = (remainder >= 0).all(2)
         at, choice = np.nonzero(fits)
@@ -236,20 +255,25 @@ def tables_with_margins(table: FloatArray) -> FloatArray | None:
     return np.concatenate([filled, left[:, :, None]], axis=2).astype(float)
 
 
-def _splits(total: int, most: IntArray) -> IntArray | None:
+def _number_of_splits(total: int, most: IntArray) -> float:
+    """Count what `_splits` lists, by the product of the rows' generating functions."""
+    ways = np.ones(1)
+    for bound in most:
+        ways = np.convolve(ways, np.ones(bound + 1))[: total + 1]
+    return float(ways[total])
+
+
+def _splits(total: int, most: IntArray) -> IntArray:
     """List the ways to split a column total over rows with at most `most` in each."""
     parts = np.zeros((1, 0), dtype=np.int64)
-    for bound in most[:-1]:
-        options = np.arange(min(total, int(bound)) + 1)
-        if len(parts) * len(options) > 20 * _MOST_TABLES:
-            return None
-        grown = np.concatenate(
-            [np.repeat(parts, len(options), 0), np.tile(options, len(parts))[:, None]], axis=1
-        )
-        parts = grown[grown.sum(1) <= total]
-    rest = total - parts.sum(1)
-    parts = np.concatenate([parts, rest[:, None]], axis=1)
-    return parts[rest <= most[-1]]
+    rest = np.array([total])
+    for row, bound in enumerate(most.tolist()):
+        # What is left has to fit into the rows below.
+        left = rest[:, None] - np.arange(min(total, bound) + 1)
+        at, taken = np.nonzero((left >= 0) & (left <= most[row + 1 :].sum()))
+        parts = np.concatenate([parts[at], taken[:, None]], axis=1)
+        rest = left[at, taken]
+    return parts
 
 
 def degrees_of_freedom(table: FloatArray) -> int:
