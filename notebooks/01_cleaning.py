@@ -93,8 +93,8 @@ pub.number(
 # twin of the same shape that says for each cell which kind it is.
 
 # %%
-responses = cleaning.recode(kept, book)
 missing = cleaning.missing_kinds(kept, book)
+responses = cleaning.recode(kept, book, missing)
 responses = scales.derive_scales(responses, missing, book)
 responses = responses.join(cleaning.quality_flags(responses, book))
 pub.table(

@@ -5,7 +5,7 @@ Every decision comes from the codebook. Functions take and return tables and wri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,9 @@ from .text_safety import escape_spreadsheet, tidy
 
 KINDS = (ANSWERED, "not_answered", "not_shown", "dont_know", "prefer_not")
 KIND_DTYPE = pd.CategoricalDtype(list(KINDS))
+_ANSWERED, _NOT_ANSWERED, _NOT_SHOWN = (
+    KINDS.index(k) for k in (ANSWERED, "not_answered", "not_shown")
+)
 
 
 def exclusion_reasons(raw: RawExport, codebook: Codebook) -> pd.Series:
@@ -120,7 +123,8 @@ def candidates(raw: RawExport, codebook: Codebook) -> pd.DataFrame:
     reasons = exclusion_reasons(raw, codebook)
     liftable = [rule.id for rule in codebook.exclusions if rule.liftable]
     chosen = raw.where(reasons.isna() | reasons.isin(liftable))
-    responses = derive_scales(recode(chosen, codebook), missing_kinds(chosen, codebook), codebook)
+    kinds = missing_kinds(chosen, codebook)
+    responses = derive_scales(recode(chosen, codebook, kinds), kinds, codebook)
     reason = reasons[chosen.frame.index].reset_index(drop=True)
     flags = quality_flags(responses, codebook, reference=responses[reason.isna()])
     exclusion = reason.cat.set_categories(liftable)
@@ -144,91 +148,91 @@ def missing_kinds(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
         these", counts as not answered. The text of the option other is not shown to those who did
         not choose it.
     """
-    frame = kept.frame
-    columns: dict[str, pd.Series] = {RESPONDENT: _numbers(frame["id"], "int64")}
-    reached = _numbers(frame["lastpage"]).fillna(0)
+    cells = _cells(kept.frame)
+    found: dict[str, np.ndarray] = {}
+    reached = _numbers(kept.frame["lastpage"]).fillna(0).to_numpy()
     for item in codebook.items:
-        shown = _shown(kept, codebook, item, reached)
+        shown = _shown(cells, codebook, item, reached)
         if item.type == "multiple":
-            columns.update(_checklist_kinds(kept, codebook, item, shown))
+            kinds = _checklist_kinds(cells, codebook, item, shown, kept.marks_null)
+            found |= dict.fromkeys(codebook.variables(item), kinds)
             continue
         codes = codebook.missing_codes(item)
         for column in _item_columns(codebook, item):
-            cells = frame[column.name]
-            kinds = np.full(len(frame), ANSWERED, dtype=object)
-            text = column.kind in {"text", "other"}
-            blank = (cells.isna() | (cells.str.strip() == "")).to_numpy()
-            kinds[blank] = "not_answered"
-            if not text:
+            values = cells[column.name]
+            blank = np.array([value is None or not value.strip() for value in values], dtype=bool)
+            kinds = np.where(blank, _NOT_ANSWERED, _ANSWERED)
+            if column.kind not in {"text", "other"}:
                 for code, kind in codes.items():
                     if code != "":
-                        kinds[(cells == code).to_numpy()] = kind
+                        kinds[values == code] = KINDS.index(kind)
             not_shown = ~shown[column.variable]
             if kept.marks_null:
-                not_shown = not_shown | cells.isna().to_numpy()
-            kinds[blank & not_shown] = "not_shown"
-            columns[column.variable] = _kinds(kinds, frame.index)
-    result = pd.DataFrame(columns)
-    return result[[RESPONDENT, *codebook.variables()]].reset_index(drop=True)
+                not_shown |= _is_null(values)
+            kinds[blank & not_shown] = _NOT_SHOWN
+            found[column.variable] = kinds
+    columns: dict[str, object] = {RESPONDENT: _numbers(kept.frame["id"], "int64").to_numpy()}
+    for name in codebook.variables():
+        columns[name] = pd.Categorical.from_codes(found[name], dtype=KIND_DTYPE)
+    return pd.DataFrame(columns)
 
 
 def _shown(
-    kept: RawExport, codebook: Codebook, item: Item, reached: pd.Series
+    cells: Mapping[str, np.ndarray], codebook: Codebook, item: Item, reached: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Return by variable which responses can have been shown the item."""
-    frame = kept.frame
-    on_page = (reached >= item.page).to_numpy()
+    on_page = reached >= item.page
     result: dict[str, np.ndarray] = {}
     for column in _item_columns(codebook, item):
         shown = on_page
         if column.kind == "other":
             other = next(o.code for o in codebook.options(item) if o.value == OTHER_VALUE)
-            shown = shown & (frame[item.code] == other).to_numpy()
+            shown = shown & (cells[item.code] == other)
         if item.shown_if is not None:
             filter_item = codebook.item(item.shown_if.item)
             name = filter_item.code
             if filter_item.subquestions is not None and column.subquestion is not None:
                 name = f"{name}[{column.subquestion.code}]"
-            passing = [
+            passing = {
                 option.code
                 for option in codebook.options(filter_item)
                 if option.value in item.shown_if.values
-            ]
-            shown = shown & frame[name].isin(passing).to_numpy()
+            }
+            shown = shown & np.array([value in passing for value in cells[name]], dtype=bool)
         result[column.variable] = shown
     return result
 
 
 def _checklist_kinds(
-    kept: RawExport, codebook: Codebook, item: Item, shown: dict[str, np.ndarray]
-) -> Iterator[tuple[str, pd.Series]]:
-    frame = kept.frame
+    cells: Mapping[str, np.ndarray],
+    codebook: Codebook,
+    item: Item,
+    shown: Mapping[str, np.ndarray],
+    marks_null: bool,
+) -> np.ndarray:
     boxes = _item_columns(codebook, item)
-    ticked = _ticked(frame, codebook, item)
-    kinds = np.full(len(frame), "not_answered", dtype=object)
+    kinds = np.full(len(cells[boxes[0].name]), _NOT_ANSWERED)
     exclusive = codebook.exclusive_codes(item)
     for code, meaning in exclusive.items():
-        chosen = (frame[f"{item.code}[{code}]"] == "Y").to_numpy()
-        kinds[chosen] = ANSWERED if meaning == "none" else meaning
+        ticked = cells[f"{item.code}[{code}]"] == "Y"
+        kinds[ticked] = _ANSWERED if meaning == "none" else KINDS.index(meaning)
     # A ticked box outweighs an exclusive one, which the tool lets nobody tick together.
-    kinds[ticked.any(axis=1)] = ANSWERED
+    kinds[np.any([cells[box.name] == "Y" for box in boxes], axis=0)] = _ANSWERED
     names = [box.name for box in boxes] + [f"{item.code}[{code}]" for code in exclusive]
-    never = ~shown[boxes[0].variable]
-    if kept.marks_null:
-        never = never | frame[names].isna().all(axis=1).to_numpy()
-    else:
-        never = never | (frame[names] == codebook.missing.not_shown.code).all(axis=1).to_numpy()
-    kinds[never & (kinds == "not_answered")] = "not_shown"
-    for box in boxes:
-        yield box.variable, _kinds(kinds, frame.index)
+    absent = codebook.missing.not_shown.code
+    empty = [_is_null(cells[name]) if marks_null else cells[name] == absent for name in names]
+    never = ~shown[boxes[0].variable] | np.all(empty, axis=0)
+    kinds[never & (kinds == _NOT_ANSWERED)] = _NOT_SHOWN
+    return kinds
 
 
-def recode(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
+def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = None) -> pd.DataFrame:
     """Turn response codes into values for analysis.
 
     Args:
         kept: responses to recode; any rows of an export.
         codebook: defines values and their order.
+        kinds: of missing answer of these responses, from `missing_kinds`, if at hand.
 
     Returns:
         One row per response in the order of the export, with a plain index: `respondent_id`
@@ -239,37 +243,41 @@ def recode(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
         category, duration_seconds and page_seconds_N as float64. Identifying paradata (invitation,
         referrer) are left out. A missing answer of whatever kind is NA.
     """
-    frame = kept.frame
-    columns: dict[str, pd.Series] = {RESPONDENT: _numbers(frame["id"], "int64")}
-    kinds = missing_kinds(kept, codebook).set_axis(frame.index)
+    cells = _cells(kept.frame)
+    if kinds is None:
+        kinds = missing_kinds(kept, codebook)
+    columns: dict[str, object] = {RESPONDENT: _numbers(kept.frame["id"], "int64").to_numpy()}
     for item in codebook.items:
-        if item.type == "multiple":
-            columns.update(_checklist_values(frame, codebook, item, kinds))
-            continue
+        options = codebook.options(item)
+        values = {option.code: option.value for option in options}
+        place = {option.code: at for at, option in enumerate(options)}
         for column in _item_columns(codebook, item):
-            cells = frame[column.name].where(kinds[column.variable] == ANSWERED)
+            name, raw = column.variable, cells[column.name]
+            answered = kinds[name].cat.codes.to_numpy() == _ANSWERED
             if column.kind in {"text", "other"}:
-                tidied = cells.map(tidy, na_action="ignore")
-                columns[column.variable] = tidied.where(tidied != "").astype("str")
+                texts = [
+                    (tidy(text) or None) if given else None
+                    for text, given in zip(raw, answered, strict=True)
+                ]
+                columns[name] = pd.array(texts, dtype="str")
                 continue
-            values = {option.code: option.value for option in codebook.options(item)}
-            if codebook.measure(column.variable) == "ordinal":
-                columns[column.variable] = cells.map(values).astype("Int64")
+            if item.type == "multiple":
+                # What is not ticked is "no", whether the cell is empty or NULL.
+                raw = np.where(raw == "Y", "Y", "N")
+            if codebook.measure(name) == "ordinal":
+                numbers = [
+                    values.get(code) if given else None
+                    for code, given in zip(raw, answered, strict=True)
+                ]
+                columns[name] = pd.array(numbers, dtype="Int64")
             else:
-                dtype = pd.CategoricalDtype([str(value) for value in values.values()])
-                columns[column.variable] = cells.map(values).astype(dtype)
-    columns.update(_paradata(frame, codebook))
-    return pd.DataFrame(columns).reset_index(drop=True)
-
-
-def _checklist_values(
-    frame: pd.DataFrame, codebook: Codebook, item: Item, kinds: pd.DataFrame
-) -> Iterator[tuple[str, pd.Series]]:
-    dtype = pd.CategoricalDtype([str(option.value) for option in codebook.options(item)])
-    ticked = _ticked(frame, codebook, item)
-    for at, box in enumerate(_item_columns(codebook, item)):
-        values = pd.Series(np.where(ticked[:, at], "yes", "no"), index=frame.index, dtype="object")
-        yield box.variable, values.where(kinds[box.variable] == ANSWERED).astype(dtype)
+                codes = np.array([place.get(code, -1) for code in raw])
+                dtype = pd.CategoricalDtype([str(option.value) for option in options])
+                columns[name] = pd.Categorical.from_codes(
+                    np.where(answered, codes, -1), dtype=dtype
+                )
+    columns.update(_paradata(kept.frame.reset_index(drop=True), codebook))
+    return pd.DataFrame(columns)
 
 
 def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd.Series]]:
@@ -458,13 +466,16 @@ def _item_columns(codebook: Codebook, item: Item) -> list[Column]:
     return [codebook.column(variable) for variable in codebook.variables(item)]
 
 
-def _ticked(frame: pd.DataFrame, codebook: Codebook, item: Item) -> np.ndarray:
-    names = [box.name for box in _item_columns(codebook, item)]
-    return (frame[names] == "Y").to_numpy()
+def _cells(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return each column as plain strings, None where the cell was NULL."""
+    return {
+        str(name): cells.array.to_numpy(dtype=object, na_value=None)
+        for name, cells in frame.items()
+    }
 
 
-def _kinds(values: np.ndarray, index: pd.Index) -> pd.Series:
-    return pd.Series(pd.Categorical(values, dtype=KIND_DTYPE), index=index)
+def _is_null(values: np.ndarray) -> np.ndarray:
+    return np.array([value is None for value in values], dtype=bool)
 
 
 def _numbers(cells: pd.Series, dtype: Literal["Int64", "int64", "float64"] = "Int64") -> pd.Series:
