@@ -102,7 +102,7 @@ def test_no_part_of_it_is_heavy_when_there_is_nothing_to_do(done: SmallProject) 
     code = (
         "import sys; sys.path.insert(0, 'src'); from mlsec_survey.runner.cli import main\n"
         "from pathlib import Path; status = main(['--no-pdf'], Path.cwd())\n"
-        "heavy = {'pandas', 'numpy', 'papermill', 'nbformat', 'matplotlib', 'doit', 'pydantic'}\n"
+        "heavy = {'pandas', 'numpy', 'papermill', 'nbformat', 'matplotlib', 'pydantic'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     ran = subprocess.run(

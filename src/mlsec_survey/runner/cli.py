@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ import yaml
 
 from mlsec_survey.errors import CompendiumError, InputError
 from mlsec_survey.runner.engine import Outcome, do
-from mlsec_survey.runner.fingerprint import combined, file_digest
-from mlsec_survey.runner.pipeline import load_pipeline
+from mlsec_survey.runner.fingerprint import combined, file_digest, packages_of
+from mlsec_survey.runner.pipeline import Pipeline, load_pipeline
 from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, Workshop, steps_of
 from mlsec_survey.runner.store import Store
 
@@ -137,7 +137,7 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
     pipeline = load_pipeline(root)
     cache = root / ".cache"
     store = Store(cache)
-    kernels = _Kernels(options.cold, cache, given)
+    kernels = _Kernels(options.cold, cache, given, lambda: _packages(root, pipeline, options))
     shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
     if (options.why or options.list) and not options.batch:
         return _tell(options, steps_of(_run(options, root), shop), store)
@@ -163,6 +163,13 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
             store.prune()
     summarise(outcome, time.monotonic() - started, steps[0].run.folder, root)
     return outcome.exit_status
+
+
+def _packages(root: Path, pipeline: Pipeline, options: argparse.Namespace) -> set[str]:
+    """Return the packages that notebooks import, and what pages need if there are to be pages."""
+    sources = (root / entry.source for entry in pipeline.notebooks.values())
+    used = set[str]().union(*(packages_of(path.read_text(encoding="utf-8")) for path in sources))
+    return used if options.notebooks_only else used | {"nbconvert"}
 
 
 def _run(options: argparse.Namespace, root: Path) -> Run:
@@ -343,10 +350,13 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
 class _Kernels:
     """Kernels that come into being when first asked for, and end with the `with` block."""
 
-    def __init__(self, cold: bool, cache: Path, given: Kernels | None) -> None:
+    def __init__(
+        self, cold: bool, cache: Path, given: Kernels | None, used: Callable[[], set[str]]
+    ) -> None:
         self._cold = cold
         self._cache = cache
         self._given = given
+        self._used = used
         self._made: Kernels | None = None
         self._lock = threading.Lock()
 
@@ -357,7 +367,7 @@ class _Kernels:
             if self._made is None:
                 from mlsec_survey.runner.kernels import Kernels
 
-                self._made = Kernels(cold=self._cold, cache=self._cache)
+                self._made = Kernels(cold=self._cold, cache=self._cache, used=self._used())
             return self._made
 
     def __enter__(self) -> _Kernels:

@@ -1,4 +1,4 @@
-"""Doing steps in order and side by side, with doit; each is skipped when nothing changed."""
+"""Doing steps in order and side by side; each is skipped when nothing changed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,9 +18,6 @@ from mlsec_survey.errors import AnalysisError, CompendiumError
 from mlsec_survey.runner.fingerprint import combined
 from mlsec_survey.runner.steps import Step
 from mlsec_survey.runner.store import Store
-
-# doit's own status for an error outside of the tasks, which it prints and does not raise.
-_DOIT_BROKE = 3
 
 
 @dataclass
@@ -90,31 +88,6 @@ class Progress:
             self._bar.set_description_str(", ".join(self._running)[:60])
 
 
-class _Slots:
-    """Lets a number of steps work at a time; a free slot goes to the waiting one of lowest rank."""
-
-    def __init__(self, number: int) -> None:
-        self._free = number
-        self._waiting: list[int] = []
-        self._changed = threading.Condition()
-
-    @contextmanager
-    def one(self, rank: int) -> Iterator[None]:
-        """Hold a slot."""
-        with self._changed:
-            heapq.heappush(self._waiting, rank)
-            self._changed.wait_for(lambda: self._free and self._waiting[0] == rank)
-            heapq.heappop(self._waiting)
-            self._free -= 1
-            self._changed.notify_all()
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._free += 1
-                self._changed.notify_all()
-
-
 def _check_unchanged(before: dict[str, str], after: dict[str, str]) -> None:
     changed = [name for name in before if after.get(name) != before[name]]
     if changed:
@@ -145,11 +118,7 @@ def do(
     outcome = Outcome()
     progress = Progress(len(steps)) if not quiet else None
     lock = threading.Lock()
-    listed = {step.label for step in steps}
     known: dict[str, dict[str, str]] = {}
-
-    slots = _Slots(jobs)
-    rank = {step.label: position for position, step in enumerate(steps)}
 
     def is_current(step: Step) -> bool:
         if step.label in force:
@@ -158,16 +127,13 @@ def do(
             known[step.label] = step.inputs()
         except Exception:
             # The work itself will meet and report the problem.
+            known.pop(step.label, None)
             return False
         return store.is_current(
             step.run.name, step.name, step.run.folder, combined(known[step.label])
         )
 
     def work(step: Step) -> bool:
-        with slots.one(rank[step.label]):
-            return work_now(step)
-
-    def work_now(step: Step) -> bool:
         started = time.monotonic()
         if progress:
             progress.started(step.label)
@@ -200,17 +166,21 @@ def do(
             progress.ended(step.label, "reused" if reused else "made")
         return True
 
-    def current(label: str) -> None:
-        outcome.current.append(label)
+    def do_one(step: Step) -> bool:
+        if not is_current(step):
+            return work(step)
+        with lock:
+            outcome.current.append(step.label)
         if progress:
-            progress.ended(label, "current")
+            progress.ended(step.label, "current")
+        return True
 
     if all(is_current(step) for step in steps):
-        # Most calls find nothing to do and need no task engine.
+        # Most calls find nothing to do and need no threads.
         outcome.current = [step.label for step in steps]
         return outcome
     try:
-        _with_doit(steps, listed, is_current, work, current, jobs, outcome)
+        _in_order(steps, do_one, jobs)
     finally:
         if progress:
             progress.close()
@@ -219,108 +189,39 @@ def do(
     return outcome
 
 
-def _with_doit(
-    steps: Sequence[Step],
-    listed: set[str],
-    is_current: Callable[[Step], bool],
-    work: Callable[[Step], bool],
-    current: Callable[[str], None],
-    jobs: int,
-    outcome: Outcome,
-) -> None:
-    from doit.cmd_base import TaskLoader2
-    from doit.doit_cmd import DoitMain
-    from doit.task import Task
+def _in_order(steps: Sequence[Step], do_one: Callable[[Step], bool], jobs: int) -> None:
+    """Call `do_one` for each step whose earlier steps are done, in threads.
 
-    by_label = {step.label: step for step in steps}
-
-    def prefixed(step: Step, name: str) -> str:
-        return step.label.removesuffix(step.name) + name
-
-    def check(step: Step) -> Callable[..., bool]:
-        def uptodate(task: Any, values: Any) -> bool:
-            return is_current(step)
-
-        return uptodate
-
-    class Reporter:
-        """Hears from doit; the work reports for itself."""
-
-        desc = "silent"
-
-        def __init__(self, outstream: Any, options: Any) -> None:
-            pass
-
-        def skip_uptodate(self, task: Any) -> None:
-            current(task.name)
-
-        def add_failure(self, task: Any, fail: Any) -> None:
-            if task.name not in outcome.failed and "Unmet" not in type(fail).__name__:
-                outcome.failed[task.name] = RuntimeError(str(fail))
-
-        def __getattr__(self, name: str) -> Callable[..., None]:
-            return lambda *_, **__: None
-
-    class Loader(TaskLoader2):
-        def setup(self, opt_values: Any) -> None:
-            pass
-
-        def load_doit_config(self) -> dict[str, Any]:
-            return {
-                "dep_file": ":memory:",
-                "backend": "memory",
-                "reporter": Reporter,
-                "verbosity": 0,
-                "continue": True,
-                # Threads also for one job, so that the main thread can answer to signals; and more
-                # than jobs, so that of all that could go on the first in order takes a free slot.
-                "num_process": min(len(steps), 4 * jobs + 8),
-                "par_type": "thread",
-            }
-
-        def load_tasks(self, cmd: Any, pos_args: Any) -> list[Task]:
-            return [
-                Task(
-                    step.label,
-                    [(work, (step,))],
-                    task_dep=[n for n in (prefixed(step, a) for a in step.after) if n in listed],
-                    uptodate=[check(step)],
-                    io={"capture": False},
-                )
-                for step in by_label.values()
-            ]
-
-    extra = {"BACKEND": {"memory": f"{__name__}:MemoryBackend"}}
-    if DoitMain(Loader(), extra_config=extra).run(["run"]) == _DOIT_BROKE:
-        raise RuntimeError("the task engine broke; its message stands above")
+    Of the steps that could be next, the first in the list is. What comes after one for which
+    `do_one` returned False is left out.
+    """
+    rank = {step.label: position for position, step in enumerate(steps)}
+    order = TopologicalSorter(
+        {step.label: [label for label in _before(step) if label in rank] for step in steps}
+    )
+    order.prepare()
+    ready: list[int] = []
+    running: dict[Future[bool], str] = {}
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        while True:
+            for label in order.get_ready():
+                heapq.heappush(ready, rank[label])
+            while ready and len(running) < jobs:
+                step = steps[heapq.heappop(ready)]
+                running[pool.submit(do_one, step)] = step.label
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                label = running.pop(future)
+                if future.result():
+                    order.done(label)
+    finally:
+        # After an interruption the steps under way end with the processes that work for them.
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
-class MemoryBackend:
-    """Keeps doit's own notes for the time of one run; what lasts is in the store's records."""
-
-    def __init__(self, name: str, codec: Any = None, module_name: str | None = None) -> None:
-        self.name = name
-        self._notes: dict[str, dict[str, Any]] = {}
-
-    def dump(self) -> None:
-        """Nothing outlives the run."""
-
-    def set(self, task_id: str, dependency: str, value: Any) -> None:
-        """Note a value."""
-        self._notes.setdefault(task_id, {})[dependency] = value
-
-    def get(self, task_id: str, dependency: str) -> Any:
-        """Return a value or None."""
-        return self._notes.get(task_id, {}).get(dependency)
-
-    def in_(self, task_id: str) -> bool:
-        """Return whether there are notes on a task."""
-        return task_id in self._notes
-
-    def remove(self, task_id: str) -> None:
-        """Forget a task."""
-        self._notes.pop(task_id, None)
-
-    def remove_all(self) -> None:
-        """Forget all."""
-        self._notes.clear()
+def _before(step: Step) -> Iterator[str]:
+    """Yield the labels of the steps that come before one."""
+    prefix = step.label.removesuffix(step.name)
+    return (prefix + name for name in step.after)

@@ -236,3 +236,20 @@ def code_of(text_notebook: str) -> str:
     return "\n".join(
         "" if line.lstrip().startswith(("%", "!")) else line for line in text_notebook.splitlines()
     )
+
+
+def packages_of(text_notebook: str) -> set[str]:
+    """Return the top-level packages that a notebook in percent format imports."""
+    try:
+        tree = ast.parse(code_of(text_notebook))
+    except SyntaxError:
+        # The notebook says so itself when it runs.
+        return set()
+    names = [
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    ]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names if name}

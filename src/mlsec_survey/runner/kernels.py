@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,18 @@ _AVX512 = ("X86_V4", "AVX512_ICL", "AVX512_SPR", "AVX512F", "AVX512CD", "AVX512_
 
 def kernel_environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """Return the environment of a kernel: this process's, with what makes results the same."""
+    return _general_environment() | _processor_environment() | (extra or {})
+
+
+def _general_environment() -> dict[str, str]:
     personal = ("PYTHONSTARTUP", "IPYTHONDIR", "MATPLOTLIBRC")
     environment = {name: value for name, value in os.environ.items() if name not in personal}
-    environment |= FIXED_ENVIRONMENT
-    environment["NPY_DISABLE_CPU_FEATURES"] = " ".join(_disabled_features())
-    return environment | (extra or {})
+    return environment | FIXED_ENVIRONMENT
+
+
+def _processor_environment() -> dict[str, str]:
+    """Return the setting that keeps NumPy from code paths that not every processor has."""
+    return {"NPY_DISABLE_CPU_FEATURES": " ".join(_disabled_features())}
 
 
 def _impersonal(scratch: Path) -> dict[str, str]:
@@ -134,21 +142,28 @@ class ForkedProcess:
         return self.returncode
 
 
+_SERVER = "mlsec_survey.runner.warm_server"
 _ENDED = "the warm server ended unexpectedly"
 
 
 class WarmServer:
     """The runner's end of the warm server; safe for threads."""
 
-    def __init__(self, scratch: Path) -> None:
+    def __init__(self, scratch: Path, used: Collection[str] = ()) -> None:
+        """Start the server.
+
+        Args:
+            scratch: folder for its log.
+            used: top-level packages that notebooks import, and `nbconvert` where pages are wanted.
+        """
         self.scratch = scratch
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair()
         self._connection = ours
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mlsec_survey.runner.warm_server", str(theirs.fileno())],
+            [sys.executable, "-m", _SERVER, str(theirs.fileno()), *sorted(used)],
             pass_fds=[theirs.fileno()],
-            env=kernel_environment(_search_path() | _impersonal(scratch)),
+            env=_general_environment() | _search_path() | _impersonal(scratch),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=(scratch / "server.log").open("ab"),
@@ -157,6 +172,9 @@ class WarmServer:
         theirs.close()
         self._replies = ours.makefile("rb")
         self._ready = False
+        # To ask NumPy takes a while, in which the server loads what does not need it.
+        with contextlib.suppress(OSError):
+            ours.sendall(json.dumps(_processor_environment()).encode() + b"\n")
 
     def fork(
         self, kind: str, env: dict[str, str], cwd: Path, log: Path, **rest: Any
@@ -257,11 +275,14 @@ def _remove_scratch(folder: Path) -> None:
 class Kernels:
     """Makes kernel manager classes for one run of the runner, warm or cold."""
 
-    def __init__(self, *, cold: bool = False, cache: Path | None = None) -> None:
+    def __init__(
+        self, *, cold: bool = False, cache: Path | None = None, used: Collection[str] = ()
+    ) -> None:
         """Make the kernels of a run.
 
         Args:
             cold: with ordinary kernels.
+            used: top-level packages that it pays to have loaded: those that notebooks import.
             cache: where it is noted which temporary folder is in use, so that the next run can
                 remove it if this one is killed.
         """
@@ -272,7 +293,7 @@ class Kernels:
             with contextlib.suppress(OSError):
                 _remove_scratch(Path(note.read_text(encoding="utf-8")))
             note.write_text(str(self.scratch), encoding="utf-8")
-        self.server = None if cold or not can_fork() else WarmServer(self.scratch)
+        self.server = None if cold or not can_fork() else WarmServer(self.scratch, used)
 
     def alive(self) -> bool:
         """Return whether kernels can be started."""

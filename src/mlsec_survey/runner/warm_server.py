@@ -1,9 +1,10 @@
 """A process that has done the heavy imports and forks kernels and jobs from that state.
 
-Run as `python -m mlsec_survey.runner.warm_server FD`, with FD one end of a socket pair whose other
-end the runner holds. A request is one JSON line, and so is the reply. When the runner goes away,
-however that happens, the socket closes and the server ends; Linux then ends the server's children,
-which asked for that.
+Run as `python -m mlsec_survey.runner.warm_server FD PACKAGE...`, with FD one end of a socket pair
+whose other end the runner holds, and the packages that notebooks import. The first line from the
+runner is JSON with what is still missing in the environment; then a request is one JSON line, and
+so is the reply. When the runner goes away, however that happens, the socket closes and the server
+ends; Linux then ends the server's children, which asked for that.
 
 Fork copies one thread only, so the server stays single-threaded: it checks before each fork.
 """
@@ -15,51 +16,65 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mlsec_survey.runner.lifeline import end_group_with_parent, end_with_parent
 from mlsec_survey.runner.quick_imports import quick_imports
 
+# None of these needs NumPy, so they can be loaded before it is known which of its paths to disable.
+_KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "pydantic", "yaml")
+_NUMERIC = (
+    "numpy",
+    "pandas",
+    "scipy.special",
+    "scipy.optimize",
+    "scipy.stats",
+    "pyarrow.parquet",
+    "pyarrow.dataset",
+    "matplotlib_inline.backend_inline",
+    "matplotlib.pyplot",
+    "PIL.PngImagePlugin",
+)
+# Loaded where a notebook imports them.
+_OPTIONAL = (
+    "statsmodels.api",
+    "statsmodels.formula.api",
+    "statsmodels.miscmodels.ordinal_model",
+    "statsmodels.genmod.generalized_estimating_equations",
+    "seaborn",
+)
+_PAGES = ("nbformat", "nbconvert.exporters.html", "mlsec_survey.runner.pages")
 
-def preload(check: Callable[[], None] = lambda: None) -> None:
-    """Import the libraries that notebooks import.
+
+def load(names: Iterable[str], check: Callable[[], None] = lambda: None) -> None:
+    """Import modules; one that is not installed is left out.
 
     Args:
-        check: called now and then; ends the process if nobody waits for it any more.
+        names: of modules.
+        check: called before each; ends the process if nobody waits for it any more.
     """
-    for name in (
-        "numpy",
-        "pandas",
-        "scipy.stats",
-        "scipy.optimize",
-        "scipy.special",
-        "pyarrow.parquet",
-        "matplotlib.pyplot",
-        "pydantic",
-        "yaml",
-        "ipykernel.kernelapp",
-        "ipykernel.ipkernel",
-        "ipykernel.debugger",
-        "IPython.core.completer",
-        "matplotlib_inline.backend_inline",
-        "statsmodels.api",
-        "statsmodels.formula.api",
-        "statsmodels.miscmodels.ordinal_model",
-        "statsmodels.genmod.generalized_estimating_equations",
-        "seaborn",
-        "nbconvert.exporters.html",
-        "nbformat",
-        "PIL.PngImagePlugin",
-    ):
+    for name in names:
         check()
         with contextlib.suppress(ImportError), quick_imports():
             importlib.import_module(name)
+
+
+def preload(used: Collection[str] = (), check: Callable[[], None] = lambda: None) -> None:
+    """Import the libraries that notebooks import.
+
+    Args:
+        used: top-level packages that notebooks import; the large ones are loaded only then.
+        check: as for `load`.
+    """
+    load(_NUMERIC, check)
+    load([name for name in _OPTIONAL if name.partition(".")[0] in used], check)
     import pandas as pd
 
     # On import pandas asks whether a terminal shows its tables; in a kernel none does.
@@ -98,8 +113,13 @@ def _draw_something() -> None:
             style.figure_bytes(figure, ending, "warm", 100)
 
 
-def main(descriptor: int) -> None:
-    """Serve requests until the runner goes away."""
+def main(descriptor: int, used: Collection[str]) -> None:
+    """Serve requests until the runner goes away.
+
+    Args:
+        descriptor: of the server's end of the socket pair.
+        used: top-level packages that notebooks import, and `nbconvert` where pages are wanted.
+    """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -111,14 +131,23 @@ def main(descriptor: int) -> None:
     # All that is loaded stays: the collector need not look for garbage meanwhile, nor later touch,
     # and so copy, the pages that all forks share.
     gc.disable()
-    preload(check)
+    buffer = connection.makefile("rb")
+    load(_KERNEL, check)
+    os.environ.update(json.loads(buffer.readline() or b"{}"))
+    preload(used, check)
     preload_project()
     gc.freeze()
     gc.enable()
     _send(connection, {"ready": True})
     server = os.getpid()
-    buffer = connection.makefile("rb")
-    for line in buffer:
+    later = list(_PAGES) if "nbconvert" in used else []
+    while True:
+        while later and not select.select([connection], [], [], 0.05)[0]:
+            # What pages need is loaded while the first notebooks run.
+            load([later.pop(0)])
+        line = buffer.readline()
+        if not line:
+            os._exit(0)
         _reap()
         request = json.loads(line)
         if _threads() != 1:
@@ -129,7 +158,6 @@ def main(descriptor: int) -> None:
             os.close(descriptor)
             _child(server, request)
         _send(connection, {"pid": pid})
-    os._exit(0)
 
 
 def _child(server: int, request: dict[str, Any]) -> NoReturn:
@@ -200,4 +228,4 @@ if __name__ == "__main__":
     if not sys.flags.safe_path:
         # The folder in which the runner was started is no place to import from.
         del sys.path[0]
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])
