@@ -15,6 +15,7 @@ import pytest
 
 from mlsec_survey.errors import AnalysisError, InputError
 from mlsec_survey.runner.execute import NotebookJob, execute_notebook
+from mlsec_survey.runner.fingerprint import packages_of
 from mlsec_survey.runner.kernels import ForkedProcess, Kernels, can_fork, lifeline
 
 pytestmark = [
@@ -211,6 +212,7 @@ def test_processes_end_with_the_server_and_the_server_with_the_runner(tmp_path: 
     code = f"""
 import os, sys, time
 from pathlib import Path
+from mlsec_survey.runner.fingerprint import packages_of
 from mlsec_survey.runner.kernels import Kernels
 kernels = Kernels()
 scratch = Path({str(tmp_path)!r})
@@ -296,3 +298,40 @@ def gone(pid: int, within: float = 5) -> bool:
             return True
         time.sleep(0.02)
     return False
+
+
+def test_the_server_loads_large_libraries_for_notebooks_that_use_them(tmp_path: Path) -> None:
+    """What is loaded beforehand decides about speed only; a notebook can import the rest."""
+    source = (
+        "# %%\nimport json, sys\n"
+        "print(json.dumps([n in sys.modules for n in ('seaborn', 'statsmodels', 'nbconvert')]))\n"
+        "# %%\nimport seaborn\nprint(json.dumps(seaborn.__name__))\n"
+    )
+    assert packages_of(source) == {"json", "sys", "seaborn"}
+    assert packages_of("# %%\nfrom statsmodels.api import OLS\n# %%\n%time x = 1\n") == {
+        "statsmodels"
+    }
+    assert packages_of("# %%\nnot python\n") == set()
+    loaded = {}
+    for used in ((), ("seaborn",)):
+        kernels = Kernels(used=used)
+        try:
+            done = execute(kernels, source, tmp_path)
+            loaded[used] = printed(done, 0)
+            assert printed(done, 1) == "seaborn"
+        finally:
+            kernels.close()
+    assert loaded[()] == [False, False, False]
+    assert loaded[("seaborn",)][0]
+
+
+def test_what_pages_need_is_loaded_when_nothing_else_is_asked(tmp_path: Path) -> None:
+    kernels = Kernels(used=["nbconvert"])
+    probe = "import json, sys\nprint(json.dumps('nbconvert.exporters.html' in sys.modules))\n"
+    try:
+        deadline = time.monotonic() + 20
+        while not printed(execute(kernels, f"# %%\n{probe}", tmp_path), 0):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        kernels.close()

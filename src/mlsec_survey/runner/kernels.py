@@ -36,6 +36,9 @@ FIXED_ENVIRONMENT = {
     # jemalloc would start a thread on import, and a process with two threads must not be forked.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
+    # Arrays come and go by the thousand; memory that one gave back serves the next.
+    "MALLOC_MMAP_THRESHOLD_": "268435456",
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "MPLBACKEND": "agg",
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",

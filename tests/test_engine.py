@@ -1,0 +1,105 @@
+"""Which step is next, and what becomes of the others when one fails."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from mlsec_survey.runner.engine import do
+from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step
+from mlsec_survey.runner.store import Store
+
+
+class Workplace:
+    """Makes steps that note when they begin, and how many work at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.begun: list[str] = []
+        self.most = 0
+        self._now = 0
+        self._lock = threading.Lock()
+
+    def step(self, name: str, *after: str, fails: bool = False) -> Step:
+        def make(output: Path) -> None:
+            with self._lock:
+                self.begun.append(name)
+                self._now += 1
+                self.most = max(self.most, self._now)
+            time.sleep(0.03)
+            with self._lock:
+                self._now -= 1
+            if fails:
+                raise ValueError(name)
+            (output / name).write_text(name)
+
+        def inputs() -> dict[str, str]:
+            missing = [other for other in after if not (self.folder / other).exists()]
+            if missing:
+                raise FileNotFoundError(missing[0])
+            return {"name": name}
+
+        return Step(Run(DEFAULT_RUN, self.folder), name, after, inputs, make)
+
+    @property
+    def store(self) -> Store:
+        return Store(self.folder / ".cache")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Workplace:
+    return Workplace(tmp_path)
+
+
+def test_of_the_steps_that_could_be_next_the_first_in_the_list_is(place: Workplace) -> None:
+    steps = [
+        place.step("first"),
+        place.step("long", "first"),
+        *(place.step(f"short{k}", "first") for k in range(6)),
+        place.step("last", "long", "short5"),
+    ]
+    # In whatever order threads or sets offer them: the longest was moved to the front for a reason.
+    outcome = do(steps, place.store, jobs=1, quiet=True)
+    assert place.begun == [step.name for step in steps]
+    assert outcome.made == place.begun
+    assert place.most == 1
+
+
+def test_steps_work_side_by_side_up_to_the_number_of_jobs(place: Workplace) -> None:
+    steps = [place.step(f"s{k}") for k in range(7)]
+    do(steps, place.store, jobs=3, quiet=True)
+    assert place.most == 3
+    assert set(place.begun[:3]) == {"s0", "s1", "s2"}
+
+
+def test_what_depends_on_a_failure_is_left_out_and_the_rest_is_done(place: Workplace) -> None:
+    steps = [
+        place.step("bad", fails=True),
+        place.step("after bad", "bad"),
+        place.step("after that", "after bad"),
+        place.step("good"),
+        place.step("after good", "good"),
+    ]
+    outcome = do(steps, place.store, jobs=2, quiet=True)
+    assert list(outcome.failed) == ["bad"]
+    assert sorted(outcome.made) == ["after good", "good"]
+    assert outcome.left_out == ["after bad", "after that"]
+    assert outcome.exit_status == 1
+
+
+def test_a_step_that_is_not_listed_counts_as_done(place: Workplace) -> None:
+    (place.folder / "elsewhere").touch()
+    assert do([place.step("x", "elsewhere")], place.store, jobs=1, quiet=True).made == ["x"]
+
+
+def test_current_steps_are_not_made_again_and_do_not_hold_up_others(place: Workplace) -> None:
+    steps = [place.step("a"), place.step("b", "a"), place.step("c", "b")]
+    do(steps, place.store, jobs=2, quiet=True)
+    (place.folder / "b").write_text("changed by hand")
+    place.begun.clear()
+    outcome = do(steps, place.store, jobs=2, quiet=True)
+    assert (outcome.current, outcome.reused, outcome.made) == (["a", "c"], ["b"], [])
+    assert place.begun == []
