@@ -136,6 +136,35 @@ def test_random_tables_have_the_margins_and_the_right_distribution() -> None:
         assert share == pytest.approx(probability, abs=4 * np.sqrt(0.25 / 40_000))
 
 
+@pytest.mark.parametrize("total", [0, 7, 255, 256])
+def test_random_rows_are_multinomial(total: int) -> None:
+    size, chances = 40_001, np.array([1e-3, 0.249, 0.0, 0.35, 0.4])
+    uniform = np.full(5, 0.2)
+    drawn = tables.tables_with_rows(
+        [total, 3], [chances, uniform], size, np.random.default_rng(total)
+    )
+    assert drawn.shape == (size, 2, 5) and (drawn.sum(2) == [total, 3]).all()
+    assert (drawn >= 0).all() and (drawn[:, 0, 2] == 0).all()
+    for row, n, share in ((0, total, chances), (1, 3, uniform)):
+        want = n * (np.diag(share) - np.outer(share, share))
+        error = 5 * np.sqrt(np.diag(want).max() / size)
+        assert drawn[:, row].mean(0) == pytest.approx(n * share, abs=error)
+        assert np.cov(drawn[:, row].T) == pytest.approx(want, abs=0.03 * np.diag(want).max())
+    assert abs(np.corrcoef(drawn[:, 1, 0], np.arange(size))[0, 1]) < 0.02
+    # Whole distribution of a count that is often 0.
+    rare = np.bincount(drawn[:, 0, 0], minlength=3)[:3] / size
+    assert rare == pytest.approx(stats.binom.pmf([0, 1, 2], total, 1e-3), abs=0.01)
+
+
+def test_concordance_counts_pairs_of_respondents() -> None:
+    drawn = np.random.default_rng(5).integers(0, 4, (2, 3, 4, 6))
+    for at in np.ndindex(2, 3):
+        rows, columns = np.repeat(np.indices((4, 6)).reshape(2, -1), drawn[at].ravel(), axis=1)
+        signs = np.sign(rows - rows[:, None]) * np.sign(columns - columns[:, None])
+        assert tables.concordance(drawn)[at] == signs.sum() / 2
+        assert tables.concordance(drawn[at]) == signs.sum() / 2
+
+
 def test_permuted_tables_are_permutations_of_the_answers() -> None:
     rows, columns = (tables.level_codes(DATA[name])[0] for name in ("size", "exposed"))
     drawn = tables.permuted_tables(rows, columns, 3_000, np.random.default_rng(3))

@@ -290,13 +290,19 @@ def _population(
 ) -> Floats:
     weight, x = np.asarray(rows)[:, None], slope * (np.asarray(steps) - np.mean(steps))[:, None]
     wanted = np.cumsum(outcome)[:-1]
-    reach = float(np.abs(x).max()) + 40
-    low, high = np.full(len(wanted), -reach), np.full(len(wanted), reach)
-    for _ in range(64):
-        middle = (low + high) / 2
-        below = (weight * special.expit(middle - x)).sum(0) < wanted
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    upper = special.expit((low + high) / 2 - x)
+    # Newton's steps for each threshold, halving its bracket where a step would leave it.
+    low, high = special.logit(wanted) + x.min(), special.logit(wanted) + x.max()
+    middle = (low + high) / 2
+    for _ in range(100):
+        upper = special.expit(middle - x)
+        excess = (weight * upper).sum(0) - wanted
+        low, high = np.where(excess < 0, middle, low), np.where(excess < 0, high, middle)
+        step = excess / np.maximum((weight * upper * (1 - upper)).sum(0), 1e-300)
+        newton = middle - step
+        middle = np.where((low <= newton) & (newton <= high), newton, (low + high) / 2)
+        if np.abs(step).max() < 1e-9:
+            break
+    upper = special.expit(middle - x)
     cumulative = np.hstack([np.zeros((len(x), 1)), upper, np.ones((len(x), 1))])
     return np.maximum(np.diff(cumulative, axis=1), 0.0)
 
@@ -381,10 +387,7 @@ def simulate(
     rows = allocate(design.predictor.shares, n)
     chances = population(design, slope, rows / n)
     chances = chances / chances.sum(1, keepdims=True)
-    drawn = [
-        rng.multinomial(int(m), p, size=simulations) for m, p in zip(rows, chances, strict=True)
-    ]
-    return np.stack(drawn, axis=1)
+    return table_tests.tables_with_rows(rows, chances, simulations, rng)
 
 
 def p_values(design: Design, tables: Floats | Counts) -> Floats:

@@ -7,8 +7,10 @@ enough for, and reports it as a normal deviate with the sign of the effect.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -61,133 +63,157 @@ def firth_slopes(tables: ArrayLike, scores: ArrayLike | None = None) -> Slopes:
 
     Penalised likelihood-ratio test with the null profile of Heinze and Schemper (2002,
     doi:10.1002/sim.1047): the same as `logistic.firth_logistic`. NaN where a variable is constant.
+    Tables with the same number of cases and the same sum of their scores are fitted once if the
+    rows have the same sums in the whole stack, since the likelihood depends on nothing else.
     """
     t = _stack(tables)
     n, cases = t.sum(-1), t[..., 1]
     s = _scores(scores, t.shape[1])
-    s = s - s.mean()
+    if len(t) > 1 and (n == n[0]).all():
+        totals = cases.sum(-1) + 1j * (cases @ s)
+        _, first, which = np.unique(totals, return_index=True, return_inverse=True)
+        n, cases = n[first], cases[first]
+    else:
+        which = np.arange(len(t))
+    slope, statistic = _firth_fit(n, cases, s - s.mean())
+    shape = np.shape(tables)[:-2]
+    slope, statistic = slope[which].reshape(shape), statistic[which].reshape(shape)
+    return Slopes(slope, statistic, 2 * special.ndtr(-np.abs(statistic)))
+
+
+def _firth_fit(n: Floats, cases: Floats, s: Floats) -> tuple[Floats, Floats]:
+    """Return slope and signed root of the penalised likelihood ratio per table (N × r)."""
     constant = ((n > 0).sum(-1) < 2) | (cases.sum(-1) == 0) | (cases.sum(-1) == n.sum(-1))
     n = np.where(constant[:, None], 1.0, n)
     cases = np.where(constant[:, None], 0.5, cases)
     # With the slope held at 0 the penalty is the log of p(1 - p), up to a constant.
-    share = (cases.sum(-1) + 1) / (n.sum(-1) + 2)
-    intercept, slope = special.logit(share), np.zeros(len(t))
-    null = _firth_value(n, cases, s, intercept, slope)[0]
+    at = np.stack([special.logit((cases.sum(-1) + 1) / (n.sum(-1) + 2)), np.zeros(len(n))])
+    null, step = _firth_step(n, cases, s, at)
     value = null
     for _ in range(60):
-        _, a, b, (i00, i01, i11), probability, weight = _firth_value(n, cases, s, intercept, slope)
-        determinant = i00 * i11 - i01**2
-        leverage = (
-            weight[:, :]
-            * (i11[:, None] - 2 * s * i01[:, None] + s**2 * i00[:, None])
-            / determinant[:, None]
-        )
-        residual = cases - n * probability + n * leverage * (0.5 - probability)
-        u0, u1 = residual.sum(-1), (residual * s).sum(-1)
-        step0, step1 = (i11 * u0 - i01 * u1) / determinant, (i00 * u1 - i01 * u0) / determinant
-        scale = np.minimum(1.0, 2.0 / np.maximum(np.maximum(abs(step0), abs(step1)), 1e-300))
-        step0, step1 = step0 * scale, step1 * scale
+        step *= np.minimum(1.0, 2.0 / np.maximum(np.abs(step).max(0), 1e-300))
         for _ in range(8):
-            reached = _firth_value(n, cases, s, a + step0, b + step1)[0]
-            worse = reached < value - 1e-9 * abs(value)
+            reached, following = _firth_step(n, cases, s, at + step)
+            worse = reached < value - 1e-9 * np.abs(value)
             if not worse.any():
                 break
-            step0, step1 = np.where(worse, step0 / 2, step0), np.where(worse, step1 / 2, step1)
-        intercept, slope, value = a + step0, b + step1, reached
-        if max(np.abs(step0).max(initial=0), np.abs(step1).max(initial=0)) < 1e-9:
+            step = np.where(worse, step / 2, step)
+        at, value = at + step, reached
+        if np.abs(step).max(initial=0) < 1e-9:
             break
-    ratio = np.maximum(0.0, 2 * (value - null))
-    statistic = np.where(constant, np.nan, np.sign(slope) * np.sqrt(ratio))
-    p = 2 * special.ndtr(-np.abs(statistic))
-    shape = np.shape(tables)[:-2]
-    slope = np.where(constant, np.nan, slope)
-    return Slopes(slope.reshape(shape), statistic.reshape(shape), p.reshape(shape))
+        step = following
+    statistic = np.sign(at[1]) * np.sqrt(np.maximum(0.0, 2 * (value - null)))
+    return np.where(constant, np.nan, at[1]), np.where(constant, np.nan, statistic)
 
 
-def _firth_value(n: Floats, cases: Floats, s: Floats, a: Floats, b: Floats) -> tuple:
-    linear = a[:, None] + b[:, None] * s
+def _firth_step(n: Floats, cases: Floats, s: Floats, at: Floats) -> tuple[Floats, Floats]:
+    """Return penalised log-likelihood and scoring step, for intercepts and slopes (2 × N)."""
+    linear = at[0][:, None] + at[1][:, None] * s
     probability = special.expit(linear)
     weight = probability * special.expit(-linear)
-    wn = weight * n
-    i00, i01, i11 = wn.sum(-1), (wn * s).sum(-1), (wn * s**2).sum(-1)
-    value = (cases * linear - n * np.logaddexp(0, linear)).sum(-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = value + 0.5 * np.log(np.maximum(i00 * i11 - i01**2, 1e-300))
-    return value, a, b, (i00, i01, i11), probability, weight
+    i00, i01, i11 = ((weight * n) @ np.stack([s**0, s, s**2], axis=1)).T
+    determinant = np.maximum(i00 * i11 - i01**2, 1e-300)
+    # log(1 + exp(linear)) without overflow
+    softplus = np.maximum(linear, 0) + np.log1p(np.exp(-np.abs(linear)))
+    value = (cases * linear - n * softplus).sum(-1) + 0.5 * np.log(determinant)
+    spread = i11[:, None] - 2 * s * i01[:, None] + s**2 * i00[:, None]
+    leverage = weight * spread / determinant[:, None]
+    residual = cases - n * probability + n * leverage * (0.5 - probability)
+    u0, u1 = (residual @ np.stack([s**0, s], axis=1)).T
+    return value, np.stack([i11 * u0 - i01 * u1, i00 * u1 - i01 * u0]) / determinant
 
 
 def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) -> Slopes:
-    """Fit a proportional-odds model with one slope to each table, by Fisher scoring.
+    """Fit a proportional-odds model with one slope to each table, by Newton's method.
 
     Likelihood-ratio test. A positive slope is the log odds ratio of a higher outcome per unit of
     the row scores (McCullagh 1980, doi:10.1111/j.2517-6161.1980.tb01109.x). A level of the outcome
     that nobody chose adds nothing to the likelihood; it gets a thousandth of an answer.
+
+    Notes:
+        The log-likelihood is concave (Pratt 1981, doi:10.1080/01621459.1981.10477613). Steps change
+        thresholds and linear predictors by at most 1 and narrow no level by more than half, within
+        which bounds a Newton step gains likelihood. A table is done when its step would gain less
+        than 1e-8.
     """
     t = _stack(tables)
     s = _scores(scores, t.shape[1])
     s = s - s.mean()
-    used = t.sum(axis=(0, 1)) > 0
-    t = t[:, :, used]
-    rows, levels = t.shape[1:]
-    empty = t.sum(1, keepdims=True) == 0
-    t = np.where(empty, 0.001 / rows, t)
-    n = t.sum(-1)
-    share = np.cumsum(t.sum(1), -1)[:, :-1] / n.sum(-1, keepdims=True)
-    alpha, slope = special.logit(share), np.zeros(len(t))
-    free = levels - 1
-    value = null = _cumulative_value(t, s, alpha, slope)
+    # From here on the tables come last, so that each operation runs along all of them.
+    t = np.ascontiguousarray(np.moveaxis(t[:, :, t.sum((0, 1)) > 0], 0, -1))
+    rows = len(t)
+    t = np.where(t.sum(0) == 0, 0.001 / rows, t)
+    answers = t.sum(0)
+    share = answers / answers.sum(0)
+    alpha = special.logit(np.cumsum(share, axis=0)[:-1])
+    slope = np.zeros(t.shape[-1])
+    active, left = np.arange(t.shape[-1]), t
     for _ in range(50):
-        linear = alpha[:, None, :] - (slope[:, None] * s)[:, :, None]
-        upper = special.expit(linear)
-        density = upper * special.expit(-linear)
-        cumulative = np.concatenate(
-            [np.zeros((*upper.shape[:2], 1)), upper, np.ones((*upper.shape[:2], 1))], axis=-1
-        )
-        pi = np.maximum(np.diff(cumulative, axis=-1), 1e-300)
-        # d pi_j / d alpha_k is f_k for j = k and -f_k for j = k + 1.
-        ratio = t / pi
-        u_alpha = (density * (ratio[..., :-1] - ratio[..., 1:])).sum(1)
-        padded = np.concatenate(
-            [np.zeros((*density.shape[:2], 1)), density, np.zeros((*density.shape[:2], 1))], -1
-        )
-        d_slope = -s[None, :, None] * np.diff(padded, axis=-1)
-        u_slope = (ratio * d_slope).sum((1, 2))
-        inverse = n[..., None] / pi
-        information = np.zeros((len(t), free + 1, free + 1))
-        at = np.arange(free)
-        information[:, at, at] = (density**2 * (inverse[..., :-1] + inverse[..., 1:])).sum(1)
-        if free > 1:
-            off = -(density[..., :-1] * density[..., 1:] * inverse[..., 1:-1]).sum(1)
-            information[:, at[:-1], at[1:]] = information[:, at[1:], at[:-1]] = off
-        weighted = inverse * d_slope
-        cross = (density * (weighted[..., :-1] - weighted[..., 1:])).sum(1)
-        information[:, :free, free] = information[:, free, :free] = cross
-        information[:, free, free] = (weighted * d_slope).sum((1, 2))
-        score = np.concatenate([u_alpha, u_slope[:, None]], axis=1)
-        step = np.linalg.solve(information, score[..., None])[..., 0]
-        step *= np.minimum(1.0, 2.0 / np.maximum(np.abs(step).max(1), 1e-300))[:, None]
-        for _ in range(12):
-            reached = _cumulative_value(t, s, alpha + step[:, :free], slope + step[:, free])
-            worse = ~(reached >= value - 1e-9 * np.abs(value))
-            if not worse.any():
-                break
-            step = np.where(worse[:, None], step / 2, step)
-        alpha, slope, value = alpha + step[:, :free], slope + step[:, free], reached
-        # Scoring gains more than a digit with each step, so the next would not matter.
-        if np.abs(step).max(initial=0) < 1e-8:
+        step_alpha, step_slope, gain = _cumulative_step(left, s, alpha[:, active], slope[active])
+        alpha[:, active] += step_alpha
+        slope[active] += step_slope
+        more = gain >= 1e-8
+        if not more.any():
             break
+        active, left = active[more], left[..., more]
+    null = (answers * np.log(share)).sum(0)
+    value = (t * np.log(_cumulative_chances(s, alpha, slope)[0])).sum((0, 1))
     statistic = np.sign(slope) * np.sqrt(np.maximum(0.0, 2 * (value - null)))
     shape = np.shape(tables)[:-2]
     p = 2 * special.ndtr(-np.abs(statistic))
     return Slopes(slope.reshape(shape), statistic.reshape(shape), p.reshape(shape))
 
 
-def _cumulative_value(t: Floats, s: Floats, alpha: Floats, slope: Floats) -> Floats:
-    upper = special.expit(alpha[:, None, :] - (slope[:, None] * s)[:, :, None])
-    ends = np.zeros((*upper.shape[:2], 1))
-    pi = np.diff(np.concatenate([ends, upper, ends + 1], axis=-1), axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(np.where(t > 0, t * np.log(pi), 0.0).sum((1, 2)))
+def _cumulative_chances(s: Floats, alpha: Floats, slope: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the levels' chances (r × c × N), and chances below and above each threshold."""
+    odds = np.exp(-s[:, None] * slope)[:, None] * np.exp(alpha)
+    above = 1 / (1 + odds)
+    below = odds * above
+    chances = np.empty((len(s), len(alpha) + 1, len(slope)))
+    chances[:, 0], chances[:, -1] = below[:, 0], above[:, -1]
+    np.subtract(below[:, 1:], below[:, :-1], out=chances[:, 1:-1])
+    return np.maximum(chances, 1e-300, out=chances), below, above
+
+
+def _cumulative_step(
+    t: Floats, s: Floats, alpha: Floats, slope: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return Newton's step of thresholds and slope, and twice what it would gain in likelihood."""
+    chances, below, above = _cumulative_chances(s, alpha, slope)
+    density = below * above
+    ratio = t / chances
+    # First and second derivatives by the linear predictor of each row and threshold; of second
+    # derivatives only those of the same and of neighbouring thresholds differ from 0.
+    first = density * (ratio[:, :-1] - ratio[:, 1:])
+    ratio /= chances
+    same = density**2 * (ratio[:, :-1] + ratio[:, 1:]) - (above - below) * first
+    beside = -density[:, :-1] * density[:, 1:] * ratio[:, 1:-1]
+    across = same.copy()
+    across[:, 1:] += beside
+    across[:, :-1] += beside
+    # Solve the equations: tridiagonal in the thresholds, bordered by the slope. `right` holds the
+    # thresholds' first derivatives and the border.
+    border = -np.tensordot(s, across, 1)
+    corner = np.tensordot(s**2, across, 1).sum(0)
+    right = np.stack([first.sum(0), border], axis=1)
+    u_slope = -np.tensordot(s, first, 1).sum(0)
+    u_alpha = right[:, 0].copy()
+    diagonal, off = same.sum(0), beside.sum(0)
+    for k in range(1, len(diagonal)):
+        factor = off[k - 1] / diagonal[k - 1]
+        diagonal[k] -= factor * off[k - 1]
+        right[k] -= factor * right[k - 1]
+    right[-1] /= diagonal[-1]
+    for k in range(len(diagonal) - 2, -1, -1):
+        right[k] = (right[k] - off[k] * right[k + 1]) / diagonal[k]
+    free, moved = right[:, 0], right[:, 1]
+    step_slope = (u_slope - (border * free).sum(0)) / (corner - (border * moved).sum(0))
+    step_alpha = free - moved * step_slope
+    gain = (u_alpha * step_alpha).sum(0) + u_slope * step_slope
+    widest = np.abs(step_alpha).max(0) + np.abs(s).max() * np.abs(step_slope)
+    narrowed = (-np.diff(step_alpha, axis=0) / np.diff(alpha, axis=0)).max(0, initial=0)
+    scale = 1 / np.maximum(1.0, np.maximum(widest, 2 * narrowed))
+    return step_alpha * scale, step_slope * scale, gain
 
 
 def quasi_likelihood_slopes(
@@ -292,46 +318,23 @@ def correlation_test(r: Floats, n: ArrayLike, covariates: int = 0) -> tuple[Floa
     return t, 2 * special.stdtr(df, -np.abs(t))
 
 
-def trend_p(tables: ArrayLike, scores: ArrayLike | None = None) -> Floats:
-    """Return the permutation p-value of the Cochran–Armitage trend test per table.
+@lru_cache(maxsize=64)
+def trend_law(rows: tuple[int, ...], steps: tuple[int, ...]) -> Floats:
+    """Return p-values of the exact trend test by number of cases (0 to 40) and sum of steps.
 
-    Exact, as `association.trend_permutation`, where the rows have the same sums in the whole stack
-    and at most 40 respondents have the rarer outcome; the normal approximation with the permutation
-    variance elsewhere. The enumeration multiplies generating functions (Streitberg and Röhmel
-    1986). Scores must be whole numbers to be enumerated.
+    By multiplying generating functions (Streitberg and Röhmel 1986).
     """
-    t = _stack(tables)
-    s = _scores(scores, t.shape[1])
-    p = np.asarray(table_tests.trend(t, s).p, dtype=float)
-    rows = t.sum(-1)
-    whole = np.rint(s)
-    if len(t) and np.allclose(whole, s) and (rows == rows[0]).all():
-        cases, n = t[..., 1].sum(-1), float(rows[0].sum())
-        flipped = cases > n / 2
-        few = np.minimum(cases, n - cases)
-        exact = (few > 0) & (few <= _ENUMERATE_UP_TO)
-        if exact.any():
-            steps = (whole - whole.min()).astype(np.int64)
-            law = trend_law(rows[0].astype(np.int64), steps, int(few[exact].max()))
-            rarer = np.where(flipped[:, None], t[..., 0], t[..., 1])
-            sums = (rarer * steps).sum(-1).astype(np.int64)
-            p[exact] = law[few[exact].astype(np.int64), sums[exact]]
-    return p.reshape(np.shape(tables)[:-2])
-
-
-def trend_law(rows: NDArray[np.int64], steps: NDArray[np.int64], most: int) -> Floats:
-    """Return p-values of the exact trend test by number of cases (0 to `most`) and sum of steps."""
-    reach = most * int(steps.max())
+    most = min(_ENUMERATE_UP_TO, sum(rows))
+    reach = most * max(steps)
     weight = np.zeros((most + 1, reach + 1))
     weight[0, 0] = 1.0
-    for n, step in zip(rows.tolist(), steps.tolist(), strict=True):
+    for n, step in zip(rows, steps, strict=True):
         grown = np.zeros_like(weight)
         for k in range(min(n, most) + 1):
-            ways = float(special.comb(n, k))
             shift = k * step
-            grown[k:, shift:] += ways * weight[: most + 1 - k, : reach + 1 - shift]
+            grown[k:, shift:] += math.comb(n, k) * weight[: most + 1 - k, : reach + 1 - shift]
         weight = grown
-    mean = float((rows * steps).sum() / rows.sum())
+    mean = np.dot(rows, steps) / sum(rows)
     p = np.ones_like(weight)
     sums = np.arange(reach + 1)
     for m in range(1, most + 1):
@@ -379,8 +382,25 @@ def _from_p(statistic: Floats, p: Floats, sign: Floats) -> SignedTest:
 
 
 def _trend(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
-    z = table_tests.trend(t, s).statistic
-    return _from_p(z, trend_p(t, s), z)
+    """Test a trend as `association.trend_permutation`: by enumeration where that is feasible.
+
+    It is where scores are whole numbers, the rows have the same sums in the whole stack and at most
+    40 respondents have the rarer outcome. Elsewhere: the normal approximation with the variance
+    under permutation.
+    """
+    normal = table_tests.trend(t, s)
+    p, stack = np.ravel(normal.p), _stack(t)
+    rows, whole = stack.sum(-1), np.rint(s)
+    if len(stack) and np.allclose(whole, s) and (rows == rows[0]).all():
+        cases, n = stack[..., 1].sum(-1), rows[0].sum()
+        steps = whole - whole.min()
+        rarer = np.where(cases[:, None] > n / 2, stack[..., 0], stack[..., 1])
+        few = np.minimum(cases, n - cases)
+        exact = (few > 0) & (few <= _ENUMERATE_UP_TO)
+        if exact.any():
+            law = trend_law(tuple(rows[0].astype(int).tolist()), tuple(steps.astype(int).tolist()))
+            p[exact] = law[few[exact].astype(int), (rarer @ steps)[exact].astype(int)]
+    return _from_p(normal.statistic, p.reshape(t.shape[:-2]), normal.statistic)
 
 
 def _kendall(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:

@@ -85,6 +85,45 @@ def tables_with_margins(
     return out
 
 
+def tables_with_rows(
+    row_sums: ArrayLike, chances: ArrayLike, size: int, rng: np.random.Generator
+) -> Counts:
+    """Return `size` random tables whose rows are multinomial.
+
+    Args:
+        row_sums: respondents in each row.
+        chances: of the columns, per row (r × c), adding up to 1.
+        size: number of tables.
+        rng: source of the draws.
+
+    Returns:
+        Counts (size × r × c). In memory the tables' index comes last, so that operations on the
+        stack run along it.
+    """
+    shares = np.asarray(chances, dtype=np.float64)
+    counts = np.empty((*shares.shape, size), dtype=np.int64)
+    for row, total, share in zip(counts, np.asarray(row_sums).tolist(), shares, strict=True):
+        row[...] = _multinomial(int(total), share, size, rng)
+    return np.moveaxis(counts, -1, 0)
+
+
+def _multinomial(total: int, chances: Floats, size: int, rng: np.random.Generator) -> NDArray:
+    """Return multinomial counts (c × size)."""
+    columns = len(chances)
+    # Few respondents are drawn one by one, from 32 random bits each: comparing them with the limits
+    # of the columns takes less time than a binomial draw per column. Counts then fit into a byte.
+    if total > min(255, 60 * (columns - 1)):
+        return rng.multinomial(total, chances, size=size).T
+    bits = rng.integers(2**64, size=(total * size + 1) // 2, dtype=np.uint64).view(np.uint32)
+    drawn = bits[: total * size].reshape(total, size)
+    limits = np.minimum(np.rint(np.cumsum(chances)[:-1] * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+    below = np.zeros((columns + 1, size), dtype=np.uint8)
+    for limit, count in zip(limits, below[1:], strict=False):
+        np.add.reduce((drawn < limit).view(np.uint8), axis=0, dtype=np.uint8, out=count)
+    below[-1] = total
+    return np.diff(below, axis=0)
+
+
 def _hypergeometric_rows(left: Counts, total: int, rng: np.random.Generator) -> Counts:
     size, columns = left.shape
     drawn = np.zeros_like(left)
@@ -101,13 +140,17 @@ def _hypergeometric_rows(left: Counts, total: int, rng: np.random.Generator) -> 
 def concordance(tables: ArrayLike) -> Floats:
     """Return concordant minus discordant pairs (Kendall's S)."""
     t = np.asarray(tables, dtype=np.float64)
-    column = np.arange(t.shape[-1])
-    larger = np.sign(column[:, None] - column).astype(np.float64)
-    s, below = np.zeros(t.shape[:-2]), np.zeros((*t.shape[:-2], t.shape[-1]))
-    for row in range(t.shape[-2] - 1, 0, -1):
-        below = below + t[..., row, :]
-        s += (t[..., row - 1, :] * (below @ larger)).sum(-1)
-    return s
+    r, c = t.shape[-2:]
+    # With the tables last, sums over cells are sums of long rows, and one matrix product compares
+    # all pairs of columns.
+    last = np.ascontiguousarray(np.moveaxis(t.reshape(-1, r, c), 0, -1))
+    below = np.zeros(last.shape[1:])
+    s = np.zeros(last.shape[-1])
+    order = np.sign(np.arange(c) - np.arange(c)[:, None]).astype(np.float64)
+    for row, following in zip(last[-2::-1], last[:0:-1], strict=True):
+        below += following
+        s += (row * (order @ below)).sum(0)
+    return s.reshape(t.shape[:-2])
 
 
 def kendall_tau_b(tables: ArrayLike) -> TableTests:
