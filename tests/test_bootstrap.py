@@ -28,9 +28,13 @@ def rng(seed: int = 1) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def test_weights_are_those_of_drawing_respondents(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("few_alike", "cells"), [(0, 4), (8, 20)], ids=["counts", "one by one"])
+def test_weights_are_those_of_drawing_respondents(
+    monkeypatch: pytest.MonkeyPatch, few_alike: int, cells: int
+) -> None:
     """Mean and covariance of a multinomial; blocks together have as many rows as resamples."""
-    monkeypatch.setattr(bootstrap, "_BLOCK", 4 * 1000)
+    monkeypatch.setattr(bootstrap, "_FEW_ALIKE", few_alike)
+    monkeypatch.setattr(bootstrap, "_BLOCK", cells * 1000)
     counts = np.array([1, 4, 0, 15])
     blocks = list(resampled_weights(counts, 20_500, rng()))
     assert [len(block) for block in blocks] == [1000] * 20 + [500]

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import yaml
@@ -537,30 +537,52 @@ def compare_ranking(
 
     attacks = list(ratings.columns)
     known = documented.set_index("attack").loc[attacks]
-    counts = known[list(counted)].sum(axis=1).to_numpy(dtype=float)
-    patterns, means, drawn = mean_rank_draws(ratings, rng=rng, resamples=resamples)
-    drawn = drawn[~np.isnan(drawn).any(axis=1)]
-    n = patterns.n
-    low, high = percentile_interval(drawn, confidence)
+    ranks = _mean_ranks(ratings, resamples, rng)
+    low, high = percentile_interval(ranks.drawn, confidence)
     table = pd.DataFrame(
         {
             "attack": attacks,
             "label": known["label"].to_numpy(),
             **{kind: known[kind].to_numpy() for kind in TYPES},
-            "mean_rank": means,
+            "mean_rank": ranks.means,
             "low": low,
             "high": high,
         }
     )
-    permutations, exact = _permutations(len(attacks), rng)
+    counts = known[list(counted)].sum(axis=1).to_numpy(dtype=float)
+    kendall, spearman = _correlations(ranks, counts, _permutations(len(attacks), rng), confidence)
+    return RankComparison(table, kendall, spearman)
+
+
+class _MeanRanks(NamedTuple):
+    """Respondents, the attacks' mean ranks, and those of each resample (resamples × attacks)."""
+
+    n: int
+    means: Floats
+    drawn: Floats
+
+
+def _mean_ranks(ratings: pd.DataFrame, resamples: int, rng: np.random.Generator) -> _MeanRanks:
+    patterns, means, drawn = mean_rank_draws(ratings, rng=rng, resamples=resamples)
+    return _MeanRanks(patterns.n, means, drawn[~np.isnan(drawn).any(axis=1)])
+
+
+def _correlations(
+    ranks: _MeanRanks,
+    counts: Floats,
+    permutations: tuple[NDArray[np.int64], bool],
+    confidence: float = 0.95,
+) -> tuple[TestResult, TestResult]:
+    """Return Kendall's and Spearman's correlation of mean ranks with documented counts."""
+    orders, exact = permutations
     results = []
     for name, effect, statistic in (
         ("Kendall", "Kendall's tau-b", kendall_over_attacks),
         ("Spearman", "Spearman's rho", spearman_over_attacks),
     ):
-        estimate = float(statistic(-means, counts))
-        null = statistic(-means, counts[permutations])
-        draws = statistic(-drawn, counts)
+        estimate = float(statistic(-ranks.means, counts))
+        null = statistic(-ranks.means, counts[orders])
+        draws = statistic(-ranks.drawn, counts)
         ends = (
             percentile_interval(draws, confidence) if np.isfinite(draws).any() else (np.nan, np.nan)
         )
@@ -573,17 +595,17 @@ def compare_ranking(
                 estimate=estimate,
                 low=float(ends[0]),
                 high=float(ends[1]),
-                n=n,
+                n=ranks.n,
                 p=float("nan") if np.isnan(estimate) else (beyond + (not exact)) / total,
                 confidence=confidence,
                 notes=(
                     "interval from resampling respondents; documented counts as they are",
-                    f"{len(attacks)} attacks",
+                    f"{len(counts)} attacks",
                 ),
-                extra={"attacks": float(len(attacks))},
+                extra={"attacks": float(len(counts))},
             )
         )
-    return RankComparison(table, results[0], results[1])
+    return results[0], results[1]
 
 
 def correlation_variants(
@@ -597,6 +619,8 @@ def correlation_variants(
 ) -> pd.DataFrame:
     """Return the rank correlation for each reasonable way to count documented cases.
 
+    All of them on the same resamples, so that only the counting differs.
+
     Args:
         ratings: respondents × attacks, as for `compare_ranking`.
         atlas, mapping, codebook: as for `cases_by_attack`.
@@ -609,11 +633,15 @@ def correlation_variants(
     """
     import pandas as pd
 
+    attacks = list(ratings.columns)
+    ranks = _mean_ranks(ratings, resamples, rng)
+    permutations = _permutations(len(attacks), rng)
     rows = []
     for close_only in (False, True):
-        counts = cases_by_attack(atlas, mapping, codebook, close_only=close_only)
+        cases = cases_by_attack(atlas, mapping, codebook, close_only=close_only)
+        known = cases.set_index("attack").loc[attacks]
         for label, counted in (("incidents", ("incident",)), ("incidents and exercises", TYPES)):
-            found = compare_ranking(ratings, counts, counted=counted, resamples=resamples, rng=rng)
+            counts = known[list(counted)].sum(axis=1).to_numpy(dtype=float)
             rows += [
                 {
                     "counted": label,
@@ -626,7 +654,7 @@ def correlation_variants(
                     "respondents": result.n,
                     "attacks": int(result.extra["attacks"]),
                 }
-                for result in (found.kendall, found.spearman)
+                for result in _correlations(ranks, counts, permutations)
             ]
     return pd.DataFrame(rows)
 

@@ -6,7 +6,7 @@ Every decision comes from the codebook. Functions take and return tables and wri
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -265,7 +265,7 @@ def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = Non
                 # What is not ticked is "no", whether the cell is empty or NULL.
                 raw = np.where(raw == "Y", "Y", "N")
             if codebook.measure(name) == "ordinal":
-                numbers = [
+                numbers: list[Any] = [
                     values.get(code) if given else None
                     for code, given in zip(raw, answered, strict=True)
                 ]

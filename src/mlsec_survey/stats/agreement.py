@@ -8,9 +8,8 @@ that a resample costs one matrix product.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
+from itertools import combinations
 
-import krippendorff
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -69,8 +68,11 @@ def value_counts(
 
 
 def distance_matrix(values: Sequence[Hashable], distance: Callable[..., float]) -> Floats:
-    """Return the distances of all pairs of values."""
-    return np.array([[distance(a, b) for b in values] for a in values], dtype=float)
+    """Return the distances of all pairs of values; a distance is the same both ways."""
+    matrix = np.zeros((len(values), len(values)))
+    for (i, a), (j, b) in combinations(enumerate(values), 2):
+        matrix[i, j] = matrix[j, i] = distance(a, b)
+    return matrix
 
 
 def krippendorff_alpha(counts: ArrayLike, distances: ArrayLike) -> float:
@@ -83,19 +85,10 @@ def krippendorff_alpha(counts: ArrayLike, distances: ArrayLike) -> float:
         counts: units × values, how many coders gave the value.
         distances: values × values; what the literature calls the squared difference.
 
-    Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability; by the package
-    `krippendorff`.
+    Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability.
     """
-    table, delta = np.asarray(counts), np.asarray(distances, dtype=float)
-    pairable = table[table.sum(axis=1) >= 2]
-    if not len(pairable) or (pairable.sum(axis=0) > 0).sum() < 2:
-        return float("nan")
-
-    # Its parameters are the package's; places of the values are all that is needed.
-    def metric(v1: Any, v2: Any, i1: Any, i2: Any, n_v: Any, dtype: Any = np.float64) -> Any:
-        return delta[np.asarray(i1, dtype=int), np.asarray(i2, dtype=int)]
-
-    return float(krippendorff.alpha(value_counts=table, level_of_measurement=metric))
+    everybody = np.zeros(len(np.asarray(counts)), dtype=np.int64)
+    return float(resampled_alpha(counts, distances, everybody, [[1]])[0])
 
 
 def resampled_alpha(
@@ -115,13 +108,13 @@ def resampled_alpha(
     pairable = ratings >= 2
     table, ratings = table[pairable], ratings[pairable]
     place = np.asarray(clusters)[pairable]
-    within = np.einsum("uc,ck,uk->u", table, delta, table) / (ratings - 1)
+    within = ((table @ delta) * table).sum(axis=1) / (ratings - 1)
     disagreement = np.bincount(place, within, drawn.shape[1])
     per_cluster = np.zeros((drawn.shape[1], table.shape[1]))
     np.add.at(per_cluster, place, table)
     margins = drawn @ per_cluster
     n = margins.sum(axis=1)
-    expected = np.einsum("bc,bc->b", margins @ delta, margins)
+    expected = ((margins @ delta) * margins).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         alpha = 1 - (n - 1) * (drawn @ disagreement) / expected
     return np.where(expected > 0, alpha, np.nan)
@@ -194,10 +187,6 @@ def code_agreement(
     """
     cells = _cells(first, second, respondents)
     total = cells.sum(axis=0)
-    alpha = [
-        krippendorff_alpha(value_counts([list(first[code]), list(second[code])])[1], 1 - np.eye(2))
-        for code in first.columns
-    ]
     tables = np.concatenate(
         [_tensor(w, cells) for w in resampled_weights(np.ones(len(cells)), resamples, rng)]
     )
@@ -215,7 +204,7 @@ def code_agreement(
             "kappa": cohen_kappa(total),
             "kappa_low": kappa_low,
             "kappa_high": kappa_high,
-            "alpha": alpha,
+            "alpha": _binary_alpha(total),
             "alpha_low": alpha_low,
             "alpha_high": alpha_high,
             "undefined": np.isnan(kappas).mean(axis=0),

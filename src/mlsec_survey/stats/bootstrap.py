@@ -12,8 +12,8 @@ from scipy import stats
 Floats = NDArray[np.float64]
 # Cells of a block of resampled weights; a bound on memory, not on the result.
 _BLOCK = 5_000_000
-# Patterns from which drawing respondents one by one is faster than drawing counts of patterns.
-_MANY = 5_000
+# Respondents per pattern up to which drawing them one by one is faster than drawing counts.
+_FEW_ALIKE = 8
 
 
 def resampled_weights(
@@ -29,16 +29,17 @@ def resampled_weights(
     """
     counts = np.asarray(weights, dtype=np.int64)
     total, patterns = int(counts.sum()), len(counts)
-    shares = counts / total
-    respondents = np.repeat(np.arange(patterns), counts) if patterns > _MANY else None
-    block = max(1, _BLOCK // max(patterns, 1))
+    one_by_one = total <= _FEW_ALIKE * patterns
+    respondents = np.repeat(np.arange(patterns), counts)
+    block = max(1, _BLOCK // max(patterns, total if one_by_one else 1))
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
-        if respondents is None:
-            yield rng.multinomial(total, shares, size=size)
+        if one_by_one:
+            drawn = respondents[rng.integers(total, size=(size, total))]
+            drawn += patterns * np.arange(size)[:, None]
+            yield np.bincount(drawn.ravel(), minlength=size * patterns).reshape(size, patterns)
         else:
-            drawn = (respondents[rng.integers(total, size=total)] for _ in range(size))
-            yield np.stack([np.bincount(one, minlength=patterns) for one in drawn])
+            yield rng.multinomial(total, counts / total, size=size)
 
 
 def percentile_interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
