@@ -24,7 +24,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import linalg, optimize, special
+from scipy import special
 
 from .errors import AnalysisError
 from .stats.pooling import pool_results
@@ -191,7 +191,7 @@ def impute(
         data: the columns of the analysis, its outcome included, and whatever predicts them or
             their being missing. With n respondents keep it well below n/5 columns. Scales are
             derived after imputing their items.
-        rng: source of randomness; each imputation gets a stream of its own.
+        rng: source of randomness.
         imputations: completed data sets, about one per percent of incomplete respondents (White,
             Royston and Wood 2011, doi:10.1002/sim.4067).
         iterations: rounds over the columns.
@@ -210,32 +210,29 @@ def impute(
         raise ValueError("imputations, iterations and donors must be at least 1")
     columns = [_column(data[name], donors) for name in data.columns]
     incomplete = sorted((c for c in columns if c.missing.any()), key=lambda c: c.missing.sum())
-    completed, traces = [], []
-    for number, stream in enumerate(rng.spawn(imputations)):
-        sources = {c.name: _any_answer(c, stream) for c in incomplete}
-        blocks = {c.name: _block(c, sources.get(c.name)) for c in columns}
-        for iteration in range(iterations):
-            for column in incomplete:
-                others = [blocks[c.name] for c in columns if c.name != column.name]
-                design = np.column_stack([np.ones(len(data)), *others])
-                source = (
-                    _matched(column, design, donors, stream)
-                    if column.levels is None
-                    else _drawn_level(column, design, stream)
-                )
-                sources[column.name] = source
-                blocks[column.name] = _block(column, source)
-                filled = column.values[source[column.missing]]
-                mean = filled.mean() if column.levels is None else (filled == 0).mean()
-                traces.append((column.name, iteration, number, float(mean)))
-        frame = data.copy()
-        for column in incomplete:
-            taken = data[column.name].take(sources[column.name]).set_axis(data.index)
-            if keep_missing is not None and column.name in keep_missing:
-                absent = keep_missing.loc[data.index, column.name].fillna(False).astype(bool)
-                taken = taken.mask(absent & data[column.name].isna())
-            frame[column.name] = taken
-        completed.append(frame)
+    # All chains run side by side: a step is one operation on arrays (imputations × …).
+    sources = {c.name: _any_answer(c, imputations, rng) for c in incomplete}
+    own = np.broadcast_to(np.arange(len(data)), (imputations, len(data)))
+    blocks = {c.name: _block(c, sources.get(c.name, own)) for c in columns}
+    constant = np.ones((*own.shape, 1))
+    means = np.empty((iterations, len(incomplete), imputations))
+    for iteration in range(iterations):
+        for at, column in enumerate(incomplete):
+            others = [blocks[c.name] for c in columns if c.name != column.name]
+            design = np.concatenate([constant, *others], axis=-1)
+            source = (
+                _matched(column, design, donors, rng)
+                if column.levels is None
+                else _drawn_level(column, design, rng)
+            )
+            sources[column.name] = source
+            blocks[column.name] = _block(column, source)
+            filled = column.values[source[:, column.missing]]
+            means[iteration, at] = (filled if column.levels is None else filled == 0).mean(axis=1)
+    completed = [
+        _completed(data, {name: source[number] for name, source in sources.items()}, keep_missing)
+        for number in range(imputations)
+    ]
     filled_counts = pd.Series(
         {name: int(data[name].isna().sum() - completed[0][name].isna().sum()) for name in data},
         name="filled",
@@ -245,7 +242,10 @@ def impute(
         f"{imputations} imputations by chained equations, {iterations} iterations, predictive mean "
         f"matching with {donors} donors; {int(filled_counts.sum())} answers filled"
     )
-    trace = pd.DataFrame(traces, columns=["column", "iteration", "imputation", "mean"])
+    names = [column.name for column in incomplete]
+    axes = [range(iterations), names, range(imputations)]
+    index = pd.MultiIndex.from_product(axes, names=["iteration", "column", "imputation"])
+    trace = pd.Series(means.ravel(), index, name="mean").reset_index()
     return Imputations(tuple(completed), filled_counts, trace, note)
 
 
@@ -280,97 +280,153 @@ def _column(values: pd.Series, donors: int) -> _Column:
     return _Column(name, numbers, missing, levels)
 
 
-def _any_answer(column: _Column, rng: np.random.Generator) -> IntArray:
+def _completed(
+    data: pd.DataFrame, sources: dict[str, IntArray], keep_missing: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Return the data with each column taken from the respondents that `sources` names."""
+    filled = {}
+    for name in data:
+        values = data[name].array
+        if name in sources:
+            taken = values.take(sources[name])
+            if keep_missing is not None and name in keep_missing:
+                absent = keep_missing.loc[data.index, name].fillna(False).to_numpy(dtype=bool)
+                taken[absent & values.isna()] = values.dtype.na_value
+            values = taken
+        filled[name] = values
+    return pd.DataFrame(filled, index=data.index)
+
+
+def _any_answer(column: _Column, imputations: int, rng: np.random.Generator) -> IntArray:
     """Return for each respondent whose answer to take: their own, or anybody's if missing."""
-    source = np.arange(len(column.values))
     given = np.flatnonzero(~column.missing)
-    source[column.missing] = rng.choice(given, size=int(column.missing.sum()))
+    return _sources(column, rng.choice(given, size=(imputations, int(column.missing.sum()))))
+
+
+def _sources(column: _Column, taken: IntArray) -> IntArray:
+    """Return whose answer each respondent has, given those for who lacks one (imputations × …)."""
+    source = np.tile(np.arange(len(column.values)), (len(taken), 1))
+    source[:, column.missing] = taken
     return source
 
 
-def _block(column: _Column, source: IntArray | None) -> FloatArray:
+def _block(column: _Column, source: IntArray) -> FloatArray:
     """Return the column as predictors of others: a standard score, or indicators of its levels."""
-    values = column.values if source is None else column.values[source]
+    values = column.values[source]
     if column.levels is not None:
-        return np.eye(column.levels)[values.astype(np.int64)][:, 1:]
-    spread = values.std()
-    return ((values - values.mean()) / (spread if spread > 0 else 1.0))[:, None]
+        return np.eye(column.levels)[values.astype(np.int64)][..., 1:]
+    spread = values.std(axis=1, keepdims=True)
+    centred = values - values.mean(axis=1, keepdims=True)
+    return (centred / np.where(spread > 0, spread, 1.0))[..., None]
 
 
 def _matched(
     column: _Column, design: FloatArray, donors: int, rng: np.random.Generator
 ) -> IntArray:
     given = np.flatnonzero(~column.missing)
-    x, y = design[given], column.values[given]
-    gram = x.T @ x
-    covariance = linalg.inv(gram + 1e-5 * np.diag(np.diag(gram)) + 1e-12 * np.eye(len(gram)))
-    coefficients = covariance @ (x.T @ y)
-    residual = y - x @ coefficients
-    scatter = math.sqrt(
-        float(residual @ residual) / rng.chisquare(max(len(given) - design.shape[1], 1))
-    )
-    root = linalg.cholesky((covariance + covariance.T) / 2, lower=True)
-    drawn = coefficients + scatter * (root @ rng.standard_normal(len(coefficients)))
-    predicted = x @ coefficients
-    wanted = design[column.missing] @ drawn
+    x, y = design[:, given], column.values[given]
+    size = design.shape[-1]
+    across = np.swapaxes(x, 1, 2)
+    gram = across @ x
+    covariance = np.linalg.inv(gram + np.eye(size) * (1e-5 * gram + 1e-12))
+    coefficients = (covariance @ (across @ y)[..., None])[..., 0]
+    predicted = (x @ coefficients[..., None])[..., 0]
+    residual = ((y - predicted) ** 2).sum(axis=1)
+    scatter = np.sqrt(residual / rng.chisquare(max(len(given) - size, 1), size=len(x)))
+    root = np.linalg.cholesky((covariance + np.swapaxes(covariance, 1, 2)) / 2)
+    noise = root @ rng.standard_normal((*coefficients.shape, 1))
+    drawn = coefficients[..., None] + scatter[:, None, None] * noise
+    wanted = (design[:, column.missing] @ drawn)[..., 0]
     # Noise far below any real difference picks at random among equally close donors.
-    distance = np.abs(predicted[None, :] - wanted[:, None])
-    distance += rng.random(distance.shape) * 1e-9 * (float(np.ptp(predicted)) + 1e-12)
-    nearest = np.argpartition(distance, min(donors, len(given)) - 1, axis=1)[:, :donors]
-    pick = rng.integers(nearest.shape[1], size=len(nearest))
-    source = np.arange(len(column.values))
-    source[column.missing] = given[nearest[np.arange(len(nearest)), pick]]
-    return source
+    distance = np.abs(predicted[:, None, :] - wanted[:, :, None])
+    least = 1e-9 * (np.ptp(predicted, axis=1) + 1e-12)
+    distance += rng.random(distance.shape) * least[:, None, None]
+    nearest = np.argpartition(distance, min(donors, len(given)) - 1, axis=2)[..., :donors]
+    pick = rng.integers(nearest.shape[2], size=(*wanted.shape, 1))
+    return _sources(column, given[np.take_along_axis(nearest, pick, axis=2)[..., 0]])
 
 
 def _drawn_level(column: _Column, design: FloatArray, rng: np.random.Generator) -> IntArray:
     assert column.levels is not None
     given = np.flatnonzero(~column.missing)
-    sample = rng.choice(given, size=len(given))
-    weights = _multinomial_logit(
-        design[sample], column.values[sample].astype(np.int64), column.levels
-    )
-    chances = special.softmax(design[column.missing] @ weights, axis=1)
-    position = (chances.cumsum(axis=1) < rng.random((len(chances), 1))).sum(axis=1)
-    source = np.arange(len(column.values))
-    holders = [given[column.values[given] == level] for level in range(column.levels)]
-    source[column.missing] = [
-        rng.choice(holders[min(level, column.levels - 1)]) for level in position
-    ]
-    return source
+    level = column.values[given].astype(np.int64)
+    times = rng.multinomial(len(given), np.full(len(given), 1 / len(given)), size=len(design))
+    weights = _multinomial_logit(design[:, given], level, times, column.levels)
+    chances = special.softmax(design[:, column.missing] @ weights, axis=2)
+    position = (chances.cumsum(axis=2) < rng.random((*chances.shape[:2], 1))).sum(axis=2)
+    position = np.minimum(position, column.levels - 1)
+    # One of the holders of the level at random, by their place among all sorted by level.
+    holders, count = np.argsort(level, kind="stable"), np.bincount(level, minlength=column.levels)
+    place = (np.cumsum(count) - count)[position] + rng.integers(count[position])
+    return _sources(column, given[holders[place]])
 
 
 def _multinomial_logit(
-    design: FloatArray, level: IntArray, levels: int, ridge: float = 0.01
+    design: FloatArray, level: IntArray, times: IntArray, levels: int, ridge: float = 0.01
 ) -> FloatArray:
-    """Return (columns, levels) weights of a multinomial logistic model.
+    """Fit multinomial logistic models to several samples by Newton's method.
 
-    A penalty on all slopes and half an answer shared among the levels keep them finite when a
-    level is separated or absent from the sample.
+    A penalty on all slopes and half an answer shared among the levels keep the weights finite when
+    a level is separated or absent from a sample.
+
+    Args:
+        design: samples × respondents × columns, the first of them constant.
+        level: of each respondent.
+        times: how often each respondent is in a sample, samples × respondents.
+        levels: their number.
+        ridge: factor of half the squared slopes in the penalty, where they add up to 0 over levels.
+
+    Returns:
+        Weights (samples × columns × levels); those of the last level are 0.
     """
-    wanted = np.eye(levels)[level]
-    prior = 0.5 / levels
+    samples, _, columns = design.shape
+    free = levels - 1
+    # Half an answer is half of one more respondent, whose columns but the first are 0.
+    x = np.concatenate([design, np.tile(np.eye(1, columns), (samples, 1, 1))], axis=1)
+    wanted = np.vstack([np.eye(levels)[level], np.full(levels, 1 / levels)])
+    times = np.column_stack([times, np.full(samples, 0.5)])[..., None]
+    squares = (x[..., None] * x[..., None, :]).reshape(samples, -1, columns**2)
+    slopes = np.diag(np.append(0.0, np.full(columns - 1, ridge)))
+    penalty = np.kron(np.eye(free) - 1 / levels, slopes)
 
-    def loss(flat: FloatArray) -> tuple[float, FloatArray]:
-        weights = flat.reshape(design.shape[1], levels)
-        # Written out: the general function costs more than all the rest in tables this small.
-        linear = design @ weights
-        linear -= linear.max(axis=1, keepdims=True)
-        log_chances = linear - np.log(np.exp(linear).sum(axis=1, keepdims=True))
-        constant = weights[0] - weights[0].max()
-        constant -= np.log(np.exp(constant).sum())
-        value = -(wanted * log_chances).sum() - prior * constant.sum()
-        value += ridge / 2 * (weights[1:] ** 2).sum()
-        gradient = design.T @ (np.exp(log_chances) - wanted)
-        gradient[0] += 0.5 * np.exp(constant) - prior
-        gradient[1:] += ridge * weights[1:]
-        return float(value), gradient.ravel()
+    def chances_and_value(weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        linear = np.zeros((len(x), x.shape[1], levels))
+        linear[..., :free] = x @ np.swapaxes(weights.reshape(-1, free, columns), 1, 2)
+        linear -= linear.max(axis=2, keepdims=True)
+        chances = np.exp(linear)
+        total = chances.sum(axis=2, keepdims=True)
+        value = (times * (wanted * (linear - np.log(total)))).sum(axis=(1, 2))
+        return chances / total, value - ((weights @ penalty) * weights).sum(axis=1) / 2
 
-    start = np.zeros(design.shape[1] * levels)
-    found = optimize.minimize(
-        loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200, "ftol": 1e-8}
-    )
-    return np.asarray(found.x).reshape(design.shape[1], levels)
+    weights = np.zeros((samples, free * columns))
+    active, current = np.arange(samples), weights
+    chances, value = chances_and_value(current)
+    for _ in range(50):
+        residual = (times * (wanted - chances))[..., :free]
+        gradient = (np.swapaxes(residual, 1, 2) @ x).reshape(len(x), -1) - current @ penalty
+        chance = chances[..., :free]
+        spread = chance[..., None] * (np.eye(free) - chance[..., None, :]) * times[..., None]
+        information = np.swapaxes(spread.reshape(*chance.shape[:2], -1), 1, 2) @ squares
+        information = information.reshape(-1, free, free, columns, columns).swapaxes(2, 3)
+        information = information.reshape(len(x), free * columns, -1) + penalty
+        step = np.linalg.solve(information, gradient[..., None])[..., 0]
+        gain = (step * gradient).sum(axis=1)
+        for _ in range(30):
+            chances, reached = chances_and_value(current + step)
+            worse = reached < value - 1e-9 * np.abs(value)
+            if not worse.any():
+                break
+            step[worse] /= 2
+        weights[active] = current + step
+        # A step that would gain so little leaves next to nothing to the following ones.
+        more = gain > 1e-4
+        if not more.any():
+            full = np.zeros((samples, columns, levels))
+            full[..., :free] = np.swapaxes(weights.reshape(samples, free, columns), 1, 2)
+            return full
+        active, value, chances = active[more], reached[more], chances[more]
+        current, x, squares, times = weights[active], x[more], squares[more], times[more]
+    raise AnalysisError("the model of a nominal column did not converge")
 
 
 def under_each_handling(
