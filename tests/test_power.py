@@ -161,6 +161,16 @@ def test_proportional_odds_of_a_separated_table_stay_finite():
     assert np.isfinite([fit.slope, fit.statistic, fit.p]).all()
 
 
+@pytest.mark.parametrize("fit", [table_models.firth_slopes, table_models.cumulative_logit_slopes])
+def test_constant_variables_have_no_slope_and_leave_the_others_alone(fit):
+    stack = np.array([[[5, 2], [3, 6]], [[0, 7], [0, 4]], [[5, 6], [0, 0]]])
+    found = fit(stack)
+    assert found.slope[0] == pytest.approx(float(fit(stack[0]).slope))
+    for result in (found.slope, found.statistic, found.p):
+        assert np.isnan(result[1:]).all()
+    assert np.isnan(float(fit(stack[1]).p))
+
+
 def test_score_test_of_proportional_odds_is_near_the_likelihood_ratio():
     stack = tables(6, 5, 12, size=200, n=400)
     fitted = table_models.signed_test("proportional_odds", stack).z

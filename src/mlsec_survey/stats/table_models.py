@@ -128,21 +128,23 @@ def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) 
 
     Likelihood-ratio test. A positive slope is the log odds ratio of a higher outcome per unit of
     the row scores (McCullagh 1980, doi:10.1111/j.2517-6161.1980.tb01109.x). A level of the outcome
-    that nobody chose adds nothing to the likelihood; it gets a thousandth of an answer.
+    that nobody chose adds nothing to the likelihood; it gets a thousandth of an answer. NaN where a
+    variable is constant.
 
     Notes:
-        The log-likelihood is concave (Pratt 1981, doi:10.1080/01621459.1981.10477613). Steps change
-        thresholds and linear predictors by at most 1 and narrow no level by more than half, within
-        which bounds a Newton step gains likelihood. A table is done when its step would gain less
-        than 1e-8.
+        The log-likelihood is concave (Pratt 1981, doi:10.1080/01621459.1981.10477613). Lest they
+        overshoot, steps change thresholds and linear predictors by at most 1 and narrow no level by
+        more than half. A table is done after a step that would gain less than 1e-6, since what is
+        left then is about the square of that.
     """
     t = _stack(tables)
     s = _scores(scores, t.shape[1])
     s = s - s.mean()
+    constant = ((t.sum(-1) > 0).sum(-1) < 2) | ((t.sum(-2) > 0).sum(-1) < 2)
     # From here on the tables come last, so that each operation runs along all of them.
-    t = np.ascontiguousarray(np.moveaxis(t[:, :, t.sum((0, 1)) > 0], 0, -1))
-    rows = len(t)
-    t = np.where(t.sum(0) == 0, 0.001 / rows, t)
+    t = np.where(constant, 1.0, np.moveaxis(t, 0, -1))
+    t = t[:, t.sum((0, 2)) > 0]
+    t = np.where(t.sum(0) == 0, 0.001 / len(t), t)
     answers = t.sum(0)
     share = answers / answers.sum(0)
     alpha = special.logit(np.cumsum(share, axis=0)[:-1])
@@ -152,7 +154,7 @@ def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) 
         step_alpha, step_slope, gain = _cumulative_step(left, s, alpha[:, active], slope[active])
         alpha[:, active] += step_alpha
         slope[active] += step_slope
-        more = gain >= 1e-8
+        more = gain >= 1e-6
         if not more.any():
             break
         active, left = active[more], left[..., more]
@@ -160,8 +162,9 @@ def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) 
     value = (t * np.log(_cumulative_chances(s, alpha, slope)[0])).sum((0, 1))
     statistic = np.sign(slope) * np.sqrt(np.maximum(0.0, 2 * (value - null)))
     shape = np.shape(tables)[:-2]
-    p = 2 * special.ndtr(-np.abs(statistic))
-    return Slopes(slope.reshape(shape), statistic.reshape(shape), p.reshape(shape))
+    slope = np.where(constant, np.nan, slope).reshape(shape)
+    statistic = np.where(constant, np.nan, statistic).reshape(shape)
+    return Slopes(slope, statistic, 2 * special.ndtr(-np.abs(statistic)))
 
 
 def _cumulative_chances(s: Floats, alpha: Floats, slope: Floats) -> tuple[Floats, Floats, Floats]:
