@@ -78,6 +78,8 @@ def complete_rows(
     complete = outcome.notna().to_numpy() & predictors.notna().all(axis=1).to_numpy()
     if complete.sum() < 3:
         raise AnalysisError(f"{complete.sum()} respondents have all variables; three are needed")
+    if complete.all():
+        return outcome, predictors
     return outcome[complete], predictors[complete]
 
 

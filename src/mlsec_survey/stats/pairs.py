@@ -25,7 +25,7 @@ def complete_pairs(outcome: pd.Series, predictor: pd.Series) -> tuple[pd.Series,
     if not outcome.index.equals(predictor.index):
         index = outcome.index.intersection(predictor.index, sort=False)
         outcome, predictor = outcome.loc[index], predictor.loc[index]
-    complete = outcome.notna().to_numpy() & predictor.notna().to_numpy()
+    complete = ~(pd.isna(outcome.array) | pd.isna(predictor.array))
     if complete.sum() < 2:
         raise AnalysisError(f"{complete.sum()} respondents have both variables; two are needed")
     if complete.all():

@@ -93,22 +93,19 @@ def concordance(table: FloatArray) -> Concordance:
     )
 
 
-def _pairs_per_cell(tables: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Count, for each cell of each table, the respondents in cells ordered alike and contrary."""
-    upper_left = np.zeros_like(tables)
-    upper_left[..., 1:, 1:] = tables.cumsum(-2).cumsum(-1)[..., :-1, :-1]
-    lower_right = np.zeros_like(tables)
-    turned = tables[..., ::-1, ::-1]
-    lower_right[..., :-1, :-1] = turned.cumsum(-2).cumsum(-1)[..., ::-1, ::-1][..., 1:, 1:]
-    alike = upper_left + lower_right
+def _pairs_per_cell(table: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Count, for each cell of a table, the respondents in cells ordered alike and contrary."""
+    difference = _alike_less_contrary(table)
     # Everybody outside the cell's own row and column is ordered one way or the other.
-    outside = (
-        tables.sum((-2, -1), keepdims=True)
-        - tables.sum(-1, keepdims=True)
-        - tables.sum(-2, keepdims=True)
-        + tables
-    )
-    return alike, outside - alike
+    outside = table.sum() - table.sum(1)[:, None] - table.sum(0) + table
+    return (outside + difference) / 2, (outside - difference) / 2
+
+
+def _alike_less_contrary(tables: FloatArray) -> FloatArray:
+    """Return the pairs ordered alike less those contrary, for each cell of tables (…, r, c)."""
+    r, c = tables.shape[-2:]
+    above, left = (np.sign(np.subtract.outer(np.arange(k), np.arange(k))) for k in (r, c))
+    return np.asarray(above.astype(float) @ (tables @ left.T.astype(float)))
 
 
 def kendall_tau_b(
@@ -318,8 +315,7 @@ def _ordered_table(
 def _kendall_z(table: FloatArray) -> tuple[float, float]:
     """Standardise S with its permutation variance for ties (Kendall 1970, ch. 4)."""
     rows, columns, n = table.sum(1), table.sum(0), float(table.sum())
-    alike, contrary = _pairs_per_cell(table)
-    s = float((table * (alike - contrary)).sum()) / 2
+    s = float((table * _alike_less_contrary(table)).sum()) / 2
 
     def moment(values: FloatArray, power: int) -> float:
         if power == 1:
@@ -346,8 +342,7 @@ def _ordinal_p(
     columns = np.repeat(np.arange(table.shape[1]), table.sum(0).astype(np.int64))
 
     def sums(tables: FloatArray) -> FloatArray:
-        alike, contrary = _pairs_per_cell(tables)
-        return np.abs((tables * (alike - contrary)).sum((1, 2)))
+        return np.abs((tables * _alike_less_contrary(tables)).sum((1, 2)))
 
     observed = float(sums(table[None])[0])
     blocks = permuted(rows, rng, resamples, cells=max(len(rows), 4 * table.size))
