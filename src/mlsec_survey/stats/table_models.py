@@ -142,9 +142,9 @@ def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) 
     s = s - s.mean()
     constant = ((t.sum(-1) > 0).sum(-1) < 2) | ((t.sum(-2) > 0).sum(-1) < 2)
     # From here on the tables come last, so that each operation runs along all of them.
-    t = np.where(constant, 1.0, np.moveaxis(t, 0, -1))
+    t = np.asarray(np.where(constant, 1.0, np.moveaxis(t, 0, -1)))
     t = t[:, t.sum((0, 2)) > 0]
-    t = np.where(t.sum(0) == 0, 0.001 / len(t), t)
+    t = np.asarray(np.where(t.sum(0) == 0, 0.001 / len(t), t))
     answers = t.sum(0)
     share = answers / answers.sum(0)
     alpha = special.logit(np.cumsum(share, axis=0)[:-1])
