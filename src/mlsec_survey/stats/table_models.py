@@ -142,9 +142,9 @@ def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) 
     s = s - s.mean()
     constant = ((t.sum(-1) > 0).sum(-1) < 2) | ((t.sum(-2) > 0).sum(-1) < 2)
     # From here on the tables come last, so that each operation runs along all of them.
-    t = np.asarray(np.where(constant, 1.0, np.moveaxis(t, 0, -1)))
+    t = np.where(constant, 1.0, np.moveaxis(t, 0, -1))
     t = t[:, t.sum((0, 2)) > 0]
-    t = np.asarray(np.where(t.sum(0) == 0, 0.001 / len(t), t))
+    t = np.where(t.sum(0) == 0, 0.001 / len(t), t)
     answers = t.sum(0)
     share = answers / answers.sum(0)
     alpha = special.logit(np.cumsum(share, axis=0)[:-1])
@@ -161,10 +161,10 @@ def cumulative_logit_slopes(tables: ArrayLike, scores: ArrayLike | None = None) 
     null = (answers * np.log(share)).sum(0)
     value = (t * np.log(_cumulative_chances(s, alpha, slope)[0])).sum((0, 1))
     statistic = np.sign(slope) * np.sqrt(np.maximum(0.0, 2 * (value - null)))
+    slope[constant] = statistic[constant] = np.nan
     shape = np.shape(tables)[:-2]
-    slope = np.where(constant, np.nan, slope).reshape(shape)
-    statistic = np.where(constant, np.nan, statistic).reshape(shape)
-    return Slopes(slope, statistic, 2 * special.ndtr(-np.abs(statistic)))
+    p = 2 * special.ndtr(-np.abs(statistic))
+    return Slopes(slope.reshape(shape), statistic.reshape(shape), p.reshape(shape))
 
 
 def _cumulative_chances(s: Floats, alpha: Floats, slope: Floats) -> tuple[Floats, Floats, Floats]:
