@@ -365,6 +365,20 @@ def test_specifications_run_together_are_those_run_one_by_one(curves):
     assert len(tests) >= 10
 
 
+def test_hypotheses_prepared_together_are_those_prepared_one_by_one(
+    curves, plan, answers, codebook, choices
+):
+    verses = specification.multiverses(plan.hypotheses, *answers, codebook, choices)
+    assert [verse.hypothesis.id for verse in verses] == list(curves)
+    for verse in verses:
+        alone, _ = curves[verse.hypothesis.id]
+        assert verse.specifications == alone.specifications
+        for here, there in zip(
+            verse.outcomes + verse.predictors, alone.outcomes + alone.predictors, strict=True
+        ):
+            assert here.label == there.label and (here.codes == there.codes).all()
+
+
 def test_covariates_that_repeat_one_another_count_once_in_the_fit():
     rng = np.random.default_rng(12)
     n, dealings = 60, 3

@@ -255,15 +255,54 @@ def multiverse(
     Raises:
         AnalysisError: no specification can be computed, since a variable is constant.
     """
+    variables = (hypothesis.outcome, hypothesis.predictor)
+    return _multiverse(
+        hypothesis, _prepared(variables, candidates, missing, codebook, specifications)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What the specifications of several hypotheses share.
+
+    Attributes:
+        variants: of each variable.
+        members: label and members of each choice of who is in.
+        candidates, codebook, specifications: what both were made from.
+    """
+
+    variants: dict[str, tuple[Variant, ...]]
+    members: tuple[tuple[str, Booleans], ...]
+    candidates: pd.DataFrame
+    codebook: Codebook
+    specifications: Specifications
+
+
+def _prepared(
+    variables: Sequence[str],
+    candidates: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    specifications: Specifications,
+) -> _Prepared:
     kept = candidates["exclusion"].isna().to_numpy()
     kinds = missing.set_index(RESPONDENT).reindex(candidates[RESPONDENT])
-    shared = (candidates, kinds, kept, codebook, specifications)
-    outcomes = _variants(hypothesis.outcome, *shared)
-    predictors = _variants(hypothesis.predictor, *shared)
-    covariates = _covariate_sets(hypothesis, candidates, specifications)
+    variants = {
+        name: _variants(name, candidates, kinds, kept, codebook, specifications)
+        for name in dict.fromkeys(variables)
+    }
     members = tuple(
         (choice.label, _members(choice, candidates, kept)) for choice in specifications.exclusions
     )
+    return _Prepared(variants, members, candidates, codebook, specifications)
+
+
+def _multiverse(hypothesis: Hypothesis, prepared: _Prepared) -> Multiverse:
+    candidates, codebook = prepared.candidates, prepared.codebook
+    specifications, members = prepared.specifications, prepared.members
+    outcomes = prepared.variants[hypothesis.outcome]
+    predictors = prepared.variants[hypothesis.predictor]
+    covariates = _covariate_sets(hypothesis, candidates, specifications)
     reason = candidates["exclusion"].cat.codes.to_numpy().astype(np.int64)
     directed = codebook.measure(hypothesis.predictor) != "nominal" and (
         codebook.measure(hypothesis.outcome) != "nominal"
@@ -335,8 +374,9 @@ def _variants(
             plain = coding in ("steps", "groups")
             words = _PLAIN if plain else coding.replace("_", " ")
             text = f"{label}, {words}" if label and not plain else (label or words)
+            numbers = _numbers(name, candidates, codebook, coding)
             for choice in specifications.missing:
-                values = _handled(name, choice.rule, candidates, kinds, kept, codebook, coding)
+                values = _handled(numbers, name, choice.rule, kinds, kept, codebook)
                 variant = _coded(text, choice.id, values, coding, measure, name, kept, codebook)
                 if variant is not None:
                     found.append(variant)
@@ -348,16 +388,14 @@ def _is_mean(name: str, codebook: Codebook) -> bool:
 
 
 def _handled(
+    values: Floats,
     name: str,
     rule: MissingRule,
-    candidates: pd.DataFrame,
     kinds: pd.DataFrame,
     kept: Booleans,
     codebook: Codebook,
-    coding: Coding,
 ) -> Floats:
-    """Return a variable as numbers, with its missing answers dealt with."""
-    values = _numbers(name, candidates, codebook, coding)
+    """Return the numbers of a variable with its missing answers dealt with."""
     ordinal = codebook.measure(name) == "ordinal"
     if rule in ("dont_know_lowest", "dont_know_highest") and ordinal and name in kinds:
         unsure = (kinds[name] == "dont_know").to_numpy()
@@ -459,32 +497,36 @@ def _combinations(
     models: Sequence[ModelName],
     directed: bool,
 ) -> tuple[Specification, ...]:
+    # What can be done with each pair of variants, and the values of those who have both.
+    pairs = {}
+    for (o, outcome), (p, predictor) in product(enumerate(outcomes), enumerate(predictors)):
+        if outcome.missing != predictor.missing:
+            continue
+        done = [(test, 0, 0) for test in _tests(hypothesis, outcome, predictor)]
+        if directed:
+            done += [
+                (model, c, columns.shape[1])
+                for model, (c, (_, columns)) in product(models, enumerate(covariates))
+                # Without covariates the rank model is Spearman's correlation.
+                if model != "rank_model" or columns.shape[1]
+            ]
+        both = (outcome.codes >= 0) & (predictor.codes >= 0)
+        values = np.column_stack([outcome.levels[outcome.codes], predictor.levels[predictor.codes]])
+        pairs[o, p] = both, values, done
     found: list[Specification] = []
     seen: set[tuple[object, ...]] = set()
-    for e, (_, inside) in enumerate(members):
-        for o, outcome in enumerate(outcomes):
-            for p, predictor in enumerate(predictors):
-                if outcome.missing != predictor.missing:
-                    continue
-                rows = inside & (outcome.codes >= 0) & (predictor.codes >= 0)
-                y, x = outcome.levels[outcome.codes[rows]], predictor.levels[predictor.codes[rows]]
-                if len(x) < 10 or np.ptp(x) == 0 or np.ptp(y) == 0:
-                    continue
-                data = (x.tobytes(), y.tobytes(), np.flatnonzero(rows).tobytes())
-                for test in _tests(hypothesis, outcome, predictor):
-                    if (key := (*data, str(test))) not in seen:
-                        seen.add(key)
-                        found.append(Specification(e, o, p, test, 0, 0))
-                if not directed:
-                    continue
-                for model in models:
-                    for c, (_, columns) in enumerate(covariates):
-                        # Without covariates the rank model is Spearman's correlation.
-                        key = (*data, f"{model} {c}")
-                        if key in seen or (model == "rank_model" and not columns.shape[1]):
-                            continue
-                        seen.add(key)
-                        found.append(Specification(e, o, p, model, c, columns.shape[1]))
+    for (e, (_, inside)), ((o, p), (both, values, done)) in product(
+        enumerate(members), pairs.items()
+    ):
+        rows = inside & both
+        here = values[rows]
+        if len(here) < 10 or (here == here[0]).all(0).any():
+            continue
+        data = here.tobytes(), rows.tobytes()
+        for test, c, adjusts in done:
+            if (key := (data, test, c)) not in seen:
+                seen.add(key)
+                found.append(Specification(e, o, p, test, c, adjusts))
     return tuple(found)
 
 
@@ -634,47 +676,43 @@ def _run_models(verse: Multiverse, order: Integers, effects: Effects) -> None:
     Variables that are coded differently but missing for the same candidates share the sums over
     respondents that do not contain them, so their models are solved together.
     """
-    position: dict[tuple[int, int, int], dict[tuple[str, int], int]] = {}
+    position: dict[tuple[object, ...], int] = {}
+    together: dict[tuple[object, ...], tuple[dict[int, None], dict[int, None]]] = {}
     for at, spec in enumerate(verse.specifications):
         if spec.test in _MODELS:
-            of_data = position.setdefault((spec.exclusion, spec.outcome, spec.predictor), {})
-            of_data[spec.test, spec.covariates] = at
-    together: dict[tuple[object, ...], tuple[dict[int, None], dict[int, None]]] = {}
-    for _, o, p in position:
-        y, x = verse.outcomes[o], verse.predictors[p]
-        key = y.missing, (y.codes >= 0).tobytes(), (x.codes >= 0).tobytes()
-        outcomes, predictors = together.setdefault(key, ({}, {}))
-        outcomes[o] = predictors[p] = None
-    models: dict[int, list[str]] = {}
-    for model, c in sorted({key for found in position.values() for key in found}):
-        models.setdefault(c, []).append(model)
+            o, p = spec.outcome, spec.predictor
+            position[spec.test, spec.covariates, spec.exclusion, o, p] = at
+            y_known, x_known = verse.outcomes[o].codes >= 0, verse.predictors[p].codes >= 0
+            key = verse.outcomes[o].missing, y_known.tobytes(), x_known.tobytes()
+            outcomes, predictors = together.setdefault(key, ({}, {}))
+            outcomes[o] = predictors[p] = None
     inside = np.array([members for _, members in verse.exclusions])
     for outcomes, predictors in together.values():
-        x_of = {m: _centred([verse.predictors[p] for p in predictors], m) for m in _MODELS}
-        y_of = {m: _centred([verse.outcomes[o] for o in outcomes], m).T[order.T] for m in _MODELS}
+        x = _centred([verse.predictors[p] for p in predictors])
+        y = _centred([verse.outcomes[o] for o in outcomes])[..., order.T]
+        y = np.ascontiguousarray(np.swapaxes(y, 1, 2))
         known = (verse.outcomes[min(outcomes)].codes >= 0).astype(float)[order.T]
         among = inside & (verse.predictors[min(predictors)].codes >= 0)
-        for c, names in models.items():
-            xs, ys = np.array([x_of[m] for m in names]), np.array([y_of[m] for m in names])
-            z, r, n = _partial(xs, np.moveaxis(ys, 3, 2), known, verse.covariates[c][1], among)
-            for e, (i, p), (j, o) in product(
-                range(len(inside)), enumerate(predictors), enumerate(outcomes)
+        for c, (_, covariates) in enumerate(verse.covariates):
+            z, r, n = _partial(x, y, known, covariates, among)
+            for (m, model), (i, p), e, (j, o) in product(
+                enumerate(_MODELS), enumerate(predictors), range(len(inside)), enumerate(outcomes)
             ):
-                found = position.get((e, o, p), {})
-                for m, name in enumerate(names):
-                    if (name, c) in found:
-                        at = found[name, c]
-                        effects.z[at], effects.r[at] = z[m, i, e, j], r[m, i, e, j]
-                        effects.n[at] = n[e]
+                if (choices := (model, c, e, o, p)) in position:
+                    at = position[choices]
+                    effects.z[at], effects.r[at] = z[m, i, e, j], r[m, i, e, j]
+                    effects.n[at] = n[e]
 
 
-def _centred(variants: Sequence[Variant], model: str) -> Floats:
-    """Return what a model takes for the value of each candidate, less a constant; 0 if missing."""
+def _centred(variants: Sequence[Variant]) -> Floats:
+    """Return models × variants × candidates: values or ranks, less a constant; 0 if missing."""
     found = []
-    for variant in variants:
-        values = variant.ranks if model == "rank_model" else variant.levels
-        found.append(np.append(values - values.mean(), 0.0)[variant.codes])  # code -1 picks the 0
-    return np.array(found)
+    for model in _MODELS:
+        for variant in variants:
+            values = variant.ranks if model == "rank_model" else variant.levels
+            # Code -1 picks the 0 at the end.
+            found.append(np.append(values - values.mean(), 0.0)[variant.codes])
+    return np.array(found).reshape(len(_MODELS), len(variants), -1)
 
 
 def _partial(
@@ -712,19 +750,19 @@ def _partial(
     xx = sums(x**2, known[None])[..., None, :]
     by = [sums(b[None, None], y) for b in base]
     xy, yy = sums(x, y), sums(base[None, :1], y**2)
-    n, whole = bb[0, 0].copy(), [*np.einsum("jj...->j...", bb).copy(), xx.copy(), yy.copy()]
+    n, whole = bb[0, 0].copy(), np.einsum("jj...->j...", bb).copy()
+    whole_x, whole_y = xx.copy(), yy.copy()
     for j in range(size):
-        scaled = bb[j] * _inverse(bb[j, j], whole[j])
-        of_x, of_y = (sides[j] * _inverse(bb[j, j], whole[j])[:, None] for sides in (bx, by))
+        inverse = _inverse(bb[j, j], whole[j])
+        per, of_x, of_y = bb[j] * inverse, bx[j] * inverse[:, None], by[j] * inverse[:, None]
         xx -= of_x * bx[j]
         xy -= of_x * by[j]
         yy -= of_y * by[j]
         for i in range(j + 1, size):
             bx[i] -= of_x * bb[j, i][:, None]
             by[i] -= of_y * bb[j, i][:, None]
-            bb[i, i:] -= scaled[i] * bb[j, i:]
-    r = xy * np.sqrt(_inverse(xx, whole[size]) * _inverse(yy, whole[-1]))
-    r = np.clip(r, -1 + 1e-12, 1 - 1e-12)
+            bb[i, i:] -= per[i] * bb[j, i:]
+    r = np.clip(xy * np.sqrt(_inverse(xx, whole_x) * _inverse(yy, whole_y)), -1, 1)
     return _deviate(r, (n - 1 - size)[:, None]), r, n
 
 
@@ -735,14 +773,14 @@ def _inverse(rest: Floats, whole: Floats) -> Floats:
 
 
 def _deviate(r: Floats, df: Floats) -> Floats:
-    """Return the normal deviate with the same p-value as the t test of a (partial) correlation.
+    """Return the normal deviate with the p-value of the t test of a (partial) correlation.
 
     Hill (1970, doi:10.1145/355598.355599): exact to four digits from 6 degrees of freedom on, to
     nine from 60 on, at a tenth of the cost of the two distribution functions.
     """
     a = df - 0.5
     b = 48 * a**2
-    w = -a * np.log1p(-(r**2))
+    w = -a * np.log1p(-np.minimum(r**2, 1 - 1e-12))
     u = np.sign(r) * np.sqrt(w)
     return u * (
         1 + (w + 3) / b - (((4 * w + 33) * w + 240) * w + 855) / (10 * b * (b + 0.8 * w**2 + 100))
@@ -770,31 +808,27 @@ def specification_curve(
     """
     if effects is None:
         effects = run_specifications(verse, np.arange(len(verse.strata))[None, :])
-    rows = []
-    quantile = float(special.ndtri((1 + confidence) / 2))
-    for at, spec in enumerate(verse.specifications):
-        r, n = float(effects.r[at, 0]), float(effects.n[at, 0])
-        reach = quantile / math.sqrt(n - 3 - spec.adjusts)
-        centre = math.atanh(min(max(r, -1 + 1e-12), 1 - 1e-12))
-        outcome, predictor = verse.outcomes[spec.outcome], verse.predictors[spec.predictor]
-        floor = -1.0 if verse.directed else 0.0
-        rows.append(
-            {
-                "estimate": r,
-                "low": max(floor, math.tanh(centre - reach)),
-                "high": math.tanh(centre + reach),
-                "z": float(effects.z[at, 0]),
-                "p": float(2 * special.ndtr(-abs(effects.z[at, 0]))),
-                "n": int(n),
-                "exclusions": verse.exclusions[spec.exclusion][0],
-                "missing": verse.missing[outcome.missing],
-                "outcome": outcome.label,
-                "predictor": predictor.label,
-                "test": TEST_NAMES[spec.test].removesuffix(" (permutation)"),
-                "covariates": verse.covariates[spec.covariates][0],
-            }
-        )
-    return pd.DataFrame(rows)
+    specs = verse.specifications
+    z, r, n = effects.z[:, 0], effects.r[:, 0], effects.n[:, 0]
+    reach = special.ndtri((1 + confidence) / 2) / np.sqrt(n - 3 - [spec.adjusts for spec in specs])
+    centre = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
+    outcomes = [verse.outcomes[spec.outcome] for spec in specs]
+    return pd.DataFrame(
+        {
+            "estimate": r,
+            "low": np.maximum(-1.0 if verse.directed else 0.0, np.tanh(centre - reach)),
+            "high": np.tanh(centre + reach),
+            "z": z,
+            "p": 2 * special.ndtr(-np.abs(z)),
+            "n": n.astype(np.int64),
+            "exclusions": [verse.exclusions[spec.exclusion][0] for spec in specs],
+            "missing": [verse.missing[outcome.missing] for outcome in outcomes],
+            "outcome": [outcome.label for outcome in outcomes],
+            "predictor": [verse.predictors[spec.predictor].label for spec in specs],
+            "test": [TEST_NAMES[spec.test].removesuffix(" (permutation)") for spec in specs],
+            "covariates": [verse.covariates[spec.covariates][0] for spec in specs],
+        }
+    )
 
 
 def curve_statistics(
@@ -949,10 +983,12 @@ def multiverses(
 
     Hypotheses that these answers cannot test under any specification are left out.
     """
+    variables = [name for entry in hypotheses for name in (entry.outcome, entry.predictor)]
+    prepared = _prepared(variables, candidates, missing, codebook, specifications)
     found = []
     for entry in hypotheses:
         try:
-            found.append(multiverse(entry, candidates, missing, codebook, specifications))
+            found.append(_multiverse(entry, prepared))
         except AnalysisError:
             continue
     return found
