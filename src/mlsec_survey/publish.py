@@ -12,7 +12,9 @@ Importing this module is cheap: the runner takes `assemble` from here.
 from __future__ import annotations
 
 import base64
+import csv
 import html
+import io
 import json
 import math
 import os
@@ -68,8 +70,9 @@ class Publisher:
         notebook: name of the notebook, which is also the name of its page and its record.
         output: folder below which everything is written.
         synthetic: whether the answers are synthetic; decides on every label.
-        strict: whether a key published twice is an error. It is when the runner executes the
-            notebook; by hand a cell may be run again.
+        strict: whether a key published twice is an error and the record is written by `close`
+            alone. So it is when the runner executes the notebook; by hand a cell may be run again,
+            or be the last.
     """
 
     notebook: str
@@ -339,7 +342,9 @@ class Publisher:
                 remedy="give one of the two another key",
             )
         self._published[kind][key] = entry
-        self._save()
+        # By hand a cell may be the last that is run; under the runner `close` is.
+        if not self.strict:
+            self._save()
 
     def _save(self) -> None:
         results = {
@@ -371,10 +376,13 @@ class Publisher:
         return f'<p class="caption {kind} tex2jax_ignore" id="{anchor}">{text}</p>'
 
     def _csv(self, table: pd.DataFrame, names: list[str], basis: Basis) -> bytes:
-        safe = table[names].map(_csv_cell)
-        safe.columns = [escape_spreadsheet(name) for name in names]
-        safe.insert(0, "data_basis", basis_label(basis, self.synthetic))
-        return safe.to_csv(index=False, lineterminator="\n").encode()
+        rows = zip(*([_csv_cell(value) for value in table[name]] for name in names), strict=True)
+        lines = io.StringIO()
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(["data_basis", *(escape_spreadsheet(name) for name in names)])
+        label = basis_label(basis, self.synthetic)
+        writer.writerows([label, *row] for row in rows)
+        return lines.getvalue().encode()
 
 
 def _output_folder(project: Path | None) -> Path:
@@ -455,8 +463,12 @@ def _apply(form: Format, text: str) -> str:
 
 
 def _csv_cell(value: Any) -> Any:
+    import pandas as pd
+
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
     if isinstance(value, Real) and not isinstance(value, Integral | bool):
-        return significant(float(value))
+        return "" if math.isnan(value) else significant(float(value))
     return escape_spreadsheet(value)
 
 
