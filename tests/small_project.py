@@ -171,7 +171,8 @@ class Done:
     def worked(self) -> list[str]:
         """The steps that were made, in order of their names."""
         lines = [line.split() for line in self.err.splitlines()]
-        return sorted(line[1] for line in lines if len(line) == 2 and line[0] in ("made", "reused"))
+        words = ("made", "revised", "reused")
+        return sorted(line[1] for line in lines if len(line) == 2 and line[0] in words)
 
 
 @dataclass(frozen=True)

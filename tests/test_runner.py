@@ -172,6 +172,47 @@ def test_only_what_is_needed_runs_and_what_follows_is_the_same(quick: Runner) ->
     assert back.out.startswith("made 0, reused 2 made earlier, unchanged 8")
 
 
+@pytest.mark.parametrize("run", [(), ("--run", "x", "--set", "seed=3")])
+def test_new_prose_goes_into_an_executed_notebook_as_if_it_had_run_again(
+    quick: Runner, run: tuple[str, ...]
+) -> None:
+    quick.run("--notebooks-only", *run)
+    folder = quick.root / "runs" / "x" if run else quick.root
+    executed = folder / "notebooks" / "02_second.ipynb"
+    text = (quick.root / "notebooks" / "02_second.py").read_text(encoding="utf-8")
+    last = text[text.rindex("# %%\n") :]
+    more = "# %% [markdown]\n# A cell *more*.\n\n" + last + "\n# %% [markdown]\n# The end.\n"
+    with Changed(quick, "notebooks/02_second.py", last, more):
+        assert "changed   text with prose" in quick.run("--why", "02_second").out
+        done = quick.run("--notebooks-only", *run)
+        assert "revised 02_second" in done.err.replace("x/", "")
+        revised = executed.read_bytes()
+        assert b"A cell *more*." in revised
+        assert (b"# Parameters of this run" in revised) == bool(run)
+        forced = quick.run("--only", "02_second", "--force", "--notebooks-only", *run)
+        assert "made 02_second" in forced.err.replace("x/", "")
+        assert executed.read_bytes() == revised
+    quick.run("--notebooks-only", *run)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # Code that was prose, another tag, a comment in the code: all can be seen or do something.
+        ("[markdown]\n# # The second", "\n# # The second"),
+        ('tags=["parameters"]', 'tags=["parameters", "x"]'),
+        ("table = project", "# Here.\ntable = project"),
+    ],
+)
+def test_a_change_of_code_is_never_taken_for_one_of_prose(
+    quick: Runner, old: str, new: str
+) -> None:
+    with Changed(quick, "notebooks/02_second.py", old, new):
+        assert "changed   code" in quick.run("--why", "02_second").out
+        assert "made 02_second" in quick.run("--notebooks-only").err
+    quick.run("--notebooks-only")
+
+
 def test_an_output_that_somebody_changed_is_restored(quick: Runner) -> None:
     figure = quick.root / "figures" / "answers.svg"
     before = figure.read_bytes()

@@ -97,6 +97,17 @@ def _check_unchanged(before: dict[str, str], after: dict[str, str]) -> None:
         )
 
 
+def _to_revise(step: Step, store: Store, inputs: dict[str, str]) -> Path | None:
+    """Return the folder of earlier outputs if nothing has changed since but what they show."""
+    record = store.record(step.run.name, step.name)
+    if record is None or step.revise is None or not store.holds(record.digest):
+        return None
+    changed = {
+        name for name in inputs | record.inputs if inputs.get(name) != record.inputs.get(name)
+    }
+    return store.files(record.digest) if changed <= step.shown_only else None
+
+
 def do(
     steps: Sequence[Step],
     store: Store,
@@ -141,8 +152,13 @@ def do(
             inputs = known.get(step.label) or step.inputs()
             sha = combined(inputs)
 
+            earlier = None if step.label in force else _to_revise(step, store, inputs)
+
             def make(output: Path) -> None:
-                step.make(output)
+                if earlier is not None and step.revise is not None:
+                    step.revise(earlier, output)
+                else:
+                    step.make(output)
                 _check_unchanged(inputs, step.inputs())
 
             with store.making(sha):
@@ -163,7 +179,7 @@ def do(
             (outcome.reused if reused else outcome.made).append(step.label)
             outcome.seconds[step.label] = time.monotonic() - started
         if progress:
-            progress.ended(step.label, "reused" if reused else "made")
+            progress.ended(step.label, "reused" if reused else "revised" if earlier else "made")
         return True
 
     def do_one(step: Step) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 import warnings
@@ -140,6 +141,35 @@ def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> Non
     target.write_text(notebook_text(done), encoding="utf-8")
 
 
+def with_prose_of(source: str, executed: str) -> str:
+    """Return an executed notebook's text with the prose of a source whose code is the same.
+
+    Args:
+        source: text of the notebook in percent format.
+        executed: text of the notebook, executed, whose code cells are those of the source.
+    """
+    import nbformat
+
+    earlier = nbformat.reads(executed, as_version=4)
+    code = iter([cell for cell in earlier.cells if cell.cell_type == "code"])
+    revised = read_notebook(source)
+    cells: list[NotebookNode] = []
+    for cell in revised.cells:
+        if cell.cell_type == "code":
+            done = next(code)
+            cells.append(done)
+            if "parameters" in cell.metadata.get("tags", []):
+                following = next(code)
+                if "injected-parameters" in following.metadata.get("tags", []):
+                    cells.append(following)
+                else:
+                    code = itertools.chain([following], code)
+        else:
+            cells.append(cell)
+    earlier.cells = cells
+    return notebook_text(earlier)
+
+
 def _engine() -> str:
     """Return the name of a papermill engine that lets its caller hold the notebook under way."""
     from papermill.engines import NBClientEngine, papermill_engines
@@ -203,13 +233,13 @@ def _plain(notebook: NotebookNode) -> NotebookNode:
         cell.metadata.clear()
         if tags:
             cell.metadata["tags"] = list(tags)
+        if "injected-parameters" in (tags or []):
+            cell.source = re.sub(r"^# Parameters\n", "# Parameters of this run\n", cell.source)
         name = digest(f"{cell.cell_type}\n{cell.source}".encode())[:12]
         seen[name] = seen.get(name, 0) + 1
         cell["id"] = name if seen[name] == 1 else f"{name}-{seen[name]}"
         if cell.cell_type == "code":
             cell.outputs = [_plain_output(output) for output in _joined(cell.outputs)]
-        if "injected-parameters" in (tags or []):
-            cell.source = re.sub(r"^# Parameters\n", "# Parameters of this run\n", cell.source)
     return notebook
 
 

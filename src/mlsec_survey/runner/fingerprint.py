@@ -238,6 +238,18 @@ def code_of(text_notebook: str) -> str:
     )
 
 
+def computed_part(text_notebook: str) -> str:
+    """Return a notebook in percent format without its prose: what its results can depend on."""
+    kept: list[str] = []
+    prose = False
+    for line in text_notebook.splitlines():
+        if line.startswith("# %%"):
+            prose = "[markdown]" in line
+        if not prose and line.strip():
+            kept.append(line.rstrip())
+    return "\n".join(kept)
+
+
 def packages_of(text_notebook: str) -> set[str]:
     """Return the top-level packages that a notebook in percent format imports."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +12,14 @@ from typing import Any
 
 from mlsec_survey.errors import InputError
 from mlsec_survey.project import resolve_coding, resolve_export
-from mlsec_survey.runner.fingerprint import Modules, code_of, combined, digest, file_digest
+from mlsec_survey.runner.fingerprint import (
+    Modules,
+    code_of,
+    combined,
+    computed_part,
+    digest,
+    file_digest,
+)
 from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import PIPELINE, PUBLISHED, NotebookEntry, Pipeline, record_path
 
@@ -19,6 +27,7 @@ PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 DEFAULT_RUN = "default"
 # Settings of how a run is computed, not of what: they never change a result.
 HOW = ("scheduler",)
+_PROSE = "text with prose"
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,9 @@ class Step:
         after: names of the steps of the same run that come first.
         inputs: returns the digest of each input by name, once the earlier steps are done.
         make: writes all outputs below an empty folder.
+        shown_only: names of inputs that outputs show and no result depends on.
+        revise: called in place of `make` when just such inputs have changed, with the folder of
+            the earlier outputs and an empty one.
     """
 
     run: Run
@@ -48,6 +60,8 @@ class Step:
     after: tuple[str, ...]
     inputs: Callable[[], dict[str, str]]
     make: Callable[[Path], None]
+    shown_only: frozenset[str] = frozenset()
+    revise: Callable[[Path, Path], None] | None = None
 
     @property
     def label(self) -> str:
@@ -107,7 +121,8 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
 
     def inputs() -> dict[str, str]:
         source = (shop.root / entry.source).read_text(encoding="utf-8")
-        found = {"notebook": digest(source.encode())}
+        found = {_PROSE: digest(source.encode())}
+        found["code"] = digest(computed_part(source).encode())
         for name in entry.parameters:
             if name not in HOW:
                 found[f"parameter {name}"] = digest(json.dumps(parameters[name]).encode())
@@ -148,7 +163,18 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
                 remedy="write it in the notebook, or take it out of its outputs",
             )
 
-    return Step(run, entry.name, shop.pipeline.after(entry), inputs, make)
+    def revise(earlier: Path, output: Path) -> None:
+        from mlsec_survey.runner.execute import with_prose_of
+
+        shutil.copytree(earlier, output, dirs_exist_ok=True)
+        source = (shop.root / entry.source).read_text(encoding="utf-8")
+        notebook = output / entry.executed
+        revised = with_prose_of(source, notebook.read_text(encoding="utf-8"))
+        notebook.write_text(revised, encoding="utf-8")
+
+    return Step(
+        run, entry.name, shop.pipeline.after(entry), inputs, make, frozenset({_PROSE}), revise
+    )
 
 
 def _to_inject(entry: NotebookEntry, source: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,10 +66,13 @@ class Store:
     def holds(self, digest: str) -> bool:
         """Return whether the store has whole and unharmed outputs for `digest`."""
         outputs = self._listing(digest)
-        entry = self._entry(digest)
         return outputs is not None and all(
-            file_digest(entry / "files" / path) == sha for path, sha in outputs.items()
+            file_digest(self.files(digest) / path) == sha for path, sha in outputs.items()
         )
+
+    def files(self, digest: str) -> Path:
+        """Return the folder with the outputs that the store has for `digest`."""
+        return self._entry(digest) / "files"
 
     @contextmanager
     def making(self, digest: str) -> Iterator[None]:
@@ -169,7 +172,7 @@ class Store:
                 shutil.rmtree(entry, ignore_errors=True)
 
     def _replace(self, folder: Path, record: Record, obsolete: list[str]) -> None:
-        files = self._entry(record.digest) / "files"
+        files = self.files(record.digest)
         parts: list[tuple[Path, Path]] = []
         for path, sha in record.outputs.items():
             target = folder / path
