@@ -287,8 +287,8 @@ def _completed(
     filled = {}
     for name in data:
         values = data[name].array
-        if name in sources:
-            taken = values.take(sources[name])
+        if str(name) in sources:
+            taken = values.take(sources[str(name)])
             if keep_missing is not None and name in keep_missing:
                 absent = keep_missing.loc[data.index, name].fillna(False).to_numpy(dtype=bool)
                 taken[absent & values.isna()] = values.dtype.na_value
