@@ -19,7 +19,7 @@ from scipy import optimize, special, stats
 
 from ..errors import AnalysisError
 from . import tables
-from .pairs import FloatArray, as_groups, as_scores, complete_pairs
+from .pairs import FloatArray, IntArray, as_groups, as_scores, complete_pairs
 
 _LARGEST_LOG_RATIO = 8.0
 
@@ -74,15 +74,19 @@ class TrendDesign:
         steps = range(len(self.counts)) if self.steps is None else self.steps
         return np.asarray(steps, dtype=np.int64) - min(steps)
 
-    def _joint(self, chances: FloatArray) -> FloatArray:
-        """Probability of each number of outcomes (rows) and sum of scores (columns)."""
+    @cached_property
+    def _fair(self) -> FloatArray:
+        """Probability of each number of outcomes (rows) and sum of scores (columns) at even odds.
+
+        That is, up to a factor, in how many ways each comes about.
+        """
         counts = np.asarray(self.counts)
         widest = int(counts @ self._scores)
         mass = np.zeros((self.n + 1, widest + 1))
         mass[0, 0] = 1.0
         seen = reach = 0
-        for count, step, chance in zip(counts, self._scores, chances, strict=True):
-            binomial = stats.binom.pmf(np.arange(count + 1), count, chance)
+        for count, step in zip(counts, self._scores, strict=True):
+            binomial = stats.binom.pmf(np.arange(count + 1), count, 0.5)
             new = np.zeros_like(mass)
             for k, weight in enumerate(binomial):
                 new[k : k + seen + 1, k * step : k * step + reach + 1] += (
@@ -93,9 +97,9 @@ class TrendDesign:
         return mass
 
     @cached_property
-    def _rejected(self) -> npt.NDArray[np.bool_]:
-        """Whether the exact test rejects, for each number of outcomes and sum of scores."""
-        mass = self._joint(np.full(len(self.counts), 0.5))
+    def _rejected(self) -> tuple[IntArray, IntArray, FloatArray]:
+        """Numbers of outcomes and sums of scores that the exact test rejects; log of their ways."""
+        mass = self._fair
         sums = np.arange(mass.shape[1])
         rejected = np.zeros(mass.shape, dtype=bool)
         for outcomes in range(1, self.n):
@@ -107,7 +111,8 @@ class TrendDesign:
             _, first, of = np.unique(-away[order], return_index=True, return_inverse=True)
             ends = np.append(first[1:], len(order)) - 1
             rejected[outcomes, order] = tail[ends][of] <= self.alpha * (1 + 1e-9)
-        return rejected
+        numbers, totals = np.nonzero(rejected & (mass > 0))
+        return numbers, totals, np.log(mass[numbers, totals]) + self.n * math.log(2)
 
     def power(self, prevalence: float, odds_ratio: float) -> float:
         """Return the exact power at a prevalence of the outcome and an odds ratio per step.
@@ -123,8 +128,10 @@ class TrendDesign:
 
         far = 40.0 + abs(slope) * float(self._scores.max())
         intercept = float(optimize.brentq(excess, -far, far, xtol=1e-12))
-        joint = self._joint(special.expit(intercept + slope * self._scores))
-        return float(joint[self._rejected].sum())
+        # Logistic regression weighs samples by no more than their outcomes and sum of scores.
+        outcomes, sums, log_ways = self._rejected
+        none = -float(self.counts @ np.logaddexp(0, intercept + slope * self._scores))
+        return float(np.exp(log_ways + intercept * outcomes + slope * sums + none).sum())
 
     def smallest_odds_ratio(
         self, prevalence: float, *, power: float = 0.8, increase: bool = True
