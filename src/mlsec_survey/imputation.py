@@ -290,7 +290,7 @@ def _completed(
         if str(name) in sources:
             taken = values.take(sources[str(name)])
             if keep_missing is not None and name in keep_missing:
-                absent = keep_missing.loc[data.index, name].fillna(False).to_numpy(dtype=bool)
+                absent = keep_missing[name].loc[data.index].fillna(False).to_numpy(dtype=bool)
                 taken[absent & values.isna()] = values.dtype.na_value
             values = taken
         filled[name] = values
