@@ -428,7 +428,7 @@ def labelled(
     """
     dated = {entry.variable for entry in codebook.paradata if entry.kind == "datetime"}
     private = set() if identifying else {RESPONDENT, *dated}
-    result: dict[str, pd.Series] = {}
+    result: dict[str, object] = {}
     known = set(codebook.variables())
     for name in responses.columns:
         values = responses[name]
@@ -446,17 +446,12 @@ def labelled(
                 result[name] = values.map(escape_spreadsheet, na_action="ignore")
             continue
         options = codebook.options(column.item)
-        labels = {option.value: option.label for option in options}
-        result[name] = (
-            values.astype("object")
-            .map(labels, na_action="ignore")
-            .astype(
-                pd.CategoricalDtype(
-                    list(labels.values()), ordered=codebook.measure(name) == "ordinal"
-                )
-            )
+        dtype = pd.CategoricalDtype(
+            [option.label for option in options], ordered=codebook.measure(name) == "ordinal"
         )
-    table = pd.DataFrame(result)
+        codes = pd.Index([option.value for option in options]).get_indexer(pd.Index(values))
+        result[name] = pd.Categorical.from_codes(codes, dtype=dtype)
+    table = pd.DataFrame(result, index=responses.index)
     if identifying or not len(table.columns):
         return table
     return table.sort_values(list(table.columns), ignore_index=True)

@@ -192,10 +192,11 @@ class Project:
         if path.suffix == ".parquet":
             table.to_parquet(part, index=False)
         else:
-            from mlsec_survey.export import escape_spreadsheet
+            from mlsec_survey.text_safety import safe_csv
 
-            safe = table.apply(lambda column: column.map(escape_spreadsheet))
-            safe.to_csv(part, index=False, lineterminator="\n", encoding="utf-8")
+            # To plain values by column; what is missing is an empty cell.
+            columns = (table[name].astype(object).where(table[name].notna(), "") for name in table)
+            part.write_bytes(safe_csv(table.columns, zip(*columns, strict=True)).encode())
         part.replace(path)
 
 

@@ -12,9 +12,7 @@ Importing this module is cheap: the runner takes `assemble` from here.
 from __future__ import annotations
 
 import base64
-import csv
 import html
-import io
 import json
 import math
 import os
@@ -30,7 +28,7 @@ from mlsec_survey.errors import InputError
 from mlsec_survey.formatting import as_text, interval_text, p_text, percent_text, significant
 from mlsec_survey.labels import SYNTHETIC_SHORT, Basis, basis_label
 from mlsec_survey.latex import latex_tabular
-from mlsec_survey.text_safety import escape_spreadsheet
+from mlsec_survey.text_safety import safe_csv
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -376,13 +374,10 @@ class Publisher:
         return f'<p class="caption {kind} tex2jax_ignore" id="{anchor}">{text}</p>'
 
     def _csv(self, table: pd.DataFrame, names: list[str], basis: Basis) -> bytes:
-        rows = zip(*([_csv_cell(value) for value in table[name]] for name in names), strict=True)
-        lines = io.StringIO()
-        writer = csv.writer(lines, lineterminator="\n")
-        writer.writerow(["data_basis", *(escape_spreadsheet(name) for name in names)])
         label = basis_label(basis, self.synthetic)
-        writer.writerows([label, *row] for row in rows)
-        return lines.getvalue().encode()
+        columns = ([_csv_cell(value) for value in table[name]] for name in names)
+        rows = zip([label] * len(table), *columns, strict=True)
+        return safe_csv(["data_basis", *names], rows).encode()
 
 
 def _output_folder(project: Path | None) -> Path:
@@ -469,7 +464,7 @@ def _csv_cell(value: Any) -> Any:
         return ""
     if isinstance(value, Real) and not isinstance(value, Integral | bool):
         return "" if math.isnan(value) else significant(float(value))
-    return escape_spreadsheet(value)
+    return value
 
 
 def _section_starts(column: pd.Series) -> dict[int, str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from .codebook import ANSWERED, RESPONDENT, AnyScale, Codebook, CountScale, MeanScale
 from .errors import AnalysisError
@@ -33,24 +36,35 @@ def derive_scales(
         .equals(missing[RESPONDENT].reset_index(drop=True))
     ):
         raise ValueError("responses and missing are not of the same respondents in the same order")
-    scales: dict[str, pd.Series] = {}
+    scales: dict[str, object] = {}
     for scale in codebook.scales:
         names = list(codebook.rating_variables(scale.item).values())
-        answers = responses[names]
-        answered = (missing[names] == ANSWERED).set_axis(responses.index)
+        answered = np.column_stack([(missing[name] == ANSWERED).to_numpy() for name in names])
         enough = answered.sum(axis=1) >= scale.minimum
         if isinstance(scale, MeanScale):
-            mean = answers.astype("Float64").mean(axis=1, skipna=True)
-            scales[scale.id] = mean.where(enough).astype("float64")
+            answers = responses[names].to_numpy(dtype=float, na_value=np.nan)
+            sums, given = np.nansum(answers, axis=1), (~np.isnan(answers)).sum(axis=1)
+            scales[scale.id] = np.where(enough, sums / np.maximum(given, 1), np.nan)
         elif isinstance(scale, CountScale):
-            count = answers.isin(list(scale.values)).sum(axis=1)
-            scales[scale.id] = count.astype("Int64").where(enough)
+            scales[scale.id] = _whole(_count(responses, names, scale.values), enough)
         else:
             assert isinstance(scale, AnyScale)
-            speaks_for = answers.isin(list(scale.values)).any(axis=1)
-            against = answers.isin(list(scale.against)).sum(axis=1) >= scale.minimum
-            scales[scale.id] = speaks_for.astype("Int64").where(speaks_for | against)
+            speaks_for = _count(responses, names, scale.values) > 0
+            against = _count(responses, names, scale.against) >= scale.minimum
+            scales[scale.id] = _whole(speaks_for, speaks_for | against)
     return responses.join(pd.DataFrame(scales, index=responses.index))
+
+
+def _count(
+    responses: pd.DataFrame, names: Sequence[str], values: Sequence[int | str]
+) -> NDArray[np.int64]:
+    """Count the sub-questions that each respondent answered with one of these values."""
+    chosen = [responses[name].isin(list(values)).to_numpy(dtype=bool) for name in names]
+    return np.sum(chosen, axis=0, dtype=np.int64)
+
+
+def _whole(values: np.ndarray, known: NDArray[np.bool_]) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(values.astype(np.int64), ~known)
 
 
 _RELIABILITY = [

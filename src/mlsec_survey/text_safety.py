@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+from collections.abc import Iterable
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
@@ -26,6 +29,15 @@ def escape_spreadsheet(value: object) -> object:
     flat = re.sub(r"[\r\n]+", " ", value)
     risky = value.lstrip().startswith(_FORMULA_STARTS) or value.startswith(("\t", "\r"))
     return f"'{flat}" if risky else flat
+
+
+def safe_csv(header: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    """Return a table as CSV in which a spreadsheet finds nothing to run; lines end with LF."""
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow(map(escape_spreadsheet, header))
+    writer.writerows(map(escape_spreadsheet, row) for row in rows)
+    return lines.getvalue()
 
 
 def tidy(text: str) -> str:

@@ -54,7 +54,7 @@ def bayes_factor(log_likelihood: LogLikelihood, scale: float, *, prior: Prior = 
             return log_likelihood(effects) + log_prior(effects, scale, prior)
 
     mode, width = _mode(log_product, scale)
-    t = np.linspace(-4.0, 4.0, 801)
+    t = np.linspace(-4.0, 4.0, 401)
     inner = np.pi / 2 * np.sinh(t)
     at = mode + width * np.sinh(inner)
     log_step = np.log(width * np.cosh(inner) * np.pi / 2 * np.cosh(t) * (t[1] - t[0]))
