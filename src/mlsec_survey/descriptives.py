@@ -8,6 +8,7 @@ gives estimate, with low and high.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -247,7 +248,8 @@ def missing_kind_counts(missing: pd.DataFrame, codebook: Codebook) -> pd.DataFra
 
 def _kind_counts(kinds: pd.Series, codebook: Codebook) -> dict[str, int]:
     names = [ANSWERED, *(kind for kind, _ in codebook.missing.items())]
-    return {name: int((kinds == name).sum()) for name in names}
+    counted = Counter(kinds.to_numpy(dtype=object))
+    return {name: counted[name] for name in names}
 
 
 def flag_counts(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:

@@ -386,7 +386,7 @@ def _check_cells(frame: pd.DataFrame, path: Path, codebook: Codebook) -> None:
     by_name = {column.name: column for column in codebook.column_specs}
     for name in frame.columns:
         cells = frame[name]
-        distinct = cells.dropna().unique()
+        distinct = cells.dropna().unique().tolist()
         for check in _checks(by_name[name], codebook):
             bad = [value for value in distinct if not check.accepts(value)]
             if not bad:
