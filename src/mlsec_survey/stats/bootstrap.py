@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 Floats = NDArray[np.float64]
-# Cells of a block of resampled weights; a bound on memory, not on the result.
-_BLOCK = 5_000_000
+# Cells of a block of resampled weights, to stay in the cache; no matter for the result.
+_BLOCK = 50_000
 # Respondents per pattern up to which drawing them one by one is faster than drawing counts.
 _FEW_ALIKE = 8
 

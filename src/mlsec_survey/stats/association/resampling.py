@@ -14,7 +14,8 @@ from mlsec_survey.stats.pairs import (
 
 RESAMPLES = 9_999
 SLACK = 1e-9
-_CELLS_AT_ONCE = 4_000_000
+# Blocks that stay in the cache of a processor.
+_CELLS_AT_ONCE = 40_000
 
 
 def permuted(
