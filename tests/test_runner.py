@@ -214,10 +214,10 @@ def test_a_change_of_code_is_never_taken_for_one_of_prose(
 
 
 def test_an_output_that_somebody_changed_is_restored(quick: Runner) -> None:
-    figure = quick.root / "figures" / "answers.svg"
+    figure = quick.root / "figures" / "answers.png"
     before = figure.read_bytes()
-    figure.write_text("damaged")
-    assert "output    figures/answers.svg" in quick.run("--why", "02_second").out
+    figure.write_bytes(b"damaged")
+    assert "output    figures/answers.png" in quick.run("--why", "02_second").out
     assert quick.run("--no-pdf").worked == ["02_second"]
     assert figure.read_bytes() == before
 

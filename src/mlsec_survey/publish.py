@@ -1,6 +1,6 @@
 """How results leave a notebook: as a figure, a table or a number, each with an anchor and a record.
 
-A figure goes to figures/KEY.{pdf,svg,png}, a table to paper/generated/tables/KEY.{tex,csv}, and
+A figure goes to figures/KEY.{pdf,png}, a table to paper/generated/tables/KEY.{tex,csv}, and
 everything that a notebook publishes to paper/generated/records/NOTEBOOK.json, from which
 `assemble` makes the paper's macros. All of it has the same bytes on every run. Each call also
 shows its result in the notebook, with an anchor (num-KEY, tab-KEY, fig-KEY) that the paper links
@@ -312,7 +312,7 @@ class Publisher:
         self._add("figures", key, entry)
         folder = self.output / "figures"
         settle_layout(figure, _DPI)
-        files = {e: figure_bytes(figure, e, alt, _DPI) for e in ("pdf", "svg", "png")}
+        files = {e: figure_bytes(figure, e, alt, _DPI) for e in ("pdf", "png")}
         for ending, content in files.items():
             _write(folder / f"{key}.{ending}", content)
         # Twice the printed size suits a screen; the picture has enough pixels for it.

@@ -13,8 +13,9 @@ from mlsec_survey.figures.style import (
     GREY,
     INK,
     PAGE,
-    entries,
+    cell_text,
     new_figure,
+    segments,
     wrapped,
 )
 
@@ -56,12 +57,11 @@ def draw_code_by_attack(
             full = firm is None or bool(firm.to_numpy()[i, j])
             up, down = (" ▲", " ▼") if full else (" △", " ▽")
             mark = up if residual > 1.96 else down if residual < -1.96 else ""
-            axes.text(
+            cell_text(
+                axes,
                 j,
                 i,
                 f"{numbers[i, j]}{mark}",
-                ha="center",
-                va="center",
                 fontsize=6.5,
                 color="white" if parts[i, j] > 0.34 else INK,
                 fontweight="bold" if mark and full else "normal",
@@ -100,20 +100,17 @@ def draw_intersections(sets: pd.Series, intersections: pd.DataFrame) -> Figure:
     top, below = figure.subplots(
         2, 1, sharex=True, gridspec_kw={"height_ratios": [0.85, 0.19 * len(labels)]}
     )
-    for x, entry in enumerate(entries(intersections)):
-        top.bar(x, entry.count, width=0.6, color=BLUE)
-        top.annotate(
-            f"{int(entry.count)}",
-            (x, entry.count),
-            xytext=(0, 1.5),
-            textcoords="offset points",
-            ha="center",
-            fontsize=6,
-        )
-        members = sorted(labels.index(code) for code in entry.codes)
-        below.plot([x, x], [members[0], members[-1]], color=INK, lw=1)
-        for y in range(len(labels)):
-            below.plot(x, y, "o", ms=3.6, color=INK if y in members else FAINT)
+    combinations = np.arange(len(intersections))
+    bars = top.bar(combinations, intersections["count"], width=0.6, color=BLUE)
+    top.bar_label(bars, fmt="%d", padding=1.5, fontsize=6)
+    # Codes × combinations.
+    members = np.array([[code in codes for codes in intersections["codes"]] for code in labels])
+    first = members.argmax(axis=0)
+    last = len(labels) - 1 - members[::-1].argmax(axis=0)
+    segments(below, (combinations, combinations), (first, last), color=INK, lw=1)
+    for which, colour in ((~members, FAINT), (members, INK)):
+        rows, columns = np.nonzero(which)
+        below.plot(columns, rows, "o", ms=3.6, color=colour)
     top.set_ylabel("reasons")
     top.spines["bottom"].set_visible(False)
     top.tick_params(axis="x", length=0, labelbottom=False)

@@ -17,6 +17,7 @@ from mlsec_survey.figures.style import (
     ORANGE,
     PAGE,
     PINK,
+    cell_text,
     new_figure,
     value_label,
     wrapped,
@@ -134,12 +135,11 @@ def draw_power_grid(power: pd.DataFrame) -> Figure:
         for y in range(rows):
             for x in range(columns):
                 value = float(table.iloc[y, x])
-                axes.text(
+                cell_text(
+                    axes,
                     x,
                     y,
                     f"{100 * value:.0f}",
-                    ha="center",
-                    va="center",
                     fontsize=6.3,
                     color="white" if value > 0.62 else INK,
                     fontweight="bold" if value >= 0.8 else "normal",

@@ -17,6 +17,7 @@ from mlsec_survey.figures.style import (
     entries,
     new_figure,
     row_axes,
+    segments,
     value_label,
     wrapped,
 )
@@ -134,9 +135,10 @@ def draw_dose_response(panels: list[tuple[str, str, pd.DataFrame]], outcome: str
     figure = new_figure(COLUMN, 2.2)
     grid = figure.subplots(1, len(panels), sharey=True, width_ratios=widths, squeeze=False)[0]
     for axes, (title, label, table), share in zip(grid, panels, widths, strict=True):
+        xs = np.arange(len(table))
+        segments(axes, (xs, xs), (table["low"], table["high"]), color=BLUE)
+        axes.plot(xs, table["mean"], "o", color=BLUE, ms=3.8)
         for x, entry in enumerate(entries(table)):
-            axes.plot([x, x], [entry.low, entry.high], color=BLUE)
-            axes.plot(x, entry.mean, "o", color=BLUE, ms=3.8)
             value_label(axes, x, entry.mean, f"{entry.mean:.1f}")
             n = f"n = {int(entry.n)}" if x == 0 else f"{int(entry.n)}"
             axes.annotate(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from mlsec_survey.figures.style import (
@@ -15,6 +16,7 @@ from mlsec_survey.figures.style import (
     entries,
     new_figure,
     row_axes,
+    segments,
     value_label,
 )
 
@@ -52,10 +54,11 @@ def draw_intervals(
     for position, name in enumerate(names):
         colour, marker = _SERIES[position % len(_SERIES)]
         part = table if name is None else table[table[series] == name]
-        for entry in entries(part):
-            y = rows.index(getattr(entry, row)) + (position - (len(names) - 1) / 2) * step
-            axes.plot([100 * entry.low, 100 * entry.high], [y, y], color=colour, lw=1.3)
-            axes.plot(100 * entry.estimate, y, marker=marker, color=colour, ms=3.4, clip_on=False)
+        offset = (position - (len(names) - 1) / 2) * step
+        ys = np.array([rows.index(value) + offset for value in part[row]])
+        segments(axes, (100 * part["low"], 100 * part["high"]), (ys, ys), color=colour, lw=1.3)
+        axes.plot(100 * part["estimate"], ys, marker, color=colour, ms=3.4, clip_on=False)
+        for y, entry in zip(ys, entries(part), strict=True):
             value_label(axes, 100 * entry.high, y, f"{int(entry.count)}/{int(entry.n)}")
     row_axes(axes, [str(name) for name in rows])
     largest = 100 * float(table["high"].max())

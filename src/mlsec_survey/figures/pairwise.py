@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlsec_survey.figures.style import BLUE, COLUMN, GREY, INK, ORANGE, entries, new_figure, wrapped
+from mlsec_survey.figures.style import (
+    BLUE,
+    COLUMN,
+    GREY,
+    INK,
+    ORANGE,
+    cell_text,
+    entries,
+    new_figure,
+    wrapped,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,12 +49,11 @@ def draw_pairwise(pairs: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
         axes.fill(xs, ys, facecolor=colour, alpha=0.55 * strength, lw=0)
         if clear:
             axes.plot(xs, ys, color=INK, lw=0.8)
-        axes.text(
+        cell_text(
+            axes,
             x,
             y,
             f"{pair.effect:+.2f}".replace("-", "−") if known else "–",
-            ha="center",
-            va="center",
             fontsize=6.2,
             fontweight="bold" if clear else "normal",
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from mlsec_survey.figures.style import (
     BLUE,
     COLUMN,
@@ -15,9 +17,11 @@ from mlsec_survey.figures.style import (
     INK,
     ORANGE,
     PAGE,
+    cell_text,
     entries,
     new_figure,
     row_axes,
+    segments,
     value_label,
     wrapped,
 )
@@ -25,9 +29,12 @@ from mlsec_survey.figures.style import (
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.container import BarContainer
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 
+_SHARES = [f"share_{k}" for k in range(1, 6)]
 _SIDE = ((116, "n", "n"), (143, "dont_know", "don't\nknow"), (178, "no_answer", "no\nanswer"))
 
 
@@ -47,13 +54,10 @@ def draw_ratings(
     figure = new_figure(PAGE if len(panels) > 1 else COLUMN, 0.95 + 0.22 * rows)
     grid = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, table), names in zip(grid, panels, options, strict=True):
-        for y, entry in enumerate(entries(table)):
-            _diverging_bar(axes, y, [100 * getattr(entry, f"share_{k}") for k in range(1, 6)])
-            for x, column, _ in _SIDE:
-                axes.text(
-                    x, y, f"{int(getattr(entry, column))}", ha="right", va="center", fontsize=6
-                )
-        for x, _, head in _SIDE:
+        handles = _diverging_bars(axes, 100 * table[_SHARES].to_numpy(dtype=float))
+        for x, column, head in _SIDE:
+            for y, count in enumerate(table[column]):
+                cell_text(axes, x, y, f"{int(count)}", ha="right")
             axes.text(x, -0.58, head, ha="right", va="bottom", fontsize=5.6, color=GREY)
         row_axes(axes, list(table["label"]), 14)
         axes.set_ylim(len(table) - 0.5, -0.5)
@@ -63,7 +67,6 @@ def draw_ratings(
         axes.set_xlabel("% of those who rated", x=100 / 280)
         axes.spines["bottom"].set_bounds(-100, 100)
         axes.set_title(title, pad=10)
-        handles = [axes.barh([0], [0], color=colour) for colour in DIVERGING]
         axes.legend(
             handles,
             wrapped(names, 11),
@@ -78,21 +81,20 @@ def draw_ratings(
     return figure
 
 
-def _diverging_bar(axes: Axes, y: int, shares: Sequence[float]) -> None:
-    left = -(shares[0] + shares[1] + shares[2] / 2)
-    for share, colour in zip(shares, DIVERGING, strict=True):
-        axes.barh(y, share, left=left, height=0.72, color=colour, edgecolor="white", lw=0.4)
-        if share >= 9:
-            axes.text(
-                left + share / 2,
-                y,
-                f"{share:.0f}",
-                ha="center",
-                va="center",
-                fontsize=6,
-                color="white" if colour in (DIVERGING[0], DIVERGING[-1]) else INK,
-            )
-        left += share
+def _diverging_bars(axes: Axes, shares: NDArray[np.float64]) -> list[BarContainer]:
+    """Draw shares, rows × options in per cent, and return the bars of each option."""
+    left = -(shares[:, 0] + shares[:, 1] + shares[:, 2] / 2)
+    rows = np.arange(len(shares))
+    bars = []
+    for part, colour in zip(shares.T, DIVERGING, strict=True):
+        bars.append(
+            axes.barh(rows, part, left=left, height=0.72, color=colour, edgecolor="white", lw=0.4)
+        )
+        light = "white" if colour in (DIVERGING[0], DIVERGING[-1]) else INK
+        for y in np.flatnonzero(part >= 9).tolist():
+            cell_text(axes, left[y] + part[y] / 2, y, f"{part[y]:.0f}", color=light)
+        left = left + part
+    return bars
 
 
 def draw_ranking(ranks: pd.DataFrame) -> Figure:
@@ -105,12 +107,14 @@ def draw_ranking(ranks: pd.DataFrame) -> Figure:
     table = ranks.sort_values("mean_rank", kind="stable")
     figure = new_figure(COLUMN, 0.75 + 0.22 * len(table))
     left, right = figure.subplots(1, 2, sharey=True)
+    ys = np.arange(len(table))
+    segments(left, (table["low"], table["high"]), (ys, ys), color=BLUE)
+    left.plot(table["mean_rank"], ys, "o", color=BLUE, ms=3.4)
+    ends = (100 * table["share_low"], 100 * table["share_high"])
+    segments(right, ends, (ys, ys), color=ORANGE)
+    right.plot(100 * table["share"], ys, "s", color=ORANGE, ms=3.2)
     for y, entry in enumerate(entries(table)):
-        left.plot([entry.low, entry.high], [y, y], color=BLUE)
-        left.plot(entry.mean_rank, y, "o", color=BLUE, ms=3.4)
         value_label(left, entry.high, y, f"{entry.mean_rank:.2f}")
-        right.plot([100 * entry.share_low, 100 * entry.share_high], [y, y], color=ORANGE)
-        right.plot(100 * entry.share, y, "s", color=ORANGE, ms=3.2)
         value_label(right, 100 * entry.share_high, y, f"{100 * entry.share:.0f} %")
     row_axes(left, list(table["label"]), 16)
     right.tick_params(axis="y", length=0)
@@ -144,10 +148,11 @@ def draw_attack_profile(profile: pd.DataFrame) -> Figure:
     for axes, measure, colour in zip(grid, measures, (ORANGE, BLUE, GREEN, GREY), strict=False):
         part = profile[profile["measure"] == measure].set_index("label").loc[labels]
         largest = float(part["estimate"].max())
+        ys, estimates = np.arange(len(part)), 100 * part["estimate"]
+        axes.barh(ys, estimates, height=0.62, color=colour, alpha=0.28)
+        segments(axes, (100 * part["low"], 100 * part["high"]), (ys, ys), color=colour)
+        axes.plot(estimates, ys, "o", color=colour, ms=3.2)
         for y, entry in enumerate(entries(part)):
-            axes.barh(y, 100 * entry.estimate, height=0.62, color=colour, alpha=0.28)
-            axes.plot([100 * entry.low, 100 * entry.high], [y, y], color=colour)
-            axes.plot(100 * entry.estimate, y, "o", color=colour, ms=3.2)
             # Values that read alike are set alike.
             highest = round(100 * entry.estimate) == round(100 * largest)
             weight = "bold" if highest else "normal"

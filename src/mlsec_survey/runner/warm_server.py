@@ -109,7 +109,7 @@ def _draw_something() -> None:
         axes.plot([0, 1], [0, 1], label="a")
         axes.legend()
         style.settle_layout(figure, 100)
-        for ending in ("pdf", "svg", "png"):
+        for ending in ("pdf", "png"):
             style.figure_bytes(figure, ending, "warm", 100)
 
 
