@@ -17,7 +17,6 @@ from mlsec_survey.errors import AnalysisError, InputError
 from small_project import ROOT, SmallProject, make_project
 
 NAN = math.nan
-NO_NUMBERS = pd.DataFrame(columns=["notebook", "key", "description", "unit", "value", "text"])
 
 
 def run(
@@ -29,23 +28,28 @@ def run(
     **columns: object,
 ) -> RunResults:
     """Return a run with one table `effects`: rows of label, estimate, low, high."""
-    labels, estimate, low, high = zip(*rows, strict=True)
-    table = pd.DataFrame({"data_basis": "survey responses", "label": labels, **columns})
-    table = table.assign(n=10, estimate=estimate, low=low, high=high)
-    listed = pd.DataFrame(
-        {
+    table = [
+        {"data_basis": "survey responses", "label": label}
+        | {name: cell(v[at] if isinstance(v, list) else v) for name, v in columns.items()}
+        | {"n": "10", "estimate": cell(estimate), "low": cell(low), "high": cell(high)}
+        for at, (label, estimate, low, high) in enumerate(rows)
+    ]
+    listed = {
+        key: {
             "notebook": "n",
-            "key": key,
             "description": key,
             "unit": "",
             "value": NAN if isinstance(value, str) else value,
             "text": str(value),
         }
         for key, value in (numbers or {}).items()
-    )
-    return RunResults(
-        name, synthetic, {}, listed if len(listed) else NO_NUMBERS, {"effects": table}
-    )
+    }
+    return RunResults(name, synthetic, {}, listed, {"effects": table})
+
+
+def cell(value: object) -> str:
+    """Return a value as tables hold it."""
+    return "" if isinstance(value, float) and math.isnan(value) else str(value)
 
 
 def changes(*runs: RunResults) -> pd.DataFrame:
@@ -84,17 +88,11 @@ def test_a_sample_size_in_a_label_is_no_part_of_its_name() -> None:
 
 
 def test_a_column_that_is_not_needed_names_nothing_and_a_bare_id_is_explained() -> None:
-    table = pd.DataFrame(
-        {
-            "family": ["one family", "one family", "another"],
-            "id": ["E1", "E2", "K1"],
-            "label": ["size", "industry", "knowledge"],
-            "estimate": [1.0, 2.0, 3.0],
-            "low": 0.0,
-            "high": 4.0,
-        }
-    )
-    one = RunResults("one", False, {}, NO_NUMBERS, {"effects": table})
+    families = ["one family", "one family", "another"]
+    rows = [("size", 1.0, 0.0, 4.0), ("industry", 2.0, 0.0, 4.0), ("knowledge", 3.0, 0.0, 4.0)]
+    one = run("one", rows, family=families, id=["E1", "E2", "K1"])
+    order = ("family", "id", "label", "estimate", "low", "high")
+    one.tables["effects"][:] = [{k: row[k] for k in order} for row in one.tables["effects"]]
     names = compare.estimates([one])["result"].tolist()
     assert names == ["E1 · size", "E2 · industry", "K1 · knowledge"]
 
@@ -111,16 +109,23 @@ def test_the_value_without_an_effect_follows_from_the_effect_unless_it_is_told()
     assert named["null"].tolist()[:3] == [1.0, 0.5, 0.0]
     assert math.isnan(named["null"].iloc[3])
     told = run("one", rows, effect=effect, k=["1", "2", "3", "4"])
-    told.tables["effects"]["null"] = 0.25
+    for row in told.tables["effects"]:
+        row["null"] = "0.25"
     assert compare.estimates([told])["null"].tolist() == [0.25] * 4
     assert compare.estimates([run("one", rows[:1])])["null"].isna().all()
 
 
 def test_suppressed_cells_are_no_estimates() -> None:
     one = run("one", [("a", 1, 0, 2)])
-    one.tables["effects"]["estimate"] = one.tables["effects"]["estimate"].astype(object)
-    one.tables["effects"].loc[0, "estimate"] = "(s)"
+    one.tables["effects"][0]["estimate"] = "(s)"
     assert compare.estimates([one])["estimate"].isna().all()
+
+
+def test_an_answer_called_none_is_a_name_and_numbers_and_gaps_are_not() -> None:
+    rows = [("a", 1.0, 0.0, 2.0)] * 3
+    option = ["None", "NA", "x"]
+    one = run("one", rows, count=["1", "2", ""], chosen=["True", "False", ""], option=option)
+    assert list(compare.estimates([one])["result"]) == ["None", "NA", "x"]
 
 
 # ── What changes ──────────────────────────────────────────────────────────────────────────────────
@@ -150,11 +155,58 @@ def test_each_kind_of_change_is_told_apart(case: str) -> None:
     assert (row["estimate"], row["low"], row["high"]) == (0.3, 0.1, 0.5)
 
 
+def plainly(part: pd.DataFrame) -> dict[str, object]:
+    """Return what changes in one result, run by run, as `estimate_changes` describes it."""
+    base = part.iloc[0]
+    found = {"runs": 0, "changed": 0, "outside": 0, "sides": 0, "verdicts": 0, "shift": NAN}
+    half = (base.high - base.low) / 2
+    for row in part.itertuples():
+        found["runs"] += not math.isnan(row.estimate)
+        found["changed"] += any(
+            getattr(row, c) != base[c] and not (math.isnan(getattr(row, c)) and math.isnan(base[c]))
+            for c in ("estimate", "low", "high", "p")
+        )
+        found["outside"] += row.estimate < base.low or row.estimate > base.high
+        found["sides"] += (row.estimate - row.null) * (base.estimate - base.null) < 0
+        if not any(map(math.isnan, (base.low, base.high, base.null, row.low, row.high, row.null))):
+            held = base.low <= base.null <= base.high
+            found["verdicts"] += (row.low <= row.null <= row.high) != held
+        distance = abs(row.estimate - base.estimate) / half if 0 < half < math.inf else NAN
+        if not math.isnan(distance) and not distance <= found["shift"]:
+            found["shift"] = distance
+    return found
+
+
+def test_changes_in_many_results_are_those_of_each_result_by_itself() -> None:
+    rng = np.random.default_rng(8)
+    names, size = [f"r{k}" for k in range(4)], 300
+    results = pd.DataFrame(
+        [("t", f"a{k}", name, 10.0) for name in names for k in range(size)],
+        columns=["table", "result", "run", "n"],
+    )
+    # Few values, so that ties, gaps and ends at infinity are all among them.
+    choices = {
+        "estimate": [-1.0, 0.0, 0.5, NAN],
+        "low": [-2.0, -0.5, NAN, -math.inf],
+        "high": [0.0, 0.25, 1.0, math.inf],
+        "null": [0.0, 0.0, 1.0, NAN],
+        "p": [0.1, 0.1, NAN],
+    }
+    for column, values in choices.items():
+        results[column] = rng.choice(values, len(results))
+    shuffled = pd.concat([results[:size], results[size:].sample(frac=0.9, random_state=1)])
+    table = compare.estimate_changes(shuffled).set_index("result")
+    assert len(table) == size
+    for result, part in shuffled.groupby("result"):
+        expected = plainly(part.set_index("run").reindex(names).reset_index())
+        assert table.loc[result, list(expected)].to_dict() == pytest.approx(expected, nan_ok=True)
+
+
 def test_counts_are_of_runs_and_the_range_covers_all_of_them() -> None:
     values = {"one": 0.3, "two": 0.9, "three": -0.2, "four": 0.31}
     runs = [run(k, [("a", v, v - 0.2, v + 0.2)], **EFFECT) for k, v in values.items()]
     row = changes(*runs).loc["a"]
-    assert (row["smallest"], row["largest"], row["runs"]) == (-0.2, 0.9, 4)
+    assert (row["smallest"], row["largest"], row["runs"], row["changed"]) == (-0.2, 0.9, 4, 3)
     assert (row["outside"], row["sides"], row["verdicts"]) == (2, 1, 1)
     assert row["shift"] == pytest.approx(0.6 / 0.2)
 
@@ -197,9 +249,9 @@ def test_the_figure_shows_tests_first_and_of_these_what_moves_most() -> None:
     steps = rng.permutation(np.linspace(0.001, 0.08, 80))
     one = run("one", [(name, 0.3, 0.1, 0.5) for name in names], **EFFECT)
     two = run("two", [(n, 0.3 + s, 0.1, 0.5) for n, s in zip(names, steps, strict=True)], **EFFECT)
-    share = pd.DataFrame({"label": ["share"], "estimate": [0.1], "low": [0.0], "high": [0.2]})
+    share = {"label": "share", "estimate": "0.1", "low": "0", "high": "0.2"}
     # A share that moves more than any test does is no test; a test that does not move comes last.
-    one.tables["shares"], two.tables["shares"] = share, share.assign(estimate=0.9)
+    one.tables["shares"], two.tables["shares"] = [share], [share | {"estimate": "0.9"}]
     results = compare.estimates([one, two])
     shown = compare.drawn(results, compare.estimate_changes(results))
     titles = list(dict.fromkeys(shown["result"]))
@@ -220,6 +272,23 @@ def test_many_runs_still_fit_on_a_page() -> None:
     assert draw_runs(shown).get_size_inches()[1] < 9.5
 
 
+def test_every_run_of_a_panel_is_drawn_at_its_values() -> None:
+    from mlsec_survey.figures import draw_runs
+
+    values = {"one": (1.0, 0.5, 1.5), "two": (2.0, 1.0, 3.0), "three": (NAN, NAN, NAN)}
+    results = compare.estimates([run(name, [("a", *v)]) for name, v in values.items()])
+    axes = draw_runs(compare.drawn(results, compare.estimate_changes(results))).axes[0]
+    intervals, points = (line.get_xydata() for line in axes.lines)
+    assert intervals[np.isfinite(intervals).all(axis=1)].tolist() == [
+        [0.5, 0.0],
+        [1.5, 0.0],
+        [1.0, 1.0],
+        [3.0, 1.0],
+    ]
+    assert np.isnan(intervals[2, 0]), "intervals of two runs are joined"
+    assert points[:2].tolist() == [[1.0, 0.0], [2.0, 1.0]]
+
+
 def test_an_interval_without_an_end_is_drawn_to_the_edge() -> None:
     from mlsec_survey.figures import draw_runs
 
@@ -227,8 +296,8 @@ def test_an_interval_without_an_end_is_drawn_to_the_edge() -> None:
     results = compare.estimates(runs)
     axes = draw_runs(compare.drawn(results, compare.estimate_changes(results))).axes[0]
     drawn = [np.asarray(line.get_xdata(), dtype=float) for line in axes.lines]
-    assert all(np.isfinite(points).all() for points in drawn)
-    assert max(points.max() for points in drawn) > 3.0
+    assert not any(np.isinf(points).any() for points in drawn)
+    assert max(np.nanmax(points) for points in drawn) > 3.0
     assert ">" in [line.get_marker() for line in axes.lines]
 
 
@@ -317,7 +386,23 @@ def test_runs_are_found_and_read_with_what_they_changed(compared: SmallProject) 
         "seed = 2",
     ]
     assert all(run.synthetic for run in runs)
-    assert "n_rows" in set(runs[0].numbers["key"])
+    assert "n_rows" in runs[0].numbers
+
+
+def test_parameters_are_those_of_the_injected_cell_whatever_is_written_around_it(
+    compared: SmallProject, tmp_path: Path
+) -> None:
+    shutil.copytree(compared.root, tmp_path / "copy")
+    path = tmp_path / "copy/runs/s-10/notebooks/01_first.ipynb"
+    notebook = json.loads(path.read_text())
+    said = 'a cell tagged ["injected-parameters"], "source": ["seed = 5"]'
+    notebook["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": [said]})
+    for text in (json.dumps(notebook), json.dumps(notebook, indent=1)):
+        path.write_text(text)
+        (one,) = compare.read_runs(tmp_path / "copy", ["s-10", "main"])[:1]
+        assert one.parameters == {"seed": 10}
+    shutil.rmtree(path.parent)
+    assert compare.read_runs(tmp_path / "copy", ["s-10", "main"])[0].parameters == {}
 
 
 def test_the_comparison_holds_what_the_runs_published(compared: SmallProject) -> None:

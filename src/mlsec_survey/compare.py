@@ -6,15 +6,19 @@ A run is read from what its notebooks published: records and tables. Nothing is 
 from __future__ import annotations
 
 import ast
+import csv
 import html
 import json
 import math
+import re
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from mlsec_survey.errors import AnalysisError, InputError
@@ -33,10 +37,12 @@ _INTERVAL = ("estimate", "low", "high")
 _PANEL, _PER_RUN, _PAGE = 0.42, 0.13, 8.6
 _COLUMNS, _MOST_ROWS = 3, 6
 _ID = 4
-_SIZE = r"\s*\(n = [\d,]+\)"
+_SIZE = re.compile(r"\s*\(n = [\d,]+\)")
+_INJECTED = re.compile(r'"injected-parameters"\s*\].*?"source":\s*', re.DOTALL)
 
-_ESTIMATES = ["table", "result", "run", "n", "estimate", "low", "high", "null", "p"]
-_NUMBERS = ["notebook", "key", "description", "unit", "run", "value", "text"]
+_ESTIMATES = ["table", "result", "run", "n", *_INTERVAL, "null", "p"]
+_NUMBERS = ["notebook", "key", "description", "unit", "reference", "smallest", "largest"]
+_NUMBERS += ["different", "absent"]
 
 SAME = "the same in all runs"
 INTERVAL = "only interval or p-value differ"
@@ -55,15 +61,16 @@ class RunResults:
         name: of the run; `default` is the project itself.
         synthetic: whether any of it rests on synthetic answers.
         parameters: those that the run changed.
-        numbers: columns notebook, key, description, unit, value (NaN for texts) and text.
-        tables: with estimates and intervals, by key, as published; facts from elsewhere left out.
+        numbers: by key; each has notebook, description, unit, value (NaN for texts) and text.
+        tables: with estimates and intervals, by key; rows of texts by column, as published. Facts
+            from elsewhere are left out, and so are tables without rows.
     """
 
     name: str
     synthetic: bool
     parameters: Mapping[str, Any]
-    numbers: pd.DataFrame
-    tables: Mapping[str, pd.DataFrame]
+    numbers: Mapping[str, Mapping[str, Any]]
+    tables: Mapping[str, Sequence[Mapping[str, str]]]
 
 
 # ── Reading ───────────────────────────────────────────────────────────────────────────────────────
@@ -117,8 +124,8 @@ def read_run(root: Path, name: str, notebooks: Sequence[str]) -> RunResults:
         InputError: a record or a table cannot be read.
     """
     folder = root if name == DEFAULT_RUN else root / "runs" / name
-    numbers: list[dict[str, Any]] = []
-    tables: dict[str, pd.DataFrame] = {}
+    numbers: dict[str, dict[str, Any]] = {}
+    tables: dict[str, list[dict[str, str]]] = {}
     parameters: dict[str, Any] = {}
     synthetic = False
     for path in _records(folder, notebooks):
@@ -127,28 +134,33 @@ def read_run(root: Path, name: str, notebooks: Sequence[str]) -> RunResults:
             synthetic |= bool(record["synthetic"])
             for key, entry in record["numbers"].items():
                 if entry["basis"] != "published":
-                    numbers.append(_number(record["notebook"], key, entry))
+                    numbers[key] = _number(record["notebook"], entry)
             for key, entry in record["tables"].items():
-                if entry["basis"] != "published":
-                    table = pd.read_csv(folder / _TABLES / f"{key}.csv")
-                    if set(_INTERVAL) <= set(table.columns):
-                        tables[key] = table
-        except (OSError, ValueError, KeyError, TypeError) as error:
+                if entry["basis"] != "published" and (
+                    rows := _rows(folder / _TABLES / f"{key}.csv")
+                ):
+                    tables[key] = rows
+        except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
             raise InputError(
                 f"run {name!r} cannot be read: {error}",
                 file=path.name,
                 remedy="run it again with --force",
             ) from None
         parameters |= _injected(folder / "notebooks" / f"{path.stem}.ipynb")
-    frame = pd.DataFrame(numbers, columns=[c for c in _NUMBERS if c != "run"])
-    return RunResults(name, synthetic, parameters, frame, tables)
+    return RunResults(name, synthetic, parameters, numbers, tables)
 
 
-def _number(notebook: str, key: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a table that has estimates with intervals; of others none."""
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file, restval="")
+        return list(reader) if set(_INTERVAL) <= set(reader.fieldnames or ()) else []
+
+
+def _number(notebook: str, entry: Mapping[str, Any]) -> dict[str, Any]:
     value = entry["value"]
     return {
         "notebook": notebook,
-        "key": key,
         "description": entry["description"],
         "unit": entry["unit"],
         "value": math.nan if isinstance(value, str) else float(value),
@@ -181,15 +193,18 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 def _injected(notebook: Path) -> dict[str, Any]:
     """Return the parameters that the runner put into an executed notebook."""
     try:
-        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError):
+        text = notebook.read_text(encoding="utf-8")
+    except (OSError, ValueError):
         return {}
+    # Most of a notebook are its outputs. They are not decoded: the cell is among the first.
+    cell = _INJECTED.search(text)
+    if cell is None:
+        return {}
+    source = "".join(json.JSONDecoder().raw_decode(text, cell.end())[0])
     found: dict[str, Any] = {}
-    for cell in cells:
-        if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
-            for node in ast.parse("".join(cell["source"])).body:
-                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                    found[node.targets[0].id] = ast.literal_eval(node.value)
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.literal_eval(node.value)
     return found
 
 
@@ -225,31 +240,23 @@ def estimates(runs: Sequence[RunResults]) -> pd.DataFrame:
         One row per table, result and run: table, result, run, n, estimate, low, high, null (value
         without an effect; NaN where there is none, as for shares) and p.
     """
-    parts = []
+    rows = []
     for key in dict.fromkeys(key for run in runs for key in run.tables):
         tables = {run.name: run.tables[key] for run in runs if key in run.tables}
         columns = _naming_columns(list(tables.values()))
         for name, table in tables.items():
-            part = pd.DataFrame({"table": key, "result": _names(table, columns)})
-            part["run"] = name
-            for column in ("n", *_INTERVAL, "null", "p"):
-                values = table.get(column, pd.Series(math.nan, index=table.index))
-                part[column] = pd.to_numeric(values, errors="coerce").astype(float)
-            part["null"] = part["null"].fillna(_null(table))
-            parts.append(part)
-    if not parts:
-        return pd.DataFrame(columns=_ESTIMATES)
-    return pd.concat(parts, ignore_index=True)[_ESTIMATES]
+            for result, row in zip(_names(table, columns), table, strict=True):
+                values = [_value(row.get(column, "")) for column in ("n", *_INTERVAL)]
+                rows.append((key, result, name, *values, _null(row), _value(row.get("p", ""))))
+    return pd.DataFrame(rows, columns=_ESTIMATES)
 
 
-def _naming_columns(tables: Sequence[pd.DataFrame]) -> list[str]:
-    first = list(tables[0].columns)
-    before = first[: first.index("estimate")]
+def _naming_columns(tables: Sequence[Sequence[Mapping[str, str]]]) -> list[str]:
+    first = list(tables[0][0])
     texts = [
         name
-        for name in before
-        if name != "data_basis"
-        and all(name in t and not pd.api.types.is_numeric_dtype(t[name]) for t in tables)
+        for name in first[: first.index("estimate")]
+        if name != "data_basis" and all(name in t[0] and _is_text(t, name) for t in tables)
     ]
     chosen: list[str] = []
     for name in texts:
@@ -260,42 +267,56 @@ def _naming_columns(tables: Sequence[pd.DataFrame]) -> list[str]:
         others = [other for other in chosen if other != name]
         if _apart(tables, others):
             chosen = others
-    if len(chosen) == 1 and all(_bare(table[chosen[0]]) for table in tables):
+    if len(chosen) == 1 and all(len(row[chosen[0]]) <= _ID for t in tables for row in t):
+        # Ids alone tell readers too little.
         chosen += texts[texts.index(chosen[0]) + 1 :][:1]
-    telling = [name for name in chosen if any(table[name].nunique() > 1 for table in tables)]
+    telling = [
+        name for name in chosen if any(len({row[name] for row in t} - {""}) > 1 for t in tables)
+    ]
     return telling or chosen[:1]
 
 
-def _bare(column: pd.Series) -> bool:
-    """Return whether a column holds ids only, which tell readers too little."""
-    return bool(column.fillna("").astype(str).str.len().max() <= _ID)
-
-
-def _apart(tables: Sequence[pd.DataFrame], columns: list[str]) -> bool:
-    """Return whether the columns set the rows of each table apart."""
-    return bool(columns) and not any(table.duplicated(columns).any() for table in tables)
-
-
-def _names(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    names = pd.Series("", index=table.index)
-    for column in columns:
-        text = table[column].fillna("").astype(str).str.replace(_SIZE, "", regex=True)
-        names = names.where(text == "", names + names.map(lambda n: " · " if n else "") + text)
-    repeat = names.groupby(names).cumcount() + 1
-    return names.where(repeat == 1, names + " (" + repeat.astype(str) + ")")
-
-
-def _null(table: pd.DataFrame) -> pd.Series:
-    """Return the null value that goes with the name of an effect size, if the table tells it."""
-    unknown = pd.Series(math.nan, index=table.index)
-    if "effect" not in table:
-        return unknown
-    effect = table["effect"].fillna("").astype(str).str.lower()
-    return (
-        unknown.mask(effect != "", 0.0)
-        .mask(effect.str.contains("ratio"), 1.0)
-        .mask(effect.str.contains("superiority"), 0.5)
+def _is_text(table: Sequence[Mapping[str, str]], column: str) -> bool:
+    """Return whether a column holds anything but numbers, yes or no (True, False) and gaps."""
+    return any(
+        row[column] not in ("", "True", "False") and math.isnan(_value(row[column]))
+        for row in table
     )
+
+
+def _apart(tables: Sequence[Sequence[Mapping[str, str]]], columns: list[str]) -> bool:
+    """Return whether the columns set the rows of each table apart."""
+    return bool(columns) and all(
+        len({tuple(row[name] for name in columns) for row in table}) == len(table)
+        for table in tables
+    )
+
+
+def _names(table: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[str]:
+    seen: Counter[str] = Counter()
+    names = []
+    for row in table:
+        name = " · ".join(filter(None, (_SIZE.sub("", row[column]) for column in columns)))
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return names
+
+
+def _value(text: str) -> float:
+    """Return a cell as a number; NaN for what is none, such as a suppressed one."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _null(row: Mapping[str, str]) -> float:
+    """Return the null value that a row tells, or that goes with the name of its effect size."""
+    told = _value(row.get("null", ""))
+    effect = row.get("effect", "").lower()
+    if not effect or not math.isnan(told):
+        return told
+    return 0.5 if "superiority" in effect else 1.0 if "ratio" in effect else 0.0
 
 
 def estimate_changes(results: pd.DataFrame) -> pd.DataFrame:
@@ -307,74 +328,65 @@ def estimate_changes(results: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row per result: table, result, runs (that estimate it), estimate, low, high, null (of
         the reference), smallest, largest (estimate), shift (largest distance from the reference's
-        estimate in half-widths of its interval), outside (runs whose estimate is outside of the
-        reference's interval), sides (runs whose estimate is on the other side of the null value),
-        verdicts (runs whose interval holds the null value and the reference's does not, or the
-        other way round), reading (the most serious of these, in words).
+        estimate in half-widths of its interval), changed (runs whose estimate, interval or p-value
+        is not the reference's), outside (runs whose estimate is outside of the reference's
+        interval), sides (runs whose estimate is on the other side of the null value), verdicts
+        (runs whose interval holds the null value and the reference's does not, or the other way
+        round), reading (the most serious of these, in words).
     """
-    runs = list(dict.fromkeys(results["run"]))
-    rows = []
-    for (table, result), part in results.groupby(["table", "result"], sort=False):
-        by_run = part.set_index("run").reindex(runs)
-        rows.append({"table": table, "result": result} | _changes(by_run))
-    return pd.DataFrame(rows, columns=_CHANGES)
+    which = results.groupby(["table", "result"], sort=False).ngroup().to_numpy()
+    run, runs = pd.factorize(results["run"])
+    found = results[["table", "result"]].drop_duplicates(ignore_index=True)
 
+    def by_run(column: str) -> np.ndarray:
+        """Return a column as one row per result and one column per run, the reference first."""
+        values = np.full((len(found), len(runs)), np.nan)
+        values[which, run] = results[column]
+        return values
 
-_CHANGES = [
-    "table",
-    "result",
-    "runs",
-    *_INTERVAL,
-    "null",
-    "smallest",
-    "largest",
-    "shift",
-    "outside",
-    "sides",
-    "verdicts",
-    "reading",
-]
-
-
-def _changes(part: pd.DataFrame) -> dict[str, Any]:
-    base, estimate = part.iloc[0], part["estimate"]
-    low, high, null = float(base["low"]), float(base["high"]), float(base["null"])
-    distance = (estimate - base["estimate"]).abs()
-    half = (high - low) / 2
-    measurable = math.isfinite(half) and half > 0
-    shift = float((distance / half).max()) if measurable else math.nan
-    held = (part["low"] <= part["null"]) & (part["null"] <= part["high"])
-    decided = part[["low", "high", "null"]].notna().all(axis=1)
-    away = estimate - part["null"]
-    counts = {
-        "outside": int(((estimate < low) | (estimate > high)).sum()),
-        "sides": int((away * float(away.iloc[0]) < 0).sum()),
-        "verdicts": int((decided & (held != held.iloc[0])).sum()) if decided.iloc[0] else 0,
+    estimate, low, high, null, p = map(by_run, (*_INTERVAL, "null", "p"))
+    base, base_low, base_high = (values[:, :1] for values in (estimate, low, high))
+    missing = np.isnan(estimate)
+    differs = np.logical_or.reduce([_differs(values) for values in (estimate, low, high, p)])
+    held = (low <= null) & (null <= high)
+    decided = ~np.isnan(null) & ~np.isnan(low) & ~np.isnan(high)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = (base_high - base_low) / 2
+        measurable = np.isfinite(half) & (half > 0)
+        shift = np.where(measurable, np.abs(estimate - base) / half, np.nan)
+        away = estimate - null
+        outside = (estimate < base_low) | (estimate > base_high)
+        sides = away * away[:, :1] < 0
+    verdicts = decided & decided[:, :1] & (held != held[:, :1])
+    readings = {
+        SAME: ~differs.any(axis=1),
+        VERDICT: verdicts.any(axis=1),
+        SIDE: sides.any(axis=1),
+        PARTLY: missing.any(axis=1),
+        INTERVAL: (estimate == base).all(axis=1),
+        BEYOND: outside.any(axis=1),
     }
-    if all(part[name].nunique(dropna=False) == 1 for name in (*_INTERVAL, "p")):
-        reading = SAME
-    elif counts["verdicts"]:
-        reading = VERDICT
-    elif counts["sides"]:
-        reading = SIDE
-    elif estimate.isna().any():
-        reading = PARTLY
-    elif estimate.nunique() == 1:
-        reading = INTERVAL
-    else:
-        reading = BEYOND if counts["outside"] else WITHIN
-    return {
-        "runs": int(estimate.notna().sum()),
-        "estimate": float(base["estimate"]),
-        "low": low,
-        "high": high,
-        "null": null,
-        "smallest": float(estimate.min()),
-        "largest": float(estimate.max()),
-        "shift": shift,
-        **counts,
-        "reading": reading,
-    }
+    return found.assign(
+        runs=(~missing).sum(axis=1),
+        estimate=base[:, 0],
+        low=base_low[:, 0],
+        high=base_high[:, 0],
+        null=null[:, 0],
+        smallest=np.fmin.reduce(estimate, axis=1),
+        largest=np.fmax.reduce(estimate, axis=1),
+        shift=np.fmax.reduce(shift, axis=1),
+        changed=differs.sum(axis=1),
+        outside=outside.sum(axis=1),
+        sides=sides.sum(axis=1),
+        verdicts=verdicts.sum(axis=1),
+        reading=np.select(list(readings.values()), list(readings), WITHIN),
+    )
+
+
+def _differs(values: np.ndarray) -> np.ndarray:
+    """Return where values are not those of the first column; two that are missing are alike."""
+    base = values[:, :1]
+    return (values != base) & ~(np.isnan(values) & np.isnan(base))
 
 
 def number_changes(runs: Sequence[RunResults]) -> pd.DataFrame:
@@ -385,30 +397,28 @@ def number_changes(runs: Sequence[RunResults]) -> pd.DataFrame:
         empty if that has none), smallest, largest (over runs; NaN for texts), different (runs that
         publish another text than the first), absent (runs that do not publish it).
     """
-    columns = ["notebook", "key", "description", "unit", "reference", "smallest", "largest"]
-    together = pd.concat([run.numbers.assign(run=run.name) for run in runs], ignore_index=True)
     rows = []
-    for key, part in together.groupby("key", sort=False):
-        texts = part.set_index("run")["text"].reindex([run.name for run in runs])
-        reference = texts.iloc[0] if isinstance(texts.iloc[0], str) else ""
-        different = int((texts.dropna() != reference).sum())
-        absent = int(texts.isna().sum())
+    for key in dict.fromkeys(key for run in runs for key in run.numbers):
+        entries = [run.numbers[key] for run in runs if key in run.numbers]
+        reference = runs[0].numbers[key]["text"] if key in runs[0].numbers else ""
+        different = sum(entry["text"] != reference for entry in entries)
+        absent = len(runs) - len(entries)
         if different or absent:
-            first = part.iloc[0]
+            values = [v for entry in entries if not math.isnan(v := entry["value"])]
             rows.append(
                 {
-                    "notebook": first["notebook"],
+                    "notebook": entries[0]["notebook"],
                     "key": key,
-                    "description": first["description"],
-                    "unit": first["unit"],
+                    "description": entries[0]["description"],
+                    "unit": entries[0]["unit"],
                     "reference": reference,
-                    "smallest": float(part["value"].min()),
-                    "largest": float(part["value"].max()),
+                    "smallest": min(values, default=math.nan),
+                    "largest": max(values, default=math.nan),
                     "different": different,
                     "absent": absent,
                 }
             )
-    return pd.DataFrame(rows, columns=[*columns, "different", "absent"])
+    return pd.DataFrame(rows, columns=_NUMBERS)
 
 
 # ── Showing ───────────────────────────────────────────────────────────────────────────────────────

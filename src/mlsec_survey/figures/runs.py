@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlsec_survey.figures.style import BLUE, FAINT, INK, PAGE, entries, new_figure, row_axes
+from mlsec_survey.figures.style import BLUE, FAINT, INK, PAGE, new_figure, row_axes, segments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,19 +25,26 @@ def draw_runs(results: pd.DataFrame) -> Figure:
     rows = -(-len(names) // columns)
     figure = new_figure(PAGE, (0.42 + 0.13 * len(runs)) * rows + 0.2)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    for axes, name in zip(grid.flat, names, strict=False):
+    places = np.arange(len(runs))
+    for panel, (axes, name) in enumerate(zip(grid.flat, names, strict=False)):
         part = results[results["result"] == name].set_index("run").reindex(runs)
         edges = _edges(part)
-        for y, entry in enumerate(entries(part)):
-            axes.plot(np.clip([entry.low, entry.high], *edges), [y, y], color=BLUE)
-            axes.plot(entry.estimate, y, "o", color=BLUE, ms=2.8)
-            # An end at infinity is drawn to the edge, with an arrow.
-            for end, edge, marker in zip((entry.low, entry.high), edges, "<>", strict=True):
-                if np.isinf(end):
-                    axes.plot(edge, y, marker, color=BLUE, ms=2.8)
+        ends = part[["low", "high"]].to_numpy(dtype=float)
+        low, high = np.clip(ends.T, *edges)
+        segments(axes, (low, high), (places, places), color=BLUE)
+        axes.plot(part["estimate"], places, "o", color=BLUE, ms=2.8)
+        # An end at infinity is drawn to the edge, with an arrow.
+        for end, edge, marker in zip(ends.T, edges, "<>", strict=True):
+            infinite = places[np.isinf(end)]
+            if infinite.size:
+                axes.plot(np.full(infinite.size, edge), infinite, marker, color=BLUE, ms=2.8)
         for null in part["null"].dropna().head(1):
             axes.axvline(float(null), color=INK, lw=0.6)
-        row_axes(axes, runs)
+        if panel % columns == 0:
+            row_axes(axes, runs)
+        else:
+            axes.yaxis.set_visible(False)
+            axes.spines["left"].set_visible(False)
         axes.set_title(name, fontsize=6.5)
         axes.grid(axis="x", color=FAINT)
     for axes in list(grid.flat)[len(names) :]:
