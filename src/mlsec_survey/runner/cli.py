@@ -139,6 +139,7 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
     store = Store(cache)
     kernels = _Kernels(options.cold, cache, given, lambda: _packages(root, pipeline, options))
     shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
+    kernels.meanwhile = shop.read_modules
     if (options.why or options.list) and not options.batch:
         return _tell(options, steps_of(_run(options, root), shop), store)
     with _alone(cache):
@@ -357,6 +358,8 @@ class _Kernels:
         self._cache = cache
         self._given = given
         self._used = used
+        # Called in a thread of its own while the first kernels come into being.
+        self.meanwhile: Callable[[], None] = lambda: None
         self._made: Kernels | None = None
         self._lock = threading.Lock()
 
@@ -368,6 +371,7 @@ class _Kernels:
                 from mlsec_survey.runner.kernels import Kernels
 
                 self._made = Kernels(cold=self._cold, cache=self._cache, used=self._used())
+                threading.Thread(target=self.meanwhile, daemon=True).start()
             return self._made
 
     def __enter__(self) -> _Kernels:

@@ -416,6 +416,10 @@ def kernel_manager_class(
 
         pre_start_kernel = _async_pre_start_kernel
 
+        async def _async_wait(self, pollinterval: float = 0.003) -> None:
+            # The base class looks ten times a second whether a killed kernel is gone.
+            await super()._async_wait(pollinterval)
+
     return Manager
 
 

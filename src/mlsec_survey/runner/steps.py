@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlsec_survey.errors import InputError
+from mlsec_survey.errors import AnalysisError, InputError
 from mlsec_survey.project import resolve_coding, resolve_export
 from mlsec_survey.runner.fingerprint import (
     Modules,
@@ -90,6 +91,14 @@ class Workshop:
 
     def __post_init__(self) -> None:
         self.modules = Modules(PACKAGE_FOLDER, self.cache / "imports.json")
+
+    def read_modules(self) -> None:
+        """Find out what notebooks import; once known it is at hand for their steps."""
+        for entry in self.pipeline.notebooks.values():
+            # What is wrong with a source, its step will say.
+            with contextlib.suppress(OSError, AnalysisError):
+                source = (self.root / entry.source).read_text(encoding="utf-8")
+                self.modules.used_by(code_of(source))
 
 
 def steps_of(run: Run, shop: Workshop) -> list[Step]:
