@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlsec_survey.runner.engine import do
+from mlsec_survey.runner.pipeline import NotebookEntry, Pipeline
 from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step
 from mlsec_survey.runner.store import Store
 
@@ -103,3 +104,21 @@ def test_current_steps_are_not_made_again_and_do_not_hold_up_others(place: Workp
     outcome = do(steps, place.store, jobs=2, quiet=True)
     assert (outcome.current, outcome.reused, outcome.made) == (["a", "c"], ["b"], [])
     assert place.begun == []
+
+
+def test_of_notebooks_that_could_begin_the_longest_does() -> None:
+    def entry(name: str, seconds: float, *inputs: str) -> NotebookEntry:
+        outputs = ("a.parquet",) if name == "a" else ()
+        return NotebookEntry(name, "t", "q", inputs=inputs, outputs=outputs, seconds=seconds)
+
+    entries = [
+        entry("intro", 0),
+        entry("a", 1),
+        entry("b", 2, "a.parquet"),
+        entry("c", 9, "a.parquet"),
+        entry("end", 99, "published:b", "published:c"),
+    ]
+    pipeline = Pipeline({}, {one.name: one for one in entries}, None)
+    assert [one.name for one in pipeline.by_start()] == ["a", "c", "b", "end", "intro"]
+    # How long it takes does not make it another notebook.
+    assert repr(entries[1]) == repr(entry("a", 5))

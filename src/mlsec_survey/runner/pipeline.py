@@ -13,7 +13,7 @@ from mlsec_survey.errors import InputError
 
 PIPELINE = Path("notebooks") / "pipeline.yml"
 PUBLISHED = "published:"
-_NOTEBOOK_KEYS = {"title", "question", "parameters", "inputs", "outputs", "kind", "long"}
+_NOTEBOOK_KEYS = {"title", "question", "parameters", "inputs", "outputs", "kind", "seconds"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class NotebookEntry:
         inputs: paths, names of parameters that hold a path, or `published:NOTEBOOK`.
         outputs: files that it writes besides what it publishes.
         kind: `analysis` runs in every run; `comparison` runs once after a batch.
-        long: takes longer than others, and so begins before those that could begin with it.
+        seconds: about how long it takes; of those that could begin, the longest does.
     """
 
     name: str
@@ -34,7 +34,7 @@ class NotebookEntry:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     kind: str = "analysis"
-    long: bool = field(default=False, repr=False)
+    seconds: float = field(default=0, repr=False)
 
     @property
     def source(self) -> Path:
@@ -72,7 +72,7 @@ class Pipeline:
         while waiting:
             names = {entry.name for entry in begun}
             ready = [entry for entry in waiting if names.issuperset(self.after(entry))]
-            begun.append(next((entry for entry in ready if entry.long), ready[0]))
+            begun.append(max(ready, key=lambda entry: entry.seconds))
             waiting.remove(begun[-1])
         return tuple(begun)
 
@@ -128,7 +128,7 @@ def _parse(content: Any) -> Pipeline:
             fields["title"],
             fields["question"],
             kind=fields.get("kind", "analysis"),
-            long=bool(fields.get("long", False)),
+            seconds=float(fields.get("seconds", 0)),
             **lists,
         )
     paper = content.get("paper") or {}

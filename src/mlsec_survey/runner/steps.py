@@ -93,7 +93,14 @@ class Workshop:
         self.modules = Modules(PACKAGE_FOLDER, self.cache / "imports.json")
 
     def read_modules(self) -> None:
-        """Find out what notebooks import; once known it is at hand for their steps."""
+        """Compile the project's modules and find out which of them notebooks import.
+
+        Both must be done anyway, by kernels and by steps, and can be done before these begin.
+        """
+        import compileall
+
+        if not sys.dont_write_bytecode:
+            compileall.compile_dir(PACKAGE_FOLDER, quiet=2)
         for entry in self.pipeline.notebooks.values():
             # What is wrong with a source, its step will say.
             with contextlib.suppress(OSError, AnalysisError):
