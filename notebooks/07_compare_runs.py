@@ -75,51 +75,65 @@ pub.figure(
 )
 
 # %% [markdown]
-# ## Every result with an interval
+# ## Every result with an interval that is not the same
 #
-# A shift is the largest distance between a run's estimate and the reference's, in half-widths of
-# the reference's interval: below 1 the estimate stays within that interval. The last columns count
-# runs: with an estimate outside of it, on the other side of the value without an effect, and with
-# an interval that holds this value where the reference's does not, or the other way round.
+# The reference's estimate and interval stand beside the smallest and the largest estimate of all
+# runs. A shift is the largest distance between a run's estimate and the reference's, in half-widths
+# of the reference's interval: below 1 the estimate stays within that interval. Then comes the
+# number of runs in which estimate, interval or p-value is not the reference's, and the most serious
+# change: an estimate outside of the reference's interval, one on the other side of the value
+# without an effect, or an interval that holds this value where the reference's does not, or the
+# other way round. The CSV file of this table also holds the results that are the same in all runs.
 
 # %%
 pub.table(
     "results_across_runs",
-    changes,
-    caption="Results across runs: the reference with its interval, the range over all runs, and "
-    "what changes.",
+    compare.moved(changes),
+    caption="Results that are not the same in all runs, by the table that they are published in: "
+    "the reference with its interval, the range over all runs, and what changes.",
+    sections="table",
     columns={
-        "table": "Table",
         "result": "Result",
-        "runs": "Runs",
         "estimate": "Reference",
         "low": "Low",
         "high": "High",
         "smallest": "Smallest",
         "largest": "Largest",
         "shift": "Shift",
-        "outside": "Outside",
-        "sides": "Other side",
-        "verdicts": "Other verdict",
-        "reading": "Reading",
+        "changed": "Runs that differ",
+        "reading": "What changes",
     },
-    formats={"table": lambda key: key.replace("_", " ")},
     digits="3s",
+    formats={"shift": "2s"},
+    csv=changes.drop(columns="null"),
     keep=True,
 )
 
 # %% [markdown]
 # ## Every other number that is not the same
 #
-# Numbers without an interval of their own: counts, statistics, p-values. A number that one run
-# publishes and another does not (since it has another plan, say) is counted as absent.
+# Numbers without an interval of their own: counts, statistics, p-values, and sentences that were
+# computed. A number that one run publishes and another does not (since it has another plan, say) is
+# counted as absent.
 
 # %%
+numbers = compare.number_changes(compared)
 pub.table(
     "numbers_across_runs",
-    compare.number_changes(compared),
-    caption="Published numbers that differ between runs.",
+    numbers,
+    caption="Published numbers that differ between runs, by the notebook that publishes them.",
+    sections="notebook",
+    columns={
+        "description": "Number",
+        "reference": "Reference",
+        "unit": "Unit",
+        "smallest": "Smallest",
+        "largest": "Largest",
+        "different": "Runs that differ",
+        "absent": "Runs without it",
+    },
     digits="4s",
+    csv=numbers,
     keep=True,
 )
 pub.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -219,6 +220,11 @@ def test_a_result_that_only_another_run_has_is_not_lost() -> None:
     assert math.isnan(row["estimate"])
 
 
+def test_what_moves_without_an_interval_in_the_reference_is_not_within_it() -> None:
+    one, two = run("one", [("a", 1, NAN, NAN)]), run("two", [("a", 2, NAN, NAN)])
+    assert changes(one, two).loc["a", "reading"] == compare.BARE
+
+
 def test_shares_have_no_verdict() -> None:
     one, two = (run(k, [("a", v, 0.0, 0.2)]) for k, v in (("one", 0.1), ("two", 0.15)))
     assert changes(one, two).loc["a", "reading"] == compare.WITHIN
@@ -241,6 +247,19 @@ def test_numbers_that_differ_or_are_absent_are_listed_and_others_are_not() -> No
 
 
 # ── What is shown ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_readers_see_what_is_not_the_same_and_in_how_many_runs() -> None:
+    values = {"one": (0.3, 0.3, 0.3), "two": (0.9, 0.3, 0.4), "three": (0.8, 0.3, 0.3)}
+    runs = [
+        run(name, [(label, v, 0.1, 0.5) for label, v in zip("abc", row, strict=True)])
+        for name, row in values.items()
+    ]
+    shown = compare.moved(compare.estimate_changes(compare.estimates(runs))).set_index("result")
+    assert shown["reading"].to_dict() == {"a": f"{compare.BEYOND} in 2 runs", "c": compare.WITHIN}
+    assert shown["changed"].to_dict() == {"a": 2, "c": 1}
+    alone = compare.estimate_changes(compare.estimates(runs[:1]))
+    assert compare.moved(alone).empty
 
 
 def test_the_figure_shows_tests_first_and_of_these_what_moves_most() -> None:
@@ -419,6 +438,9 @@ def test_the_comparison_holds_what_the_runs_published(compared: SmallProject) ->
     assert table.loc["drawn", "largest"] == pytest.approx(max(drawn), rel=1e-5)
     assert table.loc["drawn", "estimate"] == pytest.approx(estimates["s-2"]["drawn"], rel=1e-5)
     assert table.loc["answer", "reading"] == compare.SAME
+    page = (compared.root / "runs/batch/html/07_compare_runs.html").read_text()
+    cells = re.findall(r'<th scope="row"[^>]*>([^<]*)</th>', page)
+    assert "drawn" in cells and "answer" not in cells, "what is the same is in the CSV file only"
     order = pd.read_csv(folder / "compared_runs.csv")["run"].tolist()
     assert order == ["s-2", "main", "s-10"]
 

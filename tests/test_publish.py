@@ -222,6 +222,20 @@ def test_one_section_is_not_parted(tmp_path: Path) -> None:
     assert r"\hfill" not in (tmp_path / "paper/generated/tables/t.tex").read_text()
 
 
+def test_a_spreadsheet_can_hold_more_than_is_shown_but_no_counts_to_suppress(
+    tmp_path: Path, shown: list
+) -> None:
+    pub = opened(tmp_path)
+    pub.table("t", table()[1:], caption="T.", columns={"option": "Option"}, csv=table())
+    csv = pd.read_csv(tmp_path / "paper/generated/tables/t.csv")
+    assert list(csv.columns) == ["data_basis", *table().columns]
+    assert len(csv) == 3
+    assert csv["option"].tolist()[2] == "'-x"
+    assert "1,234,567" not in shown[0][0]["text/html"]
+    with pytest.raises(ValueError, match="counts to suppress"):
+        pub.table("u", table(), caption="U.", counts=["count"], csv=table())
+
+
 def test_html_of_a_table_is_well_formed(tmp_path: Path, shown: list) -> None:
     opened(tmp_path).table("t", table(), caption=HOSTILE, note=HOSTILE, sections="option")
 

@@ -13,7 +13,7 @@ import math
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,11 +43,13 @@ _INJECTED = re.compile(r'"injected-parameters"\s*\].*?"source":\s*', re.DOTALL)
 _ESTIMATES = ["table", "result", "run", "n", *_INTERVAL, "null", "p"]
 _NUMBERS = ["notebook", "key", "description", "unit", "reference", "smallest", "largest"]
 _NUMBERS += ["different", "absent"]
+_MOVED = ["table", "result", *_INTERVAL, "smallest", "largest", "shift", "changed", "reading"]
 
 SAME = "the same in all runs"
 INTERVAL = "only interval or p-value differ"
 WITHIN = "stays within the interval"
 BEYOND = "leaves the interval"
+BARE = "moves, and the reference has no interval"
 VERDICT = "interval and null value change sides"
 SIDE = "estimate changes sides of the null value"
 PARTLY = "not estimated in every run"
@@ -365,6 +367,7 @@ def estimate_changes(results: pd.DataFrame) -> pd.DataFrame:
         PARTLY: missing.any(axis=1),
         INTERVAL: (estimate == base).all(axis=1),
         BEYOND: outside.any(axis=1),
+        BARE: (np.isnan(base_low) | np.isnan(base_high))[:, 0],
     }
     return found.assign(
         runs=(~missing).sum(axis=1),
@@ -422,6 +425,31 @@ def number_changes(runs: Sequence[RunResults]) -> pd.DataFrame:
 
 
 # ── Showing ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def moved(changes: pd.DataFrame) -> pd.DataFrame:
+    """Return the results that are not the same in all runs, in few columns for readers.
+
+    Args:
+        changes: as `estimate_changes` returns them.
+
+    Returns:
+        Columns table (in words), result, estimate, low, high, smallest, largest, shift, changed,
+        reading (with the number of runs that it is about).
+    """
+    part = changes[changes["reading"] != SAME]
+    told = [_told(change) for change in part.to_dict("records")]
+    return part.assign(table=part["table"].str.replace("_", " "), reading=told)[_MOVED]
+
+
+def _told(change: Mapping[Hashable, Any]) -> str:
+    """Return the reading of a row of `estimate_changes` with the number of runs it is about."""
+    reading = str(change["reading"])
+    counted = {BEYOND: "outside", SIDE: "sides", VERDICT: "verdicts"}.get(reading)
+    if counted is None:
+        return reading
+    count = change[counted]
+    return f"{reading} in {count} {'run' if count == 1 else 'runs'}"
 
 
 def drawn(results: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFrame:
@@ -482,6 +510,7 @@ def describe_changes(runs: Sequence[RunResults], changes: pd.DataFrame) -> str:
         SAME: "{} are the same in all runs to the last published digit",
         INTERVAL: "of {} only the interval or the p-value differs",
         WITHIN: "{} move, but no estimate leaves the reference's interval",
+        BARE: "{} move, and the reference has no interval for them",
         BEYOND: "{} have an estimate outside of the reference's interval in some run",
         SIDE: "{} have an estimate on the other side of the null value in some run",
         VERDICT: "of {} the interval holds the null value in some runs and not in others",

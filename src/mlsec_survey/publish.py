@@ -198,6 +198,7 @@ class Publisher:
         group: str | Sequence[str] | None = None,
         sections: str | None = None,
         halves: bool = False,
+        csv: pd.DataFrame | None = None,
         keep: bool = False,
     ) -> None:
         r"""Publish a table; the paper uses it as `\resulttable{key}`.
@@ -221,12 +222,17 @@ class Publisher:
             sections: column whose value stands as a heading above the rows that share it; need not
                 be among `columns`.
             halves: the paper sets a long table as two side by side, parted between sections.
+            csv: what the CSV file holds instead, if that is more than what is shown; not with
+                `counts`, since nothing is suppressed in it.
             keep: as for `number`.
 
         Raises:
             InputError: as for `number`.
             KeyError: a column is not in the table.
+            ValueError: `csv` and `counts` are both given.
         """
+        if csv is not None and counts:
+            raise ValueError(f"table {key!r} has counts to suppress, so its CSV is what is shown")
         headings = dict(columns or {str(name): _heading(name) for name in table.columns})
         suppressed = False
         if counts and not self.synthetic:
@@ -262,6 +268,8 @@ class Publisher:
         comment = f"% Data basis: {basis_label(basis, self.synthetic)}.\n"
         csv_names = [sections, *headings] if sections and sections not in headings else [*headings]
         _write(folder / f"{key}.tex", (comment + tabular).encode())
+        if csv is not None:
+            table, csv_names = csv, [*csv]
         _write(folder / f"{key}.csv", self._csv(table, csv_names, basis))
         caption_html = self._caption("table", key, entry)
         _display(
