@@ -173,7 +173,7 @@ class Project:
         Raises:
             InputError: it is not there, since the earlier notebook has not been run.
         """
-        import pandas as pd
+        import pyarrow.parquet as pq
 
         path = self.run / "data" / "processed" / f"{name}.parquet"
         if not path.is_file():
@@ -182,7 +182,8 @@ class Project:
                 file=f"data/processed/{path.name}",
                 remedy="run notebook 01_cleaning first, or `python scripts/run_all.py`",
             )
-        return pd.read_parquet(path)
+        # Without pandas' detour and without threads: these tables are too small to need either.
+        return pq.ParquetFile(path).read(use_threads=False).to_pandas(use_threads=False)
 
     def write(self, name: str, table: pd.DataFrame) -> None:
         """Write a table to data/processed, whole or not at all, as the ending of `name` says."""
@@ -190,7 +191,10 @@ class Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
         if path.suffix == ".parquet":
-            table.to_parquet(part, index=False)
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            pq.write_table(pa.Table.from_pandas(table, preserve_index=False, nthreads=1), part)
         else:
             from mlsec_survey.text_safety import safe_csv
 

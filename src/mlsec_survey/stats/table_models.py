@@ -84,42 +84,48 @@ def firth_slopes(tables: ArrayLike, scores: ArrayLike | None = None) -> Slopes:
 def _firth_fit(n: Floats, cases: Floats, s: Floats) -> tuple[Floats, Floats]:
     """Return slope and signed root of the penalised likelihood ratio per table (N × r)."""
     constant = ((n > 0).sum(-1) < 2) | (cases.sum(-1) == 0) | (cases.sum(-1) == n.sum(-1))
-    n = np.where(constant[:, None], 1.0, n)
-    cases = np.where(constant[:, None], 0.5, cases)
+    # From here on the tables come last, so that each operation runs along all of them.
+    n = np.where(constant, 1.0, n.T)
+    cases = np.where(constant, 0.5, cases.T)
     # With the slope held at 0 the penalty is the log of p(1 - p), up to a constant.
-    at = np.stack([special.logit((cases.sum(-1) + 1) / (n.sum(-1) + 2)), np.zeros(len(n))])
-    null, step = _firth_step(n, cases, s, at)
-    value = null
+    fitted = np.stack([special.logit((cases.sum(0) + 1) / (n.sum(0) + 2)), np.zeros(n.shape[1])])
+    null, step = _firth_step(n, cases, s, fitted)
+    reached = null.copy()
+    active, at, value = np.arange(n.shape[1]), fitted.copy(), null
     for _ in range(60):
         step *= np.minimum(1.0, 2.0 / np.maximum(np.abs(step).max(0), 1e-300))
         for _ in range(8):
-            reached, following = _firth_step(n, cases, s, at + step)
-            worse = reached < value - 1e-9 * np.abs(value)
+            now, following = _firth_step(n, cases, s, at + step)
+            worse = now < value - 1e-9 * np.abs(value)
             if not worse.any():
                 break
             step = np.where(worse, step / 2, step)
-        at, value = at + step, reached
-        if np.abs(step).max(initial=0) < 1e-9:
+        fitted[:, active], reached[active] = at + step, now
+        more = np.abs(step).max(0) >= 1e-7
+        if not more.any():
             break
-        step = following
-    statistic = np.sign(at[1]) * np.sqrt(np.maximum(0.0, 2 * (value - null)))
-    return np.where(constant, np.nan, at[1]), np.where(constant, np.nan, statistic)
+        active, at, value, step = active[more], (at + step)[:, more], now[more], following[:, more]
+        n, cases = n[:, more], cases[:, more]
+    statistic = np.sign(fitted[1]) * np.sqrt(np.maximum(0.0, 2 * (reached - null)))
+    return np.where(constant, np.nan, fitted[1]), np.where(constant, np.nan, statistic)
 
 
 def _firth_step(n: Floats, cases: Floats, s: Floats, at: Floats) -> tuple[Floats, Floats]:
     """Return penalised log-likelihood and scoring step, for intercepts and slopes (2 × N)."""
-    linear = at[0][:, None] + at[1][:, None] * s
-    probability = special.expit(linear)
-    weight = probability * special.expit(-linear)
-    i00, i01, i11 = ((weight * n) @ np.stack([s**0, s, s**2], axis=1)).T
+    powers = np.stack([s**0, s, s**2])
+    linear = powers[:2].T @ at
+    odds = np.exp(-np.abs(linear))
+    smaller = odds / (1 + odds)
+    weight = smaller / (1 + odds)
+    probability = np.where(linear < 0, smaller, 1 - smaller)
+    i00, i01, i11 = powers @ (weight * n)
     determinant = np.maximum(i00 * i11 - i01**2, 1e-300)
     # log(1 + exp(linear)) without overflow
-    softplus = np.maximum(linear, 0) + np.log1p(np.exp(-np.abs(linear)))
-    value = (cases * linear - n * softplus).sum(-1) + 0.5 * np.log(determinant)
-    spread = i11[:, None] - 2 * s * i01[:, None] + s**2 * i00[:, None]
-    leverage = weight * spread / determinant[:, None]
-    residual = cases - n * probability + n * leverage * (0.5 - probability)
-    u0, u1 = (residual @ np.stack([s**0, s], axis=1)).T
+    softplus = np.maximum(linear, 0) + np.log1p(odds)
+    value = (cases * linear - n * softplus).sum(0) + 0.5 * np.log(determinant)
+    leverage = weight * (powers.T @ (np.stack([i11, -2 * i01, i00]) / determinant))
+    residual = cases - n * (probability + leverage * (probability - 0.5))
+    u0, u1 = powers[:2] @ residual
     return value, np.stack([i11 * u0 - i01 * u1, i00 * u1 - i01 * u0]) / determinant
 
 

@@ -114,7 +114,7 @@ def _multinomial(total: int, chances: Floats, size: int, rng: np.random.Generato
     # of the columns takes less time than a binomial draw per column. Counts then fit into a byte.
     if total > min(255, 60 * (columns - 1)):
         return rng.multinomial(total, chances, size=size).T
-    bits = rng.integers(2**64, size=(total * size + 1) // 2, dtype=np.uint64).view(np.uint32)
+    bits = rng.bit_generator.random_raw((total * size + 1) // 2).view(np.uint32)
     drawn = bits[: total * size].reshape(total, size)
     limits = np.minimum(np.rint(np.cumsum(chances)[:-1] * 2.0**32), 2.0**32 - 1).astype(np.uint32)
     below = np.zeros((columns + 1, size), dtype=np.uint8)
