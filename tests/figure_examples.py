@@ -368,7 +368,7 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
 
 
 def main(folder: Path) -> None:
-    from mlsec_survey.figures.style import add_label, figure_bytes, use_style
+    from mlsec_survey.figures.style import add_label, figure_files, use_style
     from mlsec_survey.labels import SYNTHETIC_SHORT
 
     use_style()
@@ -376,7 +376,7 @@ def main(folder: Path) -> None:
     for name, draw in EXAMPLES.items():
         figure = draw()
         add_label(figure, SYNTHETIC_SHORT)
-        (folder / f"{name}.png").write_bytes(figure_bytes(figure, "png", name, 160))
+        (folder / f"{name}.png").write_bytes(figure_files(figure, name, 160)["png"])
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from itertools import combinations, pairwise
@@ -16,16 +17,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
+from PIL import Image
 
 import figure_examples as examples
 from mlsec_survey import figures
+from mlsec_survey.figures import style as style_module
 from mlsec_survey.figures.style import (
     COLUMN,
     DIVERGING,
     PAGE,
     add_label,
     add_source,
-    figure_bytes,
+    figure_files,
     new_figure,
     settle_layout,
     use_style,
@@ -100,7 +103,7 @@ def test_no_text_is_cut_or_covered(name: str) -> None:
     figure = examples.EXAMPLES[name]()
     add_label(figure, SYNTHETIC_SHORT)
     add_source(figure, "Source: MITRE ATLAS data 5.6.0, counted from the data file.")
-    settle_layout(figure, 200)
+    settle_layout(figure)
     assert clipped_text(figure) == []
     assert overlapping_text(figure) == []
 
@@ -128,7 +131,7 @@ def test_label_and_source_stand_below_the_drawing() -> None:
 
 def test_the_look_does_not_depend_on_what_the_process_set_before() -> None:
     def drawn() -> bytes:
-        return figure_bytes(examples.EXAMPLES["ratings_one"](), "png", "alt", 100)
+        return figure_files(examples.EXAMPLES["ratings_one"](), "alt", 100)["png"]
 
     wanted = drawn()
     mpl.rcParams.update({"font.size": 20, "axes.spines.right": True, "legend.frameon": True})
@@ -139,10 +142,10 @@ def test_bytes_are_the_same_in_another_process(tmp_path: Path) -> None:
     program = (
         "import hashlib, sys, figure_examples as e\n"
         "from mlsec_survey.figures.style import *\n"
-        "for ending in ('pdf', 'png'):\n"
-        "    figure = e.EXAMPLES['pairwise']()\n"
-        "    add_label(figure, 'label')\n"
-        "    print(hashlib.sha256(figure_bytes(figure, ending, 'alt', 200)).hexdigest())\n"
+        "figure = e.EXAMPLES['pairwise']()\n"
+        "add_label(figure, 'label')\n"
+        "for content in figure_files(figure, 'alt', 200).values():\n"
+        "    print(hashlib.sha256(content).hexdigest())\n"
     )
     folder = Path(__file__).parent
     outputs = set()
@@ -167,7 +170,7 @@ def test_bytes_are_the_same_in_another_process(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["pdf", "png"])
 def test_files_tell_no_time_and_no_program(ending: str) -> None:
-    content = figure_bytes(examples.EXAMPLES["pairwise"](), ending, "alt <text> & more", 100)
+    content = figure_files(examples.EXAMPLES["pairwise"](), "alt <text> & more", 100)[ending]
     for word in (b"CreationDate", b"ModDate", b"matplotlib.org", b"Software"):
         assert word not in content
 
@@ -176,7 +179,26 @@ def test_a_dollar_sign_is_no_formula() -> None:
     table = examples.published().assign(label=["$x", "a $b$ c", "$\\frac{1}{2}$"])
     figure = figures.draw_intervals(table, row="label", axis="%")
     assert clipped_text(figure) == []
-    assert figure_bytes(figure, "pdf", "alt", 100)
+    assert figure_files(figure, "alt", 100)["pdf"]
+
+
+@pytest.mark.parametrize("name", examples.EXAMPLES)
+def test_pixels_are_those_that_matplotlib_draws(name: str) -> None:
+    """Drawn in one go, the pixels are those of a figure that is drawn as pixels alone."""
+    figure = examples.EXAMPLES[name]()
+    files = figure_files(figure, "alt", 200)
+    figure.set_dpi(200)
+    canvas = FigureCanvasAgg(figure)
+    with mpl.rc_context(style_module._RC):
+        canvas.draw()
+    alone = np.asarray(canvas.buffer_rgba())[:, :, :3].astype(float)
+    together = np.asarray(Image.open(io.BytesIO(files["png"]))).astype(float)
+    # Edges of marks may lie between pixels in one and on them in the other. A shift of the drawing
+    # by one pixel changes the colours by four levels or more.
+    lines = min(len(alone), len(together))
+    apart = np.abs(alone[-lines:] - together[-lines:]).max(axis=2)
+    assert apart.mean() < 1
+    assert (apart > 128).mean() < 0.001
 
 
 def test_palette_keeps_its_order_in_grey() -> None:
@@ -352,7 +374,7 @@ def test_settling_the_layout_moves_nothing(name: str) -> None:
         figure = examples.EXAMPLES[name]()
         figure.set_dpi(200)
         if settle:
-            settle_layout(figure, 200)
+            settle_layout(figure)
         else:
             figure.canvas.draw()
             figure.get_layout_engine().execute(figure)
@@ -374,3 +396,16 @@ def test_fonts_have_what_figures_write_and_no_hints() -> None:
         assert "CompendiumSans" in Path(path).name
         font = ft2font.FT2Font(path)
         assert set(map(ord, "Aé–−≥▲▽… µ°×·√∞")) <= set(font.get_charmap())
+
+
+def test_fonts_are_read_once(tmp_path: Path) -> None:
+    """Letters come from memory: an opened font outlives what its file holds."""
+    from matplotlib import font_manager
+
+    path = tmp_path / "font.ttf"
+    path.write_bytes(Path(font_manager.findfont("Compendium Sans")).read_bytes())
+    font = font_manager.get_font(path)
+    path.write_bytes(b"")
+    font.set_text("Ag")
+    assert min(font.get_width_height()) > 0
+    assert str(font.fname) == str(path)

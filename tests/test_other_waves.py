@@ -70,7 +70,7 @@ def run_notebooks(folder: Path, names: list[str] = NOTEBOOKS) -> dict[str, dict[
         patch.setenv("MLSEC_PROJECT", str(folder))
         for name in ("MLSEC_RUN", "MLSEC_OUTPUT", "MLSEC_NOTEBOOK"):
             patch.delenv(name, raising=False)
-        patch.setattr(style, "figure_bytes", lambda _, ending, title, dpi: title.encode())
+        patch.setattr(style, "figure_files", lambda _, title, dpi: {"png": title.encode()})
         patch.setattr(publish, "_display", lambda *_: None)
         for name in names:
             variables: dict[str, object] = {}

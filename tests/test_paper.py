@@ -64,7 +64,7 @@ class Compiled:
 
 
 def compiled(folder: Path, synthetic: bool) -> Compiled:
-    from mlsec_survey.figures.style import figure_bytes, new_figure
+    from mlsec_survey.figures.style import figure_files, new_figure
 
     run = folder / "run"
     generated = run / "paper" / "generated"
@@ -77,7 +77,7 @@ def compiled(folder: Path, synthetic: bool) -> Compiled:
     tabular = latex_tabular(["A & b", "n"], [["x_1", "1"], ["ä", "22"]], [False, True])
     for key in record["tables"]:
         (generated / "tables" / f"{key}.tex").write_text(tabular, encoding="utf-8")
-    picture = figure_bytes(new_figure(height=0.6), "pdf", "t", 50)
+    picture = figure_files(new_figure(height=0.6), "t", 50)["pdf"]
     for key in record["figures"]:
         (run / "figures" / f"{key}.pdf").write_bytes(picture)
     assemble([path], PAPER, generated)

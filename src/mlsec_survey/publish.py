@@ -307,7 +307,7 @@ class Publisher:
         Raises:
             InputError: as for `number`.
         """
-        from mlsec_survey.figures.style import add_label, add_source, figure_bytes, settle_layout
+        from mlsec_survey.figures.style import add_label, add_source, figure_files
 
         label = self._label(basis)
         if label:
@@ -319,8 +319,7 @@ class Publisher:
         entry = {"caption": caption, "alt": alt, "basis": basis, "keep": keep, "width": width}
         self._add("figures", key, entry)
         folder = self.output / "figures"
-        settle_layout(figure, _DPI)
-        files = {e: figure_bytes(figure, e, alt, _DPI) for e in ("pdf", "png")}
+        files = figure_files(figure, alt, _DPI)
         for ending, content in files.items():
             _write(folder / f"{key}.{ending}", content)
         # Twice the printed size suits a screen; the picture has enough pixels for it.

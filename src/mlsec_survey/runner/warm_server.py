@@ -108,9 +108,7 @@ def _draw_something() -> None:
         axes = figure.add_subplot(title="warm", xlabel="x")
         axes.plot([0, 1], [0, 1], label="a")
         axes.legend()
-        style.settle_layout(figure, 100)
-        for ending in ("pdf", "png"):
-            style.figure_bytes(figure, ending, "warm", 100)
+        style.figure_files(figure, "warm", 100)
 
 
 def main(descriptor: int, used: Collection[str]) -> None:
