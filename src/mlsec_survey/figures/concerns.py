@@ -15,6 +15,7 @@ from mlsec_survey.figures.style import (
     PAGE,
     cell_text,
     new_figure,
+    row_labels,
     segments,
     wrapped,
 )
@@ -69,7 +70,7 @@ def draw_code_by_attack(
     heads = [f"{name}\n{int(n)} reasons" for name, n in zip(counts.columns, replies, strict=True)]
     axes.set_xticks(range(counts.shape[1]), heads, fontsize=6)
     axes.xaxis.tick_top()
-    axes.set_yticks(range(len(counts)), wrapped(list(counts.index), 38))
+    row_labels(axes, range(len(counts)), wrapped(list(counts.index), 38))
     marks = "▲ ▼" if firm is None else "△ ▽"
     corrected = "" if firm is None else ";\n▲ ▼ also after correction for the number of cells"
     axes.set_xlabel(
@@ -116,7 +117,7 @@ def draw_intersections(sets: pd.Series, intersections: pd.DataFrame) -> Figure:
     top.tick_params(axis="x", length=0, labelbottom=False)
     top.margins(y=0.2)
     ticks = [f"{label} ({int(n)})" for label, n in order.items()]
-    below.set_yticks(range(len(labels)), ticks, fontsize=6)
+    row_labels(below, range(len(labels)), ticks, fontsize=6)
     below.set_ylim(len(labels) - 0.5, -0.5)
     below.tick_params(length=0, labelbottom=False)
     below.spines[:].set_visible(False)

@@ -68,7 +68,7 @@ def draw_power_curves(
         axes.set_title("\n".join(wrapped([str(name)], 96 // columns)))
         axes.set_xlabel(labels[x])
     for axes in list(grid.flat)[len(names) :]:
-        axes.set_axis_off()
+        axes.remove()
     grid[0, 0].set_ylabel("power, %")
     handles = [
         grid[0, 0].plot([], [], color=colour, ls=style, label=f"{labels[line]}{value}")[0]

@@ -14,6 +14,7 @@ from mlsec_survey.figures.style import (
     GREY,
     INK,
     PAGE,
+    cell_text,
     entries,
     new_figure,
     row_axes,
@@ -86,7 +87,7 @@ def draw_forest(effects: pd.DataFrame, *, confidence: float = 0.95) -> Figure:
                 entry.p_adjusted_text,
             )
             for (x, _), text in zip(_COLUMNS, cells, strict=True):
-                side.text(x, y, text, ha="right", va="center", fontsize=6.5)
+                cell_text(side, x, y, text, ha="right", fontsize=6.5)
         axes.axvline(float(part["null"].iloc[0]), color=INK, lw=0.7)
         row_axes(axes, list(part["label"]), 60)
         side.set_axis_off()

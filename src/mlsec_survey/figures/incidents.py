@@ -74,7 +74,6 @@ def draw_documented_against_ranking(table: pd.DataFrame) -> Figure:
         total = entry.incident + entry.exercise
         value_label(right, total, y, f"{int(entry.incident)} + {int(entry.exercise)}")
     row_axes(left, list(table["label"]), 16)
-    right.tick_params(axis="y", length=0)
     right.spines["left"].set_visible(False)
     left.set_xlabel("mean rank by relevance\n(1 = most relevant)", fontsize=6.5)
     left.margins(x=0.12)

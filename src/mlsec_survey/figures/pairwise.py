@@ -15,6 +15,7 @@ from mlsec_survey.figures.style import (
     cell_text,
     entries,
     new_figure,
+    row_labels,
     wrapped,
 )
 
@@ -58,7 +59,7 @@ def draw_pairwise(pairs: pd.DataFrame, *, alpha: float = 0.05) -> Figure:
             fontweight="bold" if clear else "normal",
         )
     axes.set_xticks(range(len(columns)), wrapped(columns, 11), fontsize=6)
-    axes.set_yticks(range(len(rows)), wrapped(rows, 20), fontsize=6.3)
+    row_labels(axes, range(len(rows)), wrapped(rows, 20), fontsize=6.3)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(length=0)

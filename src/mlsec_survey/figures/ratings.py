@@ -117,7 +117,6 @@ def draw_ranking(ranks: pd.DataFrame) -> Figure:
         value_label(left, entry.high, y, f"{entry.mean_rank:.2f}")
         value_label(right, 100 * entry.share_high, y, f"{100 * entry.share:.0f} %")
     row_axes(left, list(table["label"]), 16)
-    right.tick_params(axis="y", length=0)
     right.spines["left"].set_visible(False)
     middle = (len(table) + 1) / 2
     furthest = max(abs(table["low"].min() - middle), abs(table["high"].max() - middle))
@@ -162,7 +161,6 @@ def draw_attack_profile(profile: pd.DataFrame) -> Figure:
         axes.set_xlabel(f"% of respondents ({_n_text(part['n'])})")
         axes.set_title(measure)
         axes.grid(axis="x", color=FAINT)
-        axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
     row_axes(grid[0], labels)
     grid[0].set_xlim(0, min(118, 100 * float(profile["high"].max()) * 1.2))

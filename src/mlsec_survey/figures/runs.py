@@ -48,7 +48,7 @@ def draw_runs(results: pd.DataFrame) -> Figure:
         axes.set_title(name, fontsize=6.5)
         axes.grid(axis="x", color=FAINT)
     for axes in list(grid.flat)[len(names) :]:
-        axes.set_axis_off()
+        axes.remove()
     return figure
 
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mlsec_survey.figures.absence import draw_absence
-from mlsec_survey.figures.style import BLUE, FAINT, GREY, INK, ORANGE, PAGE, new_figure, segments
+from mlsec_survey.figures.style import (
+    BLUE,
+    FAINT,
+    GREY,
+    INK,
+    ORANGE,
+    PAGE,
+    new_figure,
+    row_labels,
+    segments,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +67,7 @@ def draw_specification_curve(
     )
     top.set_ylabel(effect)
     top.set_title(f"{len(table):,} specifications; {int(clear.sum()):,} with p < {alpha:g} (blue)")
-    ticks, names = [], []
+    heights, names = [], []
     marks = np.full((len(choices), len(table)), np.nan)
     y = 0.0
     for row, (column, label) in enumerate(choices.items()):
@@ -69,11 +79,11 @@ def draw_specification_curve(
         for option in options[column]:
             y += 1.0
             marks[row, chosen == option] = y
-            ticks.append(y)
+            heights.append(y)
             names.append(str(option).replace("_", " "))
     across, up = np.tile(x, len(choices)), marks.ravel()
     segments(below, (across, across), (up - 0.3, up + 0.3), color=BLUE, lw=0.45, **butt)
-    below.set_yticks(ticks, names, fontsize=5.6)
+    row_labels(below, heights, names, fontsize=5.6)
     below.set_ylim(y + 0.8, 0.2)
     below.tick_params(length=0)
     below.spines["left"].set_visible(False)

@@ -21,6 +21,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import (
     Affine2D,
+    ScaledTranslation,
     TransformedBbox,
     TransformedPath,
     blended_transform_factory,
@@ -191,7 +192,8 @@ def settle_layout(figure: Figure) -> None:
 
     Nothing may be added afterwards that needs room.
     """
-    all_axes = [(axes.xaxis, axes.yaxis) for axes in figure.axes]
+    # Ticks are made when they are asked for.
+    all_axes = [(axes.xaxis, axes.yaxis) for axes in figure.axes if axes.axison]
     for axes in figure.axes:
         # They lie on the edge of their axes.
         axes.spines[:].set_in_layout(False)
@@ -335,7 +337,8 @@ def value_label(axes: Axes, x: float, y: float, text: str, **style: Any) -> None
     """Write a value to the right of the point (x, y), readable over grid lines."""
     halo = [withStroke(linewidth=1.6, foreground="white")]
     options: dict[str, Any] = {"fontsize": 6, "va": "center", "path_effects": halo} | style
-    axes.annotate(text, (x, y), xytext=(3, 0), textcoords="offset points", **options)
+    beside = ScaledTranslation(3 / 72, 0, axes.figure.dpi_scale_trans)
+    axes.text(x, y, text, transform=axes.transData + beside, **options)
 
 
 def cell_text(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
@@ -356,7 +359,16 @@ def segments(
 
 def row_axes(axes: Axes, labels: Sequence[str], width: int = 24) -> None:
     """Label the rows of a horizontal chart, the first on top, without ticks or a left spine."""
-    axes.set_yticks(range(len(labels)), wrapped(labels, width))
+    row_labels(axes, range(len(labels)), wrapped(labels, width))
     axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def row_labels(
+    axes: Axes, heights: Sequence[float], labels: Sequence[str], fontsize: float = 6.5
+) -> None:
+    """Write labels where those of ticks stand; ticks without marks would take thrice the time."""
+    axes.set_yticks([])
+    transform, va, ha = axes.get_yaxis_text1_transform(3.5)
+    for y, label in zip(heights, labels, strict=True):
+        axes.text(0, y, label, transform=transform, va=va, ha=ha, fontsize=fontsize)
