@@ -341,7 +341,8 @@ def _straight(responses: pd.DataFrame, codebook: Codebook, flag: NoVariationFlag
     for names in grids:
         enough &= 2 * responses[names].notna().sum(axis=1) >= len(names)
     cells = responses[[name for names in grids for name in names]]
-    return enough & (cells.nunique(axis=1) == 1)
+    answers = cells.to_numpy(dtype=float, na_value=np.nan)
+    return enough & (np.fmin.reduce(answers, axis=1) == np.fmax.reduce(answers, axis=1))
 
 
 def variable_list(codebook: Codebook) -> pd.DataFrame:

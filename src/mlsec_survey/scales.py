@@ -59,8 +59,15 @@ def _count(
     responses: pd.DataFrame, names: Sequence[str], values: Sequence[int | str]
 ) -> NDArray[np.int64]:
     """Count the sub-questions that each respondent answered with one of these values."""
-    chosen = [responses[name].isin(list(values)).to_numpy(dtype=bool) for name in names]
-    return np.sum(chosen, axis=0, dtype=np.int64)
+    return np.sum([_is_one_of(responses[name], values) for name in names], axis=0, dtype=np.int64)
+
+
+def _is_one_of(answers: pd.Series, values: Sequence[int | str]) -> NDArray[np.bool_]:
+    if not isinstance(answers.dtype, pd.CategoricalDtype):
+        return answers.isin(list(values)).to_numpy(dtype=bool)
+    # By option and not by answer; the code of a missing one picks the False at the end.
+    chosen = [option in values for option in answers.cat.categories]
+    return np.array([*chosen, False])[answers.cat.codes]
 
 
 def _whole(values: np.ndarray, known: NDArray[np.bool_]) -> pd.arrays.IntegerArray:
