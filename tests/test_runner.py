@@ -304,6 +304,16 @@ def test_a_failed_notebook_is_named_and_kept_and_earlier_outputs_stay(quick: Run
     assert quick.run("--no-pdf").status == 0
 
 
+def test_a_notebook_that_forgets_its_record_is_told_how_to_write_it(quick: Runner) -> None:
+    description = 'description="numbers read", keep=True)\n'
+    with Changed(quick, "notebooks/04_fourth.py", description + "pub.close()\n", description):
+        ran = quick.run("--only", "04_fourth")
+        assert ran.status == 2
+        assert "did not write paper/generated/records/04_fourth.json" in ran.err
+        assert "`pub.close()`" in ran.err
+    assert quick.run("--no-pdf").status == 0
+
+
 def test_bad_input_met_by_a_notebook_gives_its_message_and_status_2(quick: Runner) -> None:
     before = quick.outputs()
     export = quick.root / "data" / "raw" / "standin.csv"

@@ -171,12 +171,16 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
 
             cwd = shop.root / "notebooks"
             execute_notebook(job, shop.kernels().manager_class(job.environment, cwd), failed)
-        absent = [path for path in entry.outputs if not (output / path).is_file()]
+        absent = [path for path in (*entry.outputs, entry.record) if not (output / path).is_file()]
         if absent:
             raise InputError(
                 f"notebook {entry.name} did not write {absent[0]}",
                 file=PIPELINE,
-                remedy="write it in the notebook, or take it out of its outputs",
+                remedy=(
+                    "end the notebook with `pub.close()`, which writes the record"
+                    if absent[0] == entry.record
+                    else "write it in the notebook, or take it out of its outputs"
+                ),
             )
 
     def revise(earlier: Path, output: Path) -> None:
