@@ -171,7 +171,8 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
 
             cwd = shop.root / "notebooks"
             execute_notebook(job, shop.kernels().manager_class(job.environment, cwd), failed)
-        absent = [path for path in (*entry.outputs, entry.record) if not (output / path).is_file()]
+        wanted = [*map(Path, entry.outputs), entry.record]
+        absent = [path for path in wanted if not (output / path).is_file()]
         if absent:
             raise InputError(
                 f"notebook {entry.name} did not write {absent[0]}",
