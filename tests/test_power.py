@@ -423,3 +423,23 @@ def test_assumptions_are_checked(codebook, tmp_path, old, new, match):
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=match):
         power.load_assumptions(path, codebook)
+
+
+@pytest.mark.parametrize(
+    ("test", "effect", "shape"),
+    [
+        ("kendall_tau_b", "tau_b", (5, 4)),
+        ("brunner_munzel", "probability_of_superiority", (2, 6)),
+        ("mann_whitney", "probability_of_superiority", (5, 2)),
+        ("firth_logistic", "odds_ratio", (5, 2)),
+        ("proportional_odds", "odds_ratio", (5, 4)),
+        ("quasi_poisson", "incidence_rate_ratio", (4, 6)),
+        ("negative_binomial", "incidence_rate_ratio", (4, 6)),
+    ],
+)
+def test_effects_that_come_with_a_test_are_the_estimates_of_the_design(test, effect, shape):
+    design = Design(test, effect, 2.0, even(shape[1]), even(shape[0]))
+    assert power._EFFECT_OF_TEST[test] == effect
+    stack = tables(11, *shape, size=30)
+    found = power._tested(design, stack).effect
+    np.testing.assert_allclose(found, power.estimates(design, stack), rtol=1e-6, atol=1e-7)

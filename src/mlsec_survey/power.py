@@ -46,6 +46,17 @@ _EFFECT_WORDS: dict[EffectName, str] = {
     "incidence_rate_ratio": "incidence-rate ratio",
 }
 
+# Effect sizes that a test estimates itself, as `estimates` would.
+_EFFECT_OF_TEST: dict[TestName, EffectName] = {
+    "kendall_tau_b": "tau_b",
+    "brunner_munzel": "probability_of_superiority",
+    "mann_whitney": "probability_of_superiority",
+    "firth_logistic": "odds_ratio",
+    "proportional_odds": "odds_ratio",
+    "quasi_poisson": "incidence_rate_ratio",
+    "negative_binomial": "incidence_rate_ratio",
+}
+
 _ERRORS = ("type_s", "type_m")
 _KRUSKAL = "kruskal_permutation"
 
@@ -392,18 +403,21 @@ def simulate(
 
 def p_values(design: Design, tables: Floats | Counts) -> Floats:
     """Return the p-value of the design's test per table; 1 where a variable is constant."""
+    return np.nan_to_num(_tested(design, tables).p, nan=1.0)
+
+
+def _tested(design: Design, tables: Floats | Counts) -> table_models.SignedTest:
     name: str = design.test
     if not design.predictor.ordered and name not in ("contingency_permutation", _KRUSKAL):
         # A model of groups without order: a test of the same hypothesis on the table.
         name = _KRUSKAL if design.outcome.ordered else "contingency_permutation"
-    test = table_models.signed_test(
+    return table_models.signed_test(
         name,
         tables,
         _steps(design.predictor),
         design.outcome.values,
         trials=design.outcome.limit,
     )
-    return np.nan_to_num(test.p, nan=1.0)
 
 
 # ── Power ─────────────────────────────────────────────────────────────────────────────────────────
@@ -424,11 +438,15 @@ def _power_task(
             rows.append((math.nan,) * 4)
             continue
         tables = simulate(design, slope, n, simulations, rng)
-        clear = p_values(design, tables) < alpha
+        test = _tested(design, tables)
+        clear = np.nan_to_num(test.p, nan=1.0) < alpha
         true = multiple * design.sign * to_scale(design.effect, design.smallest)
         type_s = type_m = math.nan
         if errors and clear.any():
-            found = estimates(design, tables[clear])
+            if test.effect is not None and _EFFECT_OF_TEST.get(design.test) == design.effect:
+                found = test.effect[clear]
+            else:
+                found = estimates(design, tables[clear])
             type_m = float(np.mean(np.abs(found)) / abs(true))
             if design.directed:
                 type_s = float(np.mean(np.sign(found) != np.sign(true)))

@@ -36,11 +36,14 @@ class SignedTest:
             (positive: a higher outcome goes with a higher row); of a test without direction, plus.
         p: two-sided p-value; NaN where a variable is constant in the table.
         statistic: the statistic of the test itself.
+        effect: the effect size that the test comes with, 0 for none: a slope, tau-b, or the
+            probability of superiority less a half; None for a test that estimates nothing.
     """
 
     z: Floats
     p: Floats
     statistic: Floats
+    effect: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,8 +389,9 @@ def signed_test(
     return TABLE_TESTS[STANDS_IN.get(name, name)](t, row_scores, column_values, trials)
 
 
-def _from_p(statistic: Floats, p: Floats, sign: Floats) -> SignedTest:
-    return SignedTest(np.sign(sign) * -special.ndtri(np.clip(p, 1e-300, 1) / 2), p, statistic)
+def _from_p(statistic: Floats, p: Floats, sign: Floats, effect: Floats | None = None) -> SignedTest:
+    z = np.sign(sign) * -special.ndtri(np.clip(p, 1e-300, 1) / 2)
+    return SignedTest(z, p, statistic, effect)
 
 
 def _trend(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
@@ -414,7 +418,7 @@ def _trend(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
 
 def _kendall(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
     result = table_tests.kendall_tau_b(t)
-    return SignedTest(result.statistic, result.p, result.statistic)
+    return SignedTest(result.statistic, result.p, result.statistic, result.effect)
 
 
 def _two_rows(t: Floats) -> Floats:
@@ -424,12 +428,12 @@ def _two_rows(t: Floats) -> Floats:
 
 def _mann_whitney(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
     result = table_tests.mann_whitney(_two_rows(t))
-    return _from_p(result.statistic, result.p, result.effect - 0.5)
+    return _from_p(result.statistic, result.p, result.effect - 0.5, result.effect - 0.5)
 
 
 def _brunner_munzel(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
     result = table_tests.brunner_munzel(_two_rows(t))
-    return _from_p(result.statistic, result.p, result.statistic)
+    return _from_p(result.statistic, result.p, result.statistic, result.effect - 0.5)
 
 
 def _spearman(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
@@ -446,20 +450,20 @@ def _linear(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
 
 def _firth(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
     fit = firth_slopes(t, s)
-    return SignedTest(fit.statistic, fit.p, fit.statistic)
+    return SignedTest(fit.statistic, fit.p, fit.statistic, fit.slope)
 
 
 def _proportional_odds(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
     if t.shape[-1] <= _FIT_UP_TO:
         fit = cumulative_logit_slopes(t, s)
-        return SignedTest(fit.statistic, fit.p, fit.statistic)
+        return SignedTest(fit.statistic, fit.p, fit.statistic, fit.slope)
     z = proportional_odds_score(t, s)
     return SignedTest(z, 2 * special.ndtr(-np.abs(z)), z)
 
 
 def _quasi(t: Floats, s: Floats, v: Floats, trials: float | None) -> SignedTest:
     fit = quasi_likelihood_slopes(t, s, v, trials=trials)
-    return _from_p(fit.statistic, fit.p, fit.slope)
+    return _from_p(fit.statistic, fit.p, fit.slope, fit.slope)
 
 
 def _quasi_poisson(t: Floats, s: Floats, v: Floats, _: float | None) -> SignedTest:
