@@ -193,12 +193,16 @@ def test_pixels_are_those_that_matplotlib_draws(name: str) -> None:
         canvas.draw()
     alone = np.asarray(canvas.buffer_rgba())[:, :, :3].astype(float)
     together = np.asarray(Image.open(io.BytesIO(files["png"]))).astype(float)
-    # Edges of marks may lie between pixels in one and on them in the other. A shift of the drawing
-    # by one pixel changes the colours by four levels or more.
     lines = min(len(alone), len(together))
-    apart = np.abs(alone[-lines:] - together[-lines:]).max(axis=2)
-    assert apart.mean() < 1
-    assert (apart > 128).mean() < 0.001
+    alone, together = alone[-lines:], together[-lines:]
+
+    def difference(down: int, right: int) -> float:
+        moved = np.roll(together, (down, right), axis=(0, 1))
+        return float(np.abs(alone - moved).mean())
+
+    # Texts and edges may lie between pixels in one and on them in the other.
+    steps = [(1, 0), (-1, 0), (0, 1), (0, -1)]
+    assert difference(0, 0) < 0.75 * min(difference(*step) for step in steps)
 
 
 def test_palette_keeps_its_order_in_grey() -> None:

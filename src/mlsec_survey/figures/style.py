@@ -17,6 +17,7 @@ from matplotlib.backend_bases import FigureCanvasBase, GraphicsContextBase, Rend
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from matplotlib.figure import Figure
+from matplotlib.ft2font import LoadFlags
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import (
@@ -242,6 +243,24 @@ def figure_files(figure: Figure, title: str, dpi: int) -> dict[str, bytes]:
     return {"pdf": document.getvalue(), "png": picture.getvalue()}
 
 
+class _Pixels(RendererAgg):
+    """Draws a level text as one picture, to the nearest pixel, instead of letter by letter."""
+
+    def draw_text(
+        self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float,
+        ismath: Any = False, mtext: Any = None,
+    ) -> None:  # fmt: skip
+        if angle:
+            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
+            return
+        font = self._prepare_font(prop)
+        font.set_text(s, 0.0, flags=LoadFlags.NO_HINTING)
+        font.draw_glyphs_to_bitmap(antialiased=True)
+        across, down = font.get_bitmap_offset()
+        left, bottom = x + across / 64, y + (down + font.get_descent()) / 64
+        self._renderer.draw_text_image(font.get_image(), round(left), round(bottom) + 1, 0, gc)
+
+
 class _BothRenderer(RendererBase):
     """Draws each shape and text into a PDF and, scaled, as pixels.
 
@@ -252,7 +271,7 @@ class _BothRenderer(RendererBase):
     def __init__(self, file: PdfFile, width: float, height: float, dpi: int) -> None:
         super().__init__()
         self.pdf = RendererPdf(file, dpi, height, width)
-        self.pixels = RendererAgg(round(width * dpi), round(height * dpi), dpi)
+        self.pixels = _Pixels(round(width * dpi), round(height * dpi), dpi)
         self._factor = dpi / 72
         self._scale = Affine2D().scale(self._factor)
         self.width, self.height = self.get_canvas_width_height()
