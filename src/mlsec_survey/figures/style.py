@@ -203,7 +203,7 @@ def settle_layout(figure: Figure) -> None:
             # No label needs no place among the tick labels.
             axis.set_label_coords(0, 0)
     engine = figure.get_layout_engine()
-    if engine is not None:
+    if engine is not None and figure.axes:
         engine.execute(figure)
     for axis in chain.from_iterable(all_axes):
         _fix_labels(figure, axis)
