@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -180,7 +180,7 @@ def _read_scans(cache: Path | None) -> dict[str, Scan]:
 
 def _scan_of(tree: ast.Module, module: str, package: bool) -> Scan:
     imports: list[tuple[str, str | None]] = []
-    for node in _runtime_nodes(tree):
+    for node in _statements(tree.body):
         if isinstance(node, ast.Import):
             imports += [(alias.name, None) for alias in node.names if _is_ours(alias.name)]
         elif isinstance(node, ast.ImportFrom):
@@ -223,12 +223,14 @@ def _absolute(node: ast.ImportFrom, module: str, package: bool) -> str | None:
     return ".".join([*base, node.module] if node.module else base)
 
 
-def _runtime_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.iter_child_nodes(tree):
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield all statements, in functions and branches too, but not what type checkers alone see."""
+    for node in body:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             continue
         yield node
-        yield from _runtime_nodes(node)
+        for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+            yield from _statements(getattr(node, part, ()))
 
 
 def code_of(text_notebook: str) -> str:

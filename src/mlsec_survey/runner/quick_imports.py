@@ -1,4 +1,4 @@
-"""Keeping a slow import out of the way, of a library that nothing here uses."""
+"""Keeping slow imports out of the way, of libraries that nothing here uses."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-# jsonschema, which checks notebooks, imports this where it is installed, to check internationalised
-# addresses; that compiles a grammar, for about a second. Notebooks are checked without.
-_SLOW = "rfc3987_syntax"
+# jsonschema, which checks notebooks, imports these where they are installed, to check
+# internationalised addresses and durations; each compiles a grammar, the first for about a second.
+# Notebooks have neither and are checked without.
+_SLOW = ("rfc3987_syntax", "isoduration")
 
 
 @contextmanager
 def quick_imports() -> Iterator[None]:
-    """Let imports inside the block do without the slow library, as if it were not installed."""
+    """Let imports inside the block do without the slow libraries, as if they were not installed."""
     modules = cast(dict[str, Any], sys.modules)
-    absent = _SLOW not in modules
-    if absent:
-        modules[_SLOW] = None
+    absent = [name for name in _SLOW if name not in modules]
+    modules.update(dict.fromkeys(absent))
     try:
         yield
     finally:
-        if absent and modules.get(_SLOW) is None:
-            modules.pop(_SLOW, None)
+        for name in absent:
+            if modules.get(name) is None:
+                modules.pop(name, None)
