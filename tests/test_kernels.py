@@ -335,3 +335,26 @@ def test_what_pages_need_is_loaded_when_nothing_else_is_asked(tmp_path: Path) ->
             time.sleep(0.1)
     finally:
         kernels.close()
+
+
+def test_an_early_kernel_waits_for_no_more_than_the_first_notebooks_need(tmp_path: Path) -> None:
+    source = (
+        "# %%\nimport json, sys\n"
+        "names = ('pandas', 'mlsec_survey.scales', 'scipy.stats', 'mlsec_survey.power')\n"
+        "print(json.dumps([name in sys.modules for name in names]))\n"
+        "# %%\nfrom scipy import stats\nprint(json.dumps(stats.norm.name))\n"
+    )
+    kernels = Kernels(first=["mlsec_survey.labels", "mlsec_survey.latex"], used=["pandas"])
+    try:
+        loaded = []
+        for early in (True, False):
+            job = NotebookJob("probe", source, {}, tmp_path, tmp_path, tmp_path, {})
+            manager = kernels.manager_class(job.environment, tmp_path, early=early)
+            execute_notebook(job, manager, tmp_path / "failed.ipynb")
+            done = json.loads((tmp_path / "notebooks" / "probe.ipynb").read_text(encoding="utf-8"))
+            loaded.append(printed(done, 0))
+            # What is not loaded yet, a notebook imports.
+            assert printed(done, 1) == "norm"
+    finally:
+        kernels.close()
+    assert loaded == [[True, False, False, False], [True, True, True, True]]

@@ -19,8 +19,8 @@ import yaml
 
 from mlsec_survey.errors import CompendiumError, InputError
 from mlsec_survey.runner.engine import Outcome, do
-from mlsec_survey.runner.fingerprint import combined, file_digest, packages_of
-from mlsec_survey.runner.pipeline import Pipeline, load_pipeline
+from mlsec_survey.runner.fingerprint import code_of, combined, file_digest, packages_of
+from mlsec_survey.runner.pipeline import load_pipeline
 from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, Workshop, steps_of
 from mlsec_survey.runner.store import Store
 
@@ -137,8 +137,9 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
     pipeline = load_pipeline(root)
     cache = root / ".cache"
     store = Store(cache)
-    kernels = _Kernels(options.cold, cache, given, lambda: _packages(root, pipeline, options))
+    kernels = _Kernels(options.cold, cache, given)
     shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
+    kernels.imports = lambda: _imports(shop, options)
     kernels.meanwhile = shop.read_modules
     if (options.why or options.list) and not options.batch:
         return _tell(options, steps_of(_run(options, root), shop), store)
@@ -166,11 +167,16 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
     return outcome.exit_status
 
 
-def _packages(root: Path, pipeline: Pipeline, options: argparse.Namespace) -> set[str]:
-    """Return the packages that notebooks import, and what pages need if there are to be pages."""
-    sources = (root / entry.source for entry in pipeline.notebooks.values())
-    used = set[str]().union(*(packages_of(path.read_text(encoding="utf-8")) for path in sources))
-    return used if options.notebooks_only else used | {"nbconvert"}
+def _imports(shop: Workshop, options: argparse.Namespace) -> dict[str, set[str]]:
+    """Return what the first notebooks and all notebooks import, as `Kernels` wants to know it."""
+    first, used = set[str](), set[str]() if options.notebooks_only else {"nbconvert"}
+    for entry in shop.pipeline.notebooks.values():
+        source = (shop.root / entry.source).read_text(encoding="utf-8")
+        packages = packages_of(source)
+        used |= packages
+        if not shop.pipeline.after(entry) and entry.kind == "analysis":
+            first |= {*packages, *shop.modules.used_by(code_of(source))}
+    return {"first": first, "used": used}
 
 
 def _run(options: argparse.Namespace, root: Path) -> Run:
@@ -351,13 +357,12 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
 class _Kernels:
     """Kernels that come into being when first asked for, and end with the `with` block."""
 
-    def __init__(
-        self, cold: bool, cache: Path, given: Kernels | None, used: Callable[[], set[str]]
-    ) -> None:
+    def __init__(self, cold: bool, cache: Path, given: Kernels | None) -> None:
         self._cold = cold
         self._cache = cache
         self._given = given
-        self._used = used
+        # Returns what notebooks import.
+        self.imports: Callable[[], dict[str, set[str]]] = dict
         # Called in a thread of its own while the first kernels come into being.
         self.meanwhile: Callable[[], None] = lambda: None
         self._made: Kernels | None = None
@@ -370,7 +375,7 @@ class _Kernels:
             if self._made is None:
                 from mlsec_survey.runner.kernels import Kernels
 
-                self._made = Kernels(cold=self._cold, cache=self._cache, used=self._used())
+                self._made = Kernels(cold=self._cold, cache=self._cache, **self.imports())
                 threading.Thread(target=self.meanwhile, daemon=True).start()
             return self._made
 

@@ -145,6 +145,10 @@ class ForkedProcess:
         return self.returncode
 
 
+def _listed(names: Collection[str]) -> str:
+    return ",".join(sorted(names))
+
+
 _SERVER = "mlsec_survey.runner.warm_server"
 _ENDED = "the warm server ended unexpectedly"
 
@@ -152,19 +156,22 @@ _ENDED = "the warm server ended unexpectedly"
 class WarmServer:
     """The runner's end of the warm server; safe for threads."""
 
-    def __init__(self, scratch: Path, used: Collection[str] = ()) -> None:
+    def __init__(
+        self, scratch: Path, first: Collection[str] = (), used: Collection[str] = ()
+    ) -> None:
         """Start the server.
 
         Args:
             scratch: folder for its log.
-            used: top-level packages that notebooks import, and `nbconvert` where pages are wanted.
+            first: as for `Kernels`.
+            used: as for `Kernels`.
         """
         self.scratch = scratch
         self._lock = threading.Lock()
         ours, theirs = socket.socketpair()
         self._connection = ours
         self._process = subprocess.Popen(
-            [sys.executable, "-m", _SERVER, str(theirs.fileno()), *sorted(used)],
+            [sys.executable, "-m", _SERVER, str(theirs.fileno()), *map(_listed, (first, used))],
             pass_fds=[theirs.fileno()],
             env=_general_environment() | _search_path() | _impersonal(scratch),
             stdin=subprocess.DEVNULL,
@@ -279,13 +286,20 @@ class Kernels:
     """Makes kernel manager classes for one run of the runner, warm or cold."""
 
     def __init__(
-        self, *, cold: bool = False, cache: Path | None = None, used: Collection[str] = ()
+        self,
+        *,
+        cold: bool = False,
+        cache: Path | None = None,
+        first: Collection[str] = (),
+        used: Collection[str] = (),
     ) -> None:
         """Make the kernels of a run.
 
         Args:
             cold: with ordinary kernels.
-            used: top-level packages that it pays to have loaded: those that notebooks import.
+            first: packages, and modules of the project, that the notebooks import that wait for no
+                other; their kernels can be forked as soon as these are loaded.
+            used: packages that any notebook imports, and `nbconvert` where pages are wanted.
             cache: where it is noted which temporary folder is in use, so that the next run can
                 remove it if this one is killed.
         """
@@ -296,7 +310,7 @@ class Kernels:
             with contextlib.suppress(OSError):
                 _remove_scratch(Path(note.read_text(encoding="utf-8")))
             note.write_text(str(self.scratch), encoding="utf-8")
-        self.server = None if cold or not can_fork() else WarmServer(self.scratch, used)
+        self.server = None if cold or not can_fork() else WarmServer(self.scratch, first, used)
 
     def alive(self) -> bool:
         """Return whether kernels can be started."""
@@ -308,10 +322,18 @@ class Kernels:
             self.server.close()
         _remove_scratch(self.scratch)
 
-    def manager_class(self, environment: dict[str, str], cwd: Path) -> type:
-        """Return a kernel manager class whose kernels have this environment and folder."""
+    def manager_class(self, environment: dict[str, str], cwd: Path, *, early: bool = False) -> type:
+        """Return a kernel manager class whose kernels have this environment and folder.
+
+        Args:
+            environment: variables to set.
+            cwd: folder to work in.
+            early: whether the notebook is one of the first, see `Kernels`.
+        """
         settings = _search_path() | _impersonal(self.scratch) | environment
-        return kernel_manager_class(self.server, kernel_environment(settings), cwd, self.scratch)
+        return kernel_manager_class(
+            self.server, kernel_environment(settings), cwd, self.scratch, early
+        )
 
     def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
         """Run a function in a process of its own, warm if possible."""
@@ -337,7 +359,11 @@ class Kernels:
 
 
 def kernel_manager_class(
-    server: WarmServer | None, environment: dict[str, str], cwd: Path, scratch: Path
+    server: WarmServer | None,
+    environment: dict[str, str],
+    cwd: Path,
+    scratch: Path,
+    early: bool = False,
 ) -> type:
     """Return a kernel manager class; with a server its kernels are forked, else started."""
     import asyncio
@@ -378,9 +404,8 @@ def kernel_manager_class(
                 return await super().launch_kernel(cmd, **kwargs)
             flag = cmd.index("-f")
             log = scratch / f"kernel-{self.kernel_id}.log"
-            forked = server.fork(
-                "kernel", environment, cwd, log, argv=[*cmd[flag : flag + 2], *_KERNEL_OPTIONS]
-            )
+            argv = [*cmd[flag : flag + 2], *_KERNEL_OPTIONS]
+            forked = server.fork("kernel", environment, cwd, log, argv=argv, early=early)
             self.process = forked  # type: ignore[assignment]
             self.pid = self.pgid = forked.pid
             # Who connects to a socket that is not there yet tries again a tenth of a second later.

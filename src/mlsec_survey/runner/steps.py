@@ -169,9 +169,14 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
         else:
             from mlsec_survey.runner.execute import execute_notebook
 
-            cwd = shop.root / "notebooks"
-            execute_notebook(job, shop.kernels().manager_class(job.environment, cwd), failed)
-        wanted = [*map(Path, entry.outputs), entry.record]
+            manager = shop.kernels().manager_class(
+                job.environment, shop.root / "notebooks", early=not shop.pipeline.after(entry)
+            )
+            execute_notebook(job, manager, failed)
+        wanted = [*map(Path, entry.outputs)]
+        if shop.modules.used_by(code_of(source)):
+            # A notebook that uses the project publishes something, if only that it is there.
+            wanted.append(entry.record)
         absent = [path for path in wanted if not (output / path).is_file()]
         if absent:
             raise InputError(

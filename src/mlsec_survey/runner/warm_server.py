@@ -1,10 +1,10 @@
 """A process that has done the heavy imports and forks kernels and jobs from that state.
 
-Run as `python -m mlsec_survey.runner.warm_server FD PACKAGE...`, with FD one end of a socket pair
-whose other end the runner holds, and the packages that notebooks import. The first line from the
-runner is JSON with what is still missing in the environment; then a request is one JSON line, and
-so is the reply. When the runner goes away, however that happens, the socket closes and the server
-ends; Linux then ends the server's children, which asked for that.
+Run as `python -m mlsec_survey.runner.warm_server FD FIRST USED`, with FD one end of a socket pair
+whose other end the runner holds, and what the first notebooks and all notebooks import, with commas
+between. The first line from the runner is JSON with what is still missing in the environment; then
+a request is one JSON line, and so is the reply. When the runner goes away, however that happens,
+the socket closes and the server ends; Linux then ends the server's children, which asked for that.
 
 Fork copies one thread only, so the server stays single-threaded: it checks before each fork.
 """
@@ -30,12 +30,9 @@ from mlsec_survey.runner.quick_imports import quick_imports
 
 # None of these needs NumPy, so they can be loaded before it is known which of its paths to disable.
 _KERNEL = ("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "pydantic", "yaml")
-_NUMERIC = (
+_BASE = (
     "numpy",
     "pandas",
-    "scipy.special",
-    "scipy.optimize",
-    "scipy.stats",
     "pyarrow.parquet",
     "pyarrow.dataset",
     "matplotlib_inline.backend_inline",
@@ -43,7 +40,10 @@ _NUMERIC = (
     "PIL.PngImagePlugin",
 )
 # Loaded where a notebook imports them.
-_OPTIONAL = (
+_LARGE = (
+    "scipy.special",
+    "scipy.optimize",
+    "scipy.stats",
     "statsmodels.api",
     "statsmodels.formula.api",
     "statsmodels.miscmodels.ordinal_model",
@@ -51,10 +51,11 @@ _OPTIONAL = (
     "seaborn",
 )
 _PAGES = ("nbformat", "nbconvert.exporters.html", "mlsec_survey.runner.pages")
+_PACKAGE = "mlsec_survey."
 
 
 def load(names: Iterable[str], check: Callable[[], None] = lambda: None) -> None:
-    """Import modules; one that is not installed is left out.
+    """Import modules; one that cannot be imported fails in the notebook that needs it.
 
     Args:
         names: of modules.
@@ -62,38 +63,38 @@ def load(names: Iterable[str], check: Callable[[], None] = lambda: None) -> None
     """
     for name in names:
         check()
-        with contextlib.suppress(ImportError), quick_imports():
+        with contextlib.suppress(Exception), quick_imports():
             importlib.import_module(name)
 
 
 def preload(used: Collection[str] = (), check: Callable[[], None] = lambda: None) -> None:
-    """Import the libraries that notebooks import.
+    """Import what the first notebooks import.
 
     Args:
-        used: top-level packages that notebooks import; the large ones are loaded only then.
+        used: packages, and modules of the project, that they import.
         check: as for `load`.
     """
-    load(_NUMERIC, check)
-    load([name for name in _OPTIONAL if name.partition(".")[0] in used], check)
+    load(_BASE, check)
     import pandas as pd
 
     # On import pandas asks whether a terminal shows its tables; in a kernel none does.
     pd.set_option("display.max_columns", 20)
-
-
-def preload_project() -> None:
-    """Import the project's own modules, as they are now; a server lives for one run only."""
-    import pkgutil
-
-    import mlsec_survey
-
-    for module in pkgutil.walk_packages(mlsec_survey.__path__, "mlsec_survey."):
-        if not {"runner", "standin"} & set(module.name.split(".")):
-            # A module that cannot be imported fails in the notebook that needs it, with its name.
-            with contextlib.suppress(Exception):
-                importlib.import_module(module.name)
+    load(_large(used), check)
+    load([name for name in used if name.startswith(_PACKAGE)], check)
     with contextlib.suppress(Exception):
         _draw_something()
+
+
+def for_all(used: Collection[str] = ()) -> list[str]:
+    """Return the modules that any notebook may need: large packages in use, all of the project."""
+    package = Path(__file__).resolve().parents[1]
+    own = [path.relative_to(package).with_suffix("").parts for path in package.rglob("*.py")]
+    needed = [parts for parts in own if not {"runner", "standin", "__init__"} & set(parts)]
+    return [*_large({*used, "scipy"}), *sorted(_PACKAGE + ".".join(parts) for parts in needed)]
+
+
+def _large(used: Collection[str]) -> list[str]:
+    return [name for name in _LARGE if name.partition(".")[0] in used]
 
 
 def _draw_something() -> None:
@@ -111,12 +112,13 @@ def _draw_something() -> None:
         style.figure_files(figure, "warm", 100)
 
 
-def main(descriptor: int, used: Collection[str]) -> None:
+def main(descriptor: int, first: Collection[str], used: Collection[str]) -> None:
     """Serve requests until the runner goes away.
 
     Args:
         descriptor: of the server's end of the socket pair.
-        used: top-level packages that notebooks import, and `nbconvert` where pages are wanted.
+        first: packages, and modules of the project, that the notebooks import that wait for none.
+        used: packages that all notebooks import, and `nbconvert` where pages are wanted.
     """
     connection = socket.socket(fileno=descriptor)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -126,34 +128,39 @@ def main(descriptor: int, used: Collection[str]) -> None:
             if not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT):
                 os._exit(0)
 
-    # All that is loaded stays: the collector need not look for garbage meanwhile, nor later touch,
-    # and so copy, the pages that all forks share.
+    # All that is loaded stays: the collector need not look for garbage, nor later touch, and so
+    # copy, the pages that all forks share.
     gc.disable()
     buffer = connection.makefile("rb")
     load(_KERNEL, check)
     os.environ.update(json.loads(buffer.readline() or b"{}"))
-    preload(used, check)
-    preload_project()
-    gc.freeze()
-    gc.enable()
+    preload(first, check)
     _send(connection, {"ready": True})
     server = os.getpid()
+    missing = for_all(used)
     later = list(_PAGES) if "nbconvert" in used else []
     while True:
-        while later and not select.select([connection], [], [], 0.05)[0]:
-            # What pages need is loaded while the first notebooks run.
-            load([later.pop(0)])
+        # The first notebooks run while the rest is loaded; they are asked for one after the other.
+        patience = 0.05
+        while (missing or later) and not select.select([connection], [], [], patience)[0]:
+            load([(missing or later).pop(0)])
+            patience = 0
         line = buffer.readline()
         if not line:
             os._exit(0)
         _reap()
         request = json.loads(line)
+        if not request.get("early"):
+            load(missing)
+            missing.clear()
         if _threads() != 1:
             _send(connection, {"error": f"the server has {_threads()} threads and cannot fork"})
             continue
+        gc.freeze()
         pid = os.fork()
         if pid == 0:
             os.close(descriptor)
+            gc.enable()
             _child(server, request)
         _send(connection, {"pid": pid})
 
@@ -226,4 +233,4 @@ if __name__ == "__main__":
     if not sys.flags.safe_path:
         # The folder in which the runner was started is no place to import from.
         del sys.path[0]
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(int(sys.argv[1]), sys.argv[2].split(","), sys.argv[3].split(","))

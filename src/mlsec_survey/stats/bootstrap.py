@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 # Cells of a block of resampled weights, to stay in the cache; no matter for the result.
@@ -66,13 +66,13 @@ def bca_interval(
     if not 0 < below < 1:
         low, high = percentile_interval(values, confidence)
         return float(low), float(high)
-    shift = stats.norm.ppf(below)
+    shift = special.ndtri(below)
     left_out = np.asarray(jackknife, dtype=float)
     deviation = left_out.mean() - left_out
     spread = (deviation**2).sum() ** 1.5
     acceleration = 0.0 if spread == 0 else float((deviation**3).sum() / (6 * spread))
-    z = stats.norm.ppf([(1 - confidence) / 2, (1 + confidence) / 2])
-    adjusted = stats.norm.cdf(shift + (shift + z) / (1 - acceleration * (shift + z)))
+    z = special.ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
+    adjusted = special.ndtr(shift + (shift + z) / (1 - acceleration * (shift + z)))
     low, high = np.quantile(values, adjusted)
     return float(low), float(high)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy import special
 
 Floats = NDArray[np.float64]
 
@@ -16,7 +16,7 @@ def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[Fl
     Wilson (1927, doi:10.1080/01621459.1927.10502953).
     """
     x, m = _checked(count, n)
-    z = stats.norm.ppf(0.5 + confidence / 2)
+    z = special.ndtri(0.5 + confidence / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         centre = (x + z**2 / 2) / (m + z**2)
         half = z / (m + z**2) * np.sqrt(x * (m - x) / m + z**2 / 4)
@@ -34,8 +34,8 @@ def clopper_pearson(
     x, m = _checked(count, n)
     tail = (1 - confidence) / 2
     with np.errstate(invalid="ignore"):
-        low = np.where(x > 0, stats.beta.ppf(tail, x, m - x + 1), 0.0)
-        high = np.where(x < m, stats.beta.isf(tail, x + 1, m - x), 1.0)
+        low = np.where(x > 0, special.betaincinv(x, m - x + 1, tail), 0.0)
+        high = np.where(x < m, special.betainccinv(x + 1, m - x, tail), 1.0)
     return np.where(m > 0, low, np.nan), np.where(m > 0, high, np.nan)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from mlsec_survey.errors import AnalysisError
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
@@ -34,8 +34,8 @@ def cronbach_alpha(items: pd.DataFrame, *, confidence: float = 0.95) -> TestResu
     alpha = k / (k - 1) * (1 - complete.var(ddof=1).sum() / total) if total > 0 else np.nan
     tail = (1 - confidence) / 2
     df_1, df_2 = n - 1, (n - 1) * (k - 1)
-    low = 1 - (1 - alpha) * stats.f.ppf(1 - tail, df_1, df_2)
-    high = 1 - (1 - alpha) * stats.f.ppf(tail, df_1, df_2)
+    low = 1 - (1 - alpha) * special.fdtri(df_1, df_2, 1 - tail)
+    high = 1 - (1 - alpha) * special.fdtri(df_1, df_2, tail)
     return TestResult(
         method="Cronbach's alpha, Feldt's interval",
         effect="Cronbach's alpha",
