@@ -12,6 +12,8 @@ from scipy import special
 Floats = NDArray[np.float64]
 # Cells of a block of resampled weights, to stay in the cache; no matter for the result.
 _BLOCK = 50_000
+# Resamples in a block, however many respondents: what sums over them reads its table once a block.
+_AT_LEAST = 8
 # Respondents per pattern up to which drawing them one by one is faster than drawing counts.
 _FEW_ALIKE = 8
 
@@ -31,7 +33,7 @@ def resampled_weights(
     total, patterns = int(counts.sum()), len(counts)
     one_by_one = total <= _FEW_ALIKE * patterns
     respondents = np.repeat(np.arange(patterns), counts)
-    block = max(1, _BLOCK // max(patterns, total if one_by_one else 1))
+    block = max(_AT_LEAST, _BLOCK // max(patterns, total if one_by_one else 1))
     for start in range(0, resamples, block):
         size = min(block, resamples - start)
         if one_by_one:
