@@ -148,7 +148,8 @@ def with_prose_of(source: str, executed: str) -> str:
         source: text of the notebook in percent format.
         executed: text of the notebook, executed, whose code cells are those of the source.
     """
-    import nbformat
+    with quick_imports():
+        import nbformat
 
     earlier = nbformat.reads(executed, as_version=4)
     code = iter([cell for cell in earlier.cells if cell.cell_type == "code"])
@@ -210,7 +211,8 @@ def _what(error: Exception) -> str:
 
 def notebook_text(notebook: NotebookNode) -> str:
     """Return an executed notebook as text that is the same on every run."""
-    import nbformat
+    with quick_imports():
+        import nbformat
 
     return nbformat.writes(_plain(notebook), version=4, indent=1) + "\n"
 
