@@ -337,6 +337,15 @@ def machine() -> str:
     return f"{os.cpu_count()} cores ({processor}), Python {platform.python_version()}"
 
 
+def earlier() -> dict[str, dict[str, Timing]]:
+    """Return what was measured before; scenarios that are measured again take its place."""
+    stored = json.loads((RESULTS / "runner.json").read_text(encoding="utf-8"))
+    return {
+        name: {way: Timing(**timing) for way, timing in timings.items()}
+        for name, timings in stored["scenarios"].items()
+    }
+
+
 def write_into_readme(text: str) -> None:
     """Put the table between the two marks in benchmarks/README.md."""
     path = ROOT / "benchmarks" / "README.md"
@@ -350,9 +359,15 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--repeats", type=int, default=3)
     arguments.add_argument("--batch", type=int, default=20, metavar="RUNS")
-    arguments.add_argument("--only", nargs="+", metavar="WORD", help="scenarios with these words")
+    arguments.add_argument(
+        "--only",
+        nargs="+",
+        metavar="WORD",
+        help="scenarios with these words; others keep what was measured before",
+    )
     options = arguments.parse_args()
-    results = measure(options.repeats, options.batch, options.only)
+    measured = measure(options.repeats, options.batch, options.only)
+    results = (earlier() if options.only else {}) | measured
     RESULTS.mkdir(exist_ok=True)
     stored = {
         "machine": machine(),
@@ -364,8 +379,7 @@ def main() -> None:
     (RESULTS / "runner.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     draw(results, RESULTS / "runner.svg")
     text = f"{machine()}; medians of {options.repeats} runs.\n\n{table(results)}"
-    if not options.only:
-        write_into_readme(text)
+    write_into_readme(text)
     print(text)
 
 
