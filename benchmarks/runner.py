@@ -346,6 +346,12 @@ def earlier() -> dict[str, dict[str, Timing]]:
     }
 
 
+def rounds(results: dict[str, dict[str, Timing]]) -> str:
+    """Say over how many runs the medians are."""
+    numbers = {len(timing.seconds) for timings in results.values() for timing in timings.values()}
+    return " to ".join(str(number) for number in sorted({min(numbers), max(numbers)}))
+
+
 def write_into_readme(text: str) -> None:
     """Put the table between the two marks in benchmarks/README.md."""
     path = ROOT / "benchmarks" / "README.md"
@@ -378,7 +384,7 @@ def main() -> None:
     }
     (RESULTS / "runner.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     draw(results, RESULTS / "runner.svg")
-    text = f"{machine()}; medians of {options.repeats} runs.\n\n{table(results)}"
+    text = f"{machine()}; medians of {rounds(results)} runs.\n\n{table(results)}"
     write_into_readme(text)
     print(text)
 

@@ -330,7 +330,7 @@ class _BothRenderer(RendererBase):
 
 
 def _fix_labels(figure: Figure, axis: Axis) -> None:
-    """Let an axis's labels stay where they are, else each file measures all to place one again."""
+    """Let an axis's labels stay where they are, else drawing measures all to place one again."""
     label, inches = axis.label, figure.dpi_scale_trans
     if label.get_text():
         # Places it for the final size of the axes.

@@ -10,7 +10,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,10 +137,9 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
     pipeline = load_pipeline(root)
     cache = root / ".cache"
     store = Store(cache)
-    kernels = _Kernels(options.cold, cache, given)
+    kernels = _Kernels(options, given)
     shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
-    kernels.imports = lambda: _imports(shop, options)
-    kernels.meanwhile = shop.read_modules
+    kernels.shop = shop
     if (options.why or options.list) and not options.batch:
         return _tell(options, steps_of(_run(options, root), shop), store)
     with _alone(cache):
@@ -171,7 +170,7 @@ def _imports(shop: Workshop, options: argparse.Namespace) -> dict[str, set[str]]
     """Return what the first notebooks and all notebooks import, as `Kernels` wants to know it."""
     first, used = set[str](), set[str]() if options.notebooks_only else {"nbconvert"}
     for entry in shop.pipeline.notebooks.values():
-        source = (shop.root / entry.source).read_text(encoding="utf-8")
+        source = shop.source(entry)
         packages = packages_of(source)
         used |= packages
         if not shop.pipeline.after(entry) and entry.kind == "analysis":
@@ -355,16 +354,17 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
 
 
 class _Kernels:
-    """Kernels that come into being when first asked for, and end with the `with` block."""
+    """Kernels that come into being when first asked for, and end with the `with` block.
 
-    def __init__(self, cold: bool, cache: Path, given: Kernels | None) -> None:
-        self._cold = cold
-        self._cache = cache
+    Attributes:
+        shop: whose notebooks they run; set before they are asked for.
+    """
+
+    shop: Workshop
+
+    def __init__(self, options: argparse.Namespace, given: Kernels | None) -> None:
+        self._options = options
         self._given = given
-        # Returns what notebooks import.
-        self.imports: Callable[[], dict[str, set[str]]] = dict
-        # Called in a thread of its own while the first kernels come into being.
-        self.meanwhile: Callable[[], None] = lambda: None
         self._made: Kernels | None = None
         self._lock = threading.Lock()
 
@@ -375,8 +375,11 @@ class _Kernels:
             if self._made is None:
                 from mlsec_survey.runner.kernels import Kernels
 
-                self._made = Kernels(cold=self._cold, cache=self._cache, **self.imports())
-                threading.Thread(target=self.meanwhile, daemon=True).start()
+                shop, options = self.shop, self._options
+                imports = _imports(shop, options)
+                self._made = Kernels(cold=options.cold, cache=shop.cache, **imports)
+                # While the first kernels come into being.
+                threading.Thread(target=shop.read_modules, daemon=True).start()
             return self._made
 
     def __enter__(self) -> _Kernels:

@@ -100,12 +100,13 @@ def _check_unchanged(before: dict[str, str], after: dict[str, str]) -> None:
 def _to_revise(step: Step, store: Store, inputs: dict[str, str]) -> Path | None:
     """Return the folder of earlier outputs if nothing has changed since but what they show."""
     record = store.record(step.run.name, step.name)
-    if record is None or step.revise is None or not store.holds(record.digest):
+    if record is None or step.revise is None:
         return None
     changed = {
         name for name in inputs | record.inputs if inputs.get(name) != record.inputs.get(name)
     }
-    return store.files(record.digest) if changed <= step.shown_only else None
+    revisable = changed <= step.shown_only and store.holds(record.digest)
+    return store.files(record.digest) if revisable else None
 
 
 def do(

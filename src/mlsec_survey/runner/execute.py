@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
 import warnings
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +80,13 @@ def sources_of(notebook: NotebookNode) -> list[tuple[str, str]]:
     return [
         (cell.cell_type, cell.source.rstrip("\n"))
         for cell in notebook.cells
-        if "injected-parameters" not in cell.metadata.get("tags", [])
+        if not _is_injected(cell)
     ]
+
+
+def _is_injected(cell: NotebookNode) -> bool:
+    """Return whether papermill put the cell in, with parameters."""
+    return "injected-parameters" in cell.metadata.get("tags", [])
 
 
 def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> None:
@@ -152,21 +157,15 @@ def with_prose_of(source: str, executed: str) -> str:
         import nbformat
 
     earlier = nbformat.reads(executed, as_version=4)
-    code = iter([cell for cell in earlier.cells if cell.cell_type == "code"])
-    revised = read_notebook(source)
+    executed_cells = deque(cell for cell in earlier.cells if cell.cell_type == "code")
     cells: list[NotebookNode] = []
-    for cell in revised.cells:
-        if cell.cell_type == "code":
-            done = next(code)
-            cells.append(done)
-            if "parameters" in cell.metadata.get("tags", []):
-                following = next(code)
-                if "injected-parameters" in following.metadata.get("tags", []):
-                    cells.append(following)
-                else:
-                    code = itertools.chain([following], code)
-        else:
+    for cell in read_notebook(source).cells:
+        if cell.cell_type != "code":
             cells.append(cell)
+            continue
+        cells.append(executed_cells.popleft())
+        if executed_cells and _is_injected(executed_cells[0]):
+            cells.append(executed_cells.popleft())
     earlier.cells = cells
     return notebook_text(earlier)
 

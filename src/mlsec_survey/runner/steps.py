@@ -92,6 +92,10 @@ class Workshop:
     def __post_init__(self) -> None:
         self.modules = Modules(PACKAGE_FOLDER, self.cache / "imports.json")
 
+    def source(self, entry: NotebookEntry) -> str:
+        """Return the text of a notebook as it is now."""
+        return (self.root / entry.source).read_text(encoding="utf-8")
+
     def read_modules(self) -> None:
         """Compile the project's modules and find out which of them notebooks import.
 
@@ -104,8 +108,7 @@ class Workshop:
         for entry in self.pipeline.notebooks.values():
             # What is wrong with a source, its step will say.
             with contextlib.suppress(OSError, AnalysisError):
-                source = (self.root / entry.source).read_text(encoding="utf-8")
-                self.modules.used_by(code_of(source))
+                self.modules.used_by(code_of(self.source(entry)))
 
 
 def steps_of(run: Run, shop: Workshop) -> list[Step]:
@@ -136,7 +139,7 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
     parameters = {**shop.pipeline.parameters, **run.parameters}
 
     def inputs() -> dict[str, str]:
-        source = (shop.root / entry.source).read_text(encoding="utf-8")
+        source = shop.source(entry)
         found = {_PROSE: digest(source.encode())}
         found["code"] = digest(computed_part(source).encode())
         for name in entry.parameters:
@@ -153,7 +156,7 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
     def make(output: Path) -> None:
         from mlsec_survey.runner.execute import NotebookJob
 
-        source = (shop.root / entry.source).read_text(encoding="utf-8")
+        source = shop.source(entry)
         job = NotebookJob(
             entry.name,
             source,
@@ -173,7 +176,7 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
                 job.environment, shop.root / "notebooks", early=not shop.pipeline.after(entry)
             )
             execute_notebook(job, manager, failed)
-        wanted = [*map(Path, entry.outputs)]
+        wanted = list(map(Path, entry.outputs))
         if shop.modules.used_by(code_of(source)):
             # A notebook that uses the project publishes something, if only that it is there.
             wanted.append(entry.record)
@@ -193,7 +196,7 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
         from mlsec_survey.runner.execute import with_prose_of
 
         shutil.copytree(earlier, output, dirs_exist_ok=True)
-        source = (shop.root / entry.source).read_text(encoding="utf-8")
+        source = shop.source(entry)
         notebook = output / entry.executed
         revised = with_prose_of(source, notebook.read_text(encoding="utf-8"))
         notebook.write_text(revised, encoding="utf-8")
