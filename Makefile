@@ -13,7 +13,7 @@ all: setup
 setup: $(VENV)/.locked
 
 test: $(VENV)/.locked-test
-	$(BIN)/python -m mlsec_survey.runner.tools
+	$(BIN)/python -m mlsec_survey.runner.outputs.tools
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

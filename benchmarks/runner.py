@@ -63,7 +63,7 @@ def command(contender: str, folder: Path, *settings: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the environment of every contender: the runner's, so that all compute the same."""
-    from mlsec_survey.runner.kernels import kernel_environment
+    from mlsec_survey.runner.kernels.provisioner import kernel_environment
 
     extra = os.environ.get("PYTHONPATH")
     return kernel_environment({"PYTHONPATH": extra} if extra else {})

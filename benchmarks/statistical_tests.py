@@ -25,7 +25,7 @@ import pandas as pd  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 from scipy import stats  # noqa: E402
 
-from mlsec_survey import compute  # noqa: E402
+from mlsec_survey.parallel import tasks  # noqa: E402
 from mlsec_survey.stats import tables  # noqa: E402
 from mlsec_survey.stats.bootstrap import bootstrap_proportions  # noqa: E402
 
@@ -130,7 +130,7 @@ def main() -> int:
         work = ["Kendall's tau-b"] * max(4 * blocks, 80)
         run = {
             workers: seconds(
-                lambda workers=workers: compute.run(
+                lambda workers=workers: tasks.run(
                     task, work, seed=1, purpose="benchmark", workers=workers, progress=False
                 )
             )

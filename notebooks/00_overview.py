@@ -28,9 +28,9 @@ export = "auto"
 codebook = "data/codebook.yml"
 
 # %%
-from mlsec_survey import overview
 from mlsec_survey.project import open_project
-from mlsec_survey.published import load_facts
+from mlsec_survey.study import overview
+from mlsec_survey.study.literature import load_facts
 
 project = open_project("00_overview", export=export, codebook=codebook)
 pub = project.publisher()

@@ -29,13 +29,15 @@ seed = 20230308
 resamples = 2000
 
 # %%
-from mlsec_survey import cleaning, descriptives, scales
-from mlsec_survey.descriptives import headings
-from mlsec_survey.export import read_export
+from mlsec_survey.analysis import sample
+from mlsec_survey.analysis.sample import headings
+from mlsec_survey.base.formatting import percent_text
+from mlsec_survey.base.randomness import generator
 from mlsec_survey.figures import draw_exclusion_flow
-from mlsec_survey.formatting import percent_text
-from mlsec_survey.project import generator, open_project
-from mlsec_survey.published import load_facts
+from mlsec_survey.project import open_project
+from mlsec_survey.responses import cleaning, scales
+from mlsec_survey.responses.readers.limesurvey import read_export
+from mlsec_survey.study.literature import load_facts
 
 project = open_project("01_cleaning", export=export, codebook=codebook)
 pub, book = project.publisher(), project.codebook
@@ -64,7 +66,7 @@ pub.figure(
     "exclusion_flow",
     draw_exclusion_flow(flow),
     caption="Flow from exported rows to the analysed sample, in the order of the exclusions.",
-    alt=descriptives.describe_flow(flow),
+    alt=sample.describe_flow(flow),
     width="column",
 )
 pub.number("n_respondents", len(kept), unit="respondents", description="analysed respondents")
@@ -99,7 +101,7 @@ responses = scales.derive_scales(responses, missing, book)
 responses = responses.join(cleaning.quality_flags(responses, book))
 pub.table(
     "missing_kinds",
-    descriptives.missing_kind_counts(missing, book),
+    sample.missing_kind_counts(missing, book),
     caption="Kinds of missing answers per item, in cells (respondents × sub-questions).",
     columns=headings(
         "label cells answered not_answered dont_know prefer_not not_shown", label="Item"
@@ -143,7 +145,7 @@ pub.table(
 # %%
 pub.table(
     "quality_flags",
-    descriptives.flag_counts(responses, book),
+    sample.flag_counts(responses, book),
     caption="Quality flags. They are kept as columns and exclude nobody in the main analysis.",
     columns=headings("label reason count n share", label="Flag", reason="Meaning"),
     formats={"share": percent_text},

@@ -29,10 +29,15 @@ seed = 20230308
 resamples = 2000
 
 # %%
-from mlsec_survey import concerns, descriptives, figures
-from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings
-from mlsec_survey.project import generator, open_project
-from mlsec_survey.published import load_facts
+from mlsec_survey import figures
+from mlsec_survey.analysis import sample
+from mlsec_survey.analysis.sample import PERCENT, WILSON_NOTE, headings
+from mlsec_survey.base.randomness import generator
+from mlsec_survey.instrument.coding_scheme import load_coding_scheme
+from mlsec_survey.project import open_project
+from mlsec_survey.responses.coding import load_coding
+from mlsec_survey.study.incidents import confirmed_incidents
+from mlsec_survey.study.literature import load_facts
 
 project = open_project("02_sample", export=export, codebook=codebook, coding=coding)
 pub, book = project.publisher(), project.codebook
@@ -48,10 +53,10 @@ project.describe()
 # to keep them from being found by subtraction.
 
 # %%
-about = [*descriptives.items_about(book, "respondent", "organisation"), "channel"]
+about = [*sample.items_about(book, "respondent", "organisation"), "channel"]
 pub.table(
     "table_one",
-    descriptives.table_one(responses, missing, book, about).query("kind == 'answered'"),
+    sample.table_one(responses, missing, book, about).query("kind == 'answered'"),
     caption="Respondents and their organisations. Shares are of those who answered the item.",
     columns=headings("option count estimate low high"),
     formats=PERCENT,
@@ -69,10 +74,10 @@ pub.table(
 # test of knowledge, and those who know least are not the best judges of it.
 
 # %%
-knowledge = descriptives.items_about(book, "prior knowledge")
+knowledge = sample.items_about(book, "prior knowledge")
 pub.table(
     "prior_knowledge",
-    descriptives.table_one(responses, missing, book, knowledge).query("kind == 'answered'"),
+    sample.table_one(responses, missing, book, knowledge).query("kind == 'answered'"),
     caption="Prior knowledge as respondents rate it themselves.",
     columns=headings("option count estimate low high"),
     formats=PERCENT,
@@ -90,10 +95,10 @@ pub.table(
 # checklist is one question.
 
 # %%
-nonresponse = descriptives.item_nonresponse(missing, book, questions=True)
+nonresponse = sample.item_nonresponse(missing, book, questions=True)
 pub.number(
     "nonresponse_spread",
-    descriptives.nonresponse_summary(nonresponse),
+    sample.nonresponse_summary(nonresponse),
     description="item non-response",
     keep=True,
 )
@@ -123,13 +128,13 @@ pub.table(
 # neither confirmed nor ruled out, so *confirmed* is what can be substantiated, not what happened.
 
 # %%
-occurrence = descriptives.occurrence_table(responses, missing, book)
-code_book = concerns.load_code_book(project.root / "data/concern_codes.yml", book)
-coded = concerns.load_coding(project.coding_path, code_book, responses, book)
-incidents = descriptives.incidents_beside_published(
-    concerns.confirmed_incidents(coded, responses, book), len(responses), facts
+occurrence = sample.occurrence_table(responses, missing, book)
+scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
+coded = load_coding(project.coding_path, scheme, responses, book)
+incidents = sample.incidents_beside_published(
+    confirmed_incidents(coded, responses, book), len(responses), facts
 )
-met = descriptives.reports_and_confirmed(occurrence, incidents)
+met = sample.reports_and_confirmed(occurrence, incidents)
 pub.figure(
     "occurrence_intervals",
     figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),
@@ -160,7 +165,7 @@ pub.table(
 # %%
 pub.table(
     "occurrence_answers",
-    descriptives.answer_counts(responses, missing, book, "occurrence"),
+    sample.answer_counts(responses, missing, book, "occurrence"),
     caption="All answers on occurrence, and what the unknown ones leave open.",
     columns=headings(
         "label counts_of:occurrence dont_know prefer_not no_answer estimate bound_low bound_high",
@@ -217,7 +222,7 @@ pub.table(
 
 # %%
 for row in incidents.itertuples():
-    share, what = descriptives.share_text(row.confirmed, row.n), f"{row.label}, confirmed in coding"
+    share, what = sample.share_text(row.confirmed, row.n), f"{row.label}, confirmed in coding"
     pub.number(f"{row.attack}_confirmed", row.confirmed, description=what, show=False, keep=True)
     pub.number(f"{row.attack}_confirmed_share", share, description=what, show=False, keep=True)
     what += ", intent doubted"
@@ -232,7 +237,7 @@ for row in incidents.itertuples():
 # rate of incidents among organisations.
 
 # %%
-exposure = descriptives.binary_scales(responses, book)
+exposure = sample.binary_scales(responses, book)
 pub.table(
     "exposure",
     exposure,
@@ -244,7 +249,7 @@ pub.table(
     keep=True,
 )
 for row in exposure.itertuples():
-    text = descriptives.share_text(row.count, row.n)
+    text = sample.share_text(row.count, row.n)
     pub.number(f"{row.scale}_share", text, description=row.label, show=False, keep=True)
 
 # %% [markdown]
@@ -255,7 +260,7 @@ for row in exposure.itertuples():
 # within respondents is tested in notebook 03, for relevance.
 
 # %%
-concern = descriptives.rating_distribution(responses, missing, book, "concern")
+concern = sample.rating_distribution(responses, missing, book, "concern")
 panels = [(book.label("concern"), concern)]
 pub.figure(
     "concern_ratings",
@@ -285,7 +290,7 @@ pub.table(
 # of defences and an outcome of prior knowledge.
 
 # %%
-likelihood = descriptives.table_one(responses, missing, book, ["target_likelihood"])
+likelihood = sample.table_one(responses, missing, book, ["target_likelihood"])
 pub.table(
     "target_likelihood",
     likelihood,
@@ -305,7 +310,7 @@ pub.table(
 # non-response above). The number of defences is a sum over the checklist, no measure of security.
 
 # %%
-defences = descriptives.checklists_together(responses, book, ["defence", "planned"])
+defences = sample.checklists_together(responses, book, ["defence", "planned"])
 pub.figure(
     "defences_intervals",
     figures.draw_intervals(
@@ -330,7 +335,7 @@ pub.table(
 )
 
 # %%
-numbers = descriptives.count_scales(
+numbers = sample.count_scales(
     responses, book, "defences", generator(seed, "defences"), resamples=resamples
 )
 pub.table(

@@ -34,11 +34,16 @@ seed = 20230308
 resamples = 2000
 
 # %%
-from mlsec_survey import atlas, concerns, descriptives, figures, relevance
-from mlsec_survey.descriptives import PERCENT, WILSON_NOTE, headings, share_text
-from mlsec_survey.formatting import interval_text, p_text, percent_text
-from mlsec_survey.project import generator, open_project
+from mlsec_survey import figures
+from mlsec_survey.analysis import coded_answers, ratings, sample
+from mlsec_survey.analysis.sample import PERCENT, WILSON_NOTE, headings, share_text
+from mlsec_survey.base.formatting import interval_text, p_text, percent_text
+from mlsec_survey.base.randomness import generator
+from mlsec_survey.instrument.coding_scheme import WHY, load_coding_scheme
+from mlsec_survey.project import open_project
+from mlsec_survey.responses.coding import load_coding
 from mlsec_survey.stats import ranks
+from mlsec_survey.study import atlas
 
 project = open_project("03_attack_relevance", export=export, codebook=codebook, coding=coding)
 pub, book = project.publisher(), project.codebook
@@ -53,10 +58,10 @@ project.describe()
 # of the percentages, and an attack that many cannot judge is a result in itself.
 
 # %%
-ranking = relevance.attack_ranking(
+ranking = ratings.attack_ranking(
     responses, missing, book, rng=generator(seed, "mean ranks"), resamples=resamples
 )
-rated = descriptives.rating_distribution(responses, missing, book, "relevance")
+rated = sample.rating_distribution(responses, missing, book, "relevance")
 rated = rated.set_index("label").loc[ranking["label"]].reset_index()
 panel = [(book.label("relevance"), rated)]
 pub.figure(
@@ -88,7 +93,7 @@ pub.figure(
 )
 pub.number(
     "relevance_order",
-    relevance.describe_order(ranking),
+    ratings.describe_order(ranking),
     description="order by mean rank",
     keep=True,
 )
@@ -124,19 +129,19 @@ pub.number(
 # nothing in common, 1 if all are the same.
 
 # %%
-attacks = relevance.attack_values(responses, book, "relevance")
+attacks = ratings.attack_values(responses, book, "relevance")
 friedman = ranks.friedman(attacks, rng=generator(seed, "friedman"), resamples=resamples)
 skillings_mack = ranks.skillings_mack(
     attacks, rng=generator(seed, "skillings mack"), resamples=resamples
 )
-model = relevance.fitted_model(attacks)
+model = ratings.fitted_model(attacks)
 tests = [friedman, skillings_mack, *([model.difference] if model else [])]
 pub.table(
     "relevance_tests",
-    relevance.tests_table(tests),
+    ratings.tests_table(tests),
     caption="Do attacks differ in relevance within respondents? Three tests, with the respondents "
     "that each can use.",
-    columns=relevance.TEST_HEADINGS,
+    columns=ratings.TEST_HEADINGS,
     formats={"p": p_text, "detectable": 3},
     note="Low and high: 95 % interval. Detectable: the effect that this number of respondents "
     "would have shown with 80 % power at 0.05.",
@@ -182,10 +187,10 @@ pub.figure(
 )
 pub.table(
     "relevance_pairs",
-    relevance.pairs_table(pairs),
+    ratings.pairs_table(pairs),
     caption="Each pair of attacks: how many rate the first higher, both alike, or the second "
     "higher, and the rank-biserial correlation with its 95 % interval.",
-    columns=relevance.PAIR_HEADINGS,
+    columns=ratings.PAIR_HEADINGS,
     formats={"p_adjusted": p_text},
     note="Adjusted p: exact signed-rank test where enumerable, Holm over all pairs. Detectable: "
     "the correlation found with 80 % power at the strictest step of the correction.",
@@ -196,7 +201,7 @@ pub.table(
 # %%
 pub.number(
     "relevance_differences",
-    relevance.describe_difference(tests, pairs),
+    ratings.describe_difference(tests, pairs),
     description="what the tests tell apart",
     keep=True,
 )
@@ -216,15 +221,15 @@ pub.number(
 # odds), which can be tested.
 
 # %%
-check = relevance.checked_parallel(attacks)
-effects = relevance.model_table(model, check)
+check = ratings.checked_parallel(attacks)
+effects = ratings.model_table(model, check)
 pub.table(
     "relevance_model",
     effects,
     caption="Odds of a higher rating of relevance, against the average attack, from a "
     "cumulative-logit model with respondents as clusters; then the same at single thresholds of "
     "the scale.",
-    columns=relevance.model_headings(effects, book),
+    columns=ratings.model_headings(effects, book),
     formats={"p_adjusted": p_text},
     note="Low and high: 95 % interval. Adjusted p: Holm. Above 1: rated higher than the average "
     "attack. Thresholds with fewer than five ratings of an attack on one side are left out.",
@@ -233,7 +238,7 @@ pub.table(
 )
 pub.number(
     "relevance_assumption",
-    relevance.describe_assumption(check),
+    ratings.describe_assumption(check),
     description="test of proportional odds",
     keep=True,
 )
@@ -251,7 +256,7 @@ pub.number(
 # that is feared far more often than met shows as a short bar beside long ones.
 
 # %%
-profile = relevance.attack_profile(responses, missing, book, order=list(ranking["label"]))
+profile = ratings.attack_profile(responses, missing, book, order=list(ranking["label"]))
 pub.figure(
     "attack_profile",
     figures.draw_attack_profile(profile),
@@ -270,7 +275,7 @@ pub.figure(
 # over all attacks separates them.
 
 # %%
-by_exposure = relevance.relevance_by_exposure(
+by_exposure = ratings.relevance_by_exposure(
     responses, book, rng=generator(seed, "relevance by exposure"), resamples=resamples
 )
 pub.table(
@@ -278,7 +283,7 @@ pub.table(
     by_exposure,
     caption="Relevance of an attack against having met or suspected it, and against familiarity "
     "with it.",
-    columns=relevance.EXPOSURE_HEADINGS,
+    columns=ratings.EXPOSURE_HEADINGS,
     formats={"p": p_text, "p_adjusted": p_text},
     sections="predictor",
     note="Met: respondents who met or suspected the attack. Low and high: 95 % interval. "
@@ -293,7 +298,7 @@ pub.table(
 )
 pub.number(
     "relevance_exposure_reading",
-    relevance.describe_exposure(by_exposure),
+    ratings.describe_exposure(by_exposure),
     description="relevance, having met an attack and knowing it",
     keep=True,
 )
@@ -314,11 +319,11 @@ pub.number(
 # with real data a sentence can give away who wrote it.
 
 # %%
-code_book = concerns.load_code_book(project.root / "data/concern_codes.yml", book)
-coded = concerns.load_coding(project.coding_path, code_book, responses, book)
+scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
+coded = load_coding(project.coding_path, scheme, responses, book)
 pub.table(
     "concern_code_book",
-    code_book.table(),
+    scheme.table(),
     caption="Code book: the concern codes, with the rules by which they are given.",
     columns=headings("code definition include exclude example basis", example="Made-up example"),
     sections="theme",
@@ -340,12 +345,12 @@ pub.table(
 # of one respondent resemble each other.
 
 # %%
-by_code, overall = concerns.agreement(
+by_code, overall = coded_answers.agreement(
     coded, resamples=resamples, rng=generator(seed, "coder agreement")
 )
 pub.table(
     "coder_agreement_overall",
-    overall.replace({"field": {field: book.label(field) for field in code_book.fields}}),
+    overall.replace({"field": {field: book.label(field) for field in scheme.fields}}),
     caption="Agreement of the two coders on whole sets of codes.",
     columns=headings(
         "measure estimate low high units respondents", estimate="Value", units="Answers"
@@ -354,7 +359,7 @@ pub.table(
     note="Low and high: 95 % bootstrap interval over respondents. Exact agreement is a share.",
     keep=True,
 )
-whole = overall[overall["field"] == concerns.WHY].set_index("key")
+whole = overall[overall["field"] == WHY].set_index("key")
 alpha = whole.loc["alpha_masi"]
 pub.number(
     "concern_alpha",
@@ -371,7 +376,7 @@ pub.number(
 )
 pub.number(
     "concern_alpha_reading",
-    concerns.alpha_reading(alpha.estimate, alpha.low),
+    coded_answers.alpha_reading(alpha.estimate, alpha.low),
     description="reading of this alpha",
     keep=True,
 )
@@ -391,7 +396,7 @@ pub.number(
 # %%
 pub.table(
     "coder_agreement",
-    by_code.replace({"field": {field: book.label(field) for field in code_book.fields}}),
+    by_code.replace({"field": {field: book.label(field) for field in scheme.fields}}),
     caption="Agreement of the two coders on each code.",
     columns=headings(
         "code coder_a coder_b both agreement kappa kappa_low kappa_high alpha alpha_low alpha_high",
@@ -410,7 +415,7 @@ pub.table(
     width="page",
     keep=True,
 )
-reasons_kappa = by_code[by_code["field"] == concerns.WHY].dropna(subset="kappa")
+reasons_kappa = by_code[by_code["field"] == WHY].dropna(subset="kappa")
 pub.number(
     "concern_kappa_range",
     interval_text(reasons_kappa["kappa"].min(), reasons_kappa["kappa"].max()),
@@ -429,7 +434,7 @@ pub.number(
 # %%
 pub.table(
     "coder_disagreements",
-    concerns.disagreements(coded),
+    coded_answers.disagreements(coded),
     caption="Differences between the coders by codes concerned, most frequent first.",
     columns=headings(
         "code other answers code_stands other_stands",
@@ -442,10 +447,10 @@ pub.table(
     "whose final codes hold it; both of two readings can stand, or neither.",
     keep=True,
 )
-trail = concerns.adjudication_trail(coded)
+trail = coded_answers.adjudication_trail(coded)
 pub.table(
     "coding_trail",
-    trail.replace({"field": {field: book.label(field) for field in code_book.fields}}),
+    trail.replace({"field": {field: book.label(field) for field in scheme.fields}}),
     caption="How the final codes came about.",
     columns=headings("decided reason answers", decided="Decided by", reason="On what ground"),
     sections="field",
@@ -468,7 +473,9 @@ pub.table(
 # exchange.
 
 # %%
-counted = concerns.count_codes(coded, resamples=resamples, rng=generator(seed, "codes by attack"))
+counted = coded_answers.count_codes(
+    coded, resamples=resamples, rng=generator(seed, "codes by attack")
+)
 pub.figure(
     "concern_by_attack",
     figures.draw_code_by_attack(counted.counts, counted.residuals, counted.replies, counted.firm),
@@ -530,7 +537,7 @@ pub.table(
     "interval over respondents.",
     keep=True,
 )
-across = concerns.cross_cutting(coded)
+across = coded_answers.cross_cutting(coded)
 pub.number(
     "cross_cutting_concern_share",
     share_text(across["count"], across["n"]),
@@ -562,7 +569,7 @@ pub.number(
 # concern at all has no pair either, that is a yardstick, not a test.
 
 # %%
-sets, together, others, pairs = concerns.combinations(coded)
+sets, together, others, pairs = coded_answers.combinations(coded)
 pub.figure(
     "concern_intersections",
     figures.draw_intersections(sets, together),
@@ -657,10 +664,10 @@ pub.table(
 # respondents alone: how ATLAS selects its cases is not in it.
 
 # %%
-ratings = responses[list(book.rating_variables("relevance").values())]
-ratings = ratings.set_axis(list(book.attacks), axis=1).astype("float64")
+relevance = responses[list(book.rating_variables("relevance").values())]
+relevance = relevance.set_axis(list(book.attacks), axis=1).astype("float64")
 compared = atlas.compare_ranking(
-    ratings, documented, resamples=resamples, rng=generator(seed, "documented ranking")
+    relevance, documented, resamples=resamples, rng=generator(seed, "documented ranking")
 )
 pub.figure(
     "documented_against_ranking",
@@ -687,7 +694,7 @@ pub.number(
 pub.table(
     "documented_correlations",
     atlas.correlation_variants(
-        ratings,
+        relevance,
         outside,
         mapping,
         book,

@@ -33,9 +33,10 @@ seed = 20230308
 resamples = 2000
 
 # %%
-from mlsec_survey import figures, nulls
-from mlsec_survey import hypotheses as hyp
-from mlsec_survey.hypotheses import FORMATS, headings
+from mlsec_survey import figures
+from mlsec_survey.analysis import hypotheses as hyp
+from mlsec_survey.analysis import null_results
+from mlsec_survey.analysis.hypotheses import FORMATS, headings
 from mlsec_survey.project import open_project
 
 project = open_project("04_hypotheses", export=export, codebook=codebook, plan=plan)
@@ -191,7 +192,7 @@ if models:
 #   is.
 
 # %%
-readings = nulls.null_readings(exposure, confirmatory, data, book, alpha=the_plan.alpha)
+readings = null_results.null_readings(exposure, confirmatory, data, book, alpha=the_plan.alpha)
 pub.table(
     "exposure_equivalence",
     readings,
@@ -203,7 +204,7 @@ pub.table(
     formats=FORMATS,
     note=f"Low and high: ends of the {100 * (1 - 2 * the_plan.alpha):g} % interval, at which "
     "equivalence is judged. Each test of equivalence is at its own level; together they are "
-    f"not corrected. {nulls.describe_sparse_tables(exposure, confirmatory)}",
+    f"not corrected. {null_results.describe_sparse_tables(exposure, confirmatory)}",
     width="page",
     keep=True,
 )
@@ -229,7 +230,7 @@ if len(readings):
 # curve is one about the prior.
 
 # %%
-curves = nulls.bayes_curves(exposure, confirmatory, data)
+curves = null_results.bayes_curves(exposure, confirmatory, data)
 if len(curves):
     pub.figure(
         "exposure_bayes_sensitivity",
@@ -248,7 +249,7 @@ if len(curves):
 # %%
 pub.number(
     "exposure_smallest_detectable_or",
-    nulls.detectable_text(readings, "odds ratio") or "not examined by this plan",
+    null_results.detectable_text(readings, "odds ratio") or "not examined by this plan",
     description="smallest odds ratio of exposure per step found with 80 % power, over predictors",
     keep=True,
 )
@@ -261,14 +262,14 @@ pub.number(
 )
 pub.number(
     "exposure_open",
-    nulls.left_open(exposure, readings, alpha=the_plan.alpha),
+    null_results.left_open(exposure, readings, alpha=the_plan.alpha),
     unit=f"of {len(exposure)}",
     description="predictors of exposure left open: neither an effect nor its absence shown",
     keep=True,
 )
 pub.number(
     "exposure_null_sentence",
-    nulls.sentence_on(
+    null_results.sentence_on(
         exposure,
         readings,
         data,

@@ -35,18 +35,22 @@ from functools import partial
 
 import pandas as pd
 
-from mlsec_survey import compute, figures, power, specification
-from mlsec_survey.formatting import interval_text, p_text, percent_text
+from mlsec_survey import figures
+from mlsec_survey.analysis import design_analysis, multiverse
+from mlsec_survey.base.formatting import interval_text, p_text, percent_text
+from mlsec_survey.parallel import tasks
 from mlsec_survey.project import open_project
-from mlsec_survey.published import load_facts
 from mlsec_survey.stats import error_rates
+from mlsec_survey.study.literature import load_facts
 
 project = open_project("05_robustness", export=export, codebook=codebook, plan=plan)
 pub = project.publisher()
 facts = load_facts(project.root / "data/published/facts.csv")
-assumed = power.load_assumptions(project.root / "data/design_assumptions.yml", project.codebook)
+assumed = design_analysis.load_assumptions(
+    project.root / "data/design_assumptions.yml", project.codebook
+)
 n, later_n = facts.number("tifs2023.n"), facts.number("aaai2024.participants")
-run = partial(compute.run, seed=seed, scheduler=scheduler)
+run = partial(tasks.run, seed=seed, scheduler=scheduler)
 project.describe()
 
 # %% [markdown]
@@ -59,7 +63,7 @@ project.describe()
 # nobody reports an attack, the exact one-sided bound is given, which the rule of three puts at 3/n.
 
 # %%
-shares = power.published_intervals(facts)
+shares = design_analysis.published_intervals(facts)
 pub.table(
     "published_intervals",
     shares,
@@ -109,9 +113,9 @@ pub.number(
 # form share a curve. The dotted line marks 80 % power.
 
 # %%
-designs = power.assumed_designs(project.plan, project.codebook, assumed)
-labels = power.design_labels(designs, project.plan)
-curves = power.power_table(
+designs = design_analysis.assumed_designs(project.plan, project.codebook, assumed)
+labels = design_analysis.design_labels(designs, project.plan)
+curves = design_analysis.power_table(
     designs,
     sizes=sorted({n, later_n, *assumed.sample_sizes}),
     multiples=assumed.curve_multiples,
@@ -140,7 +144,7 @@ pub.figure(
 # effect be to be found four times in five? Whether a smaller effect is found is largely luck.
 
 # %%
-at_n = power.power_table(
+at_n = design_analysis.power_table(
     designs,
     sizes=[n],
     multiples=assumed.multiples,
@@ -148,7 +152,9 @@ at_n = power.power_table(
     alpha=project.plan.alpha,
     run=partial(run, purpose="design analysis"),
 )
-summary = power.design_summary(designs, at_n, power.detectable(at_n, assumed.target_power))
+summary = design_analysis.design_summary(
+    designs, at_n, design_analysis.detectable(at_n, assumed.target_power)
+)
 pub.table(
     "design_analysis",
     summary,
@@ -188,8 +194,8 @@ pub.table(
 
 # %%
 size = assumed.company_size
-grid = power.trend_power(
-    power.assumed_margin(size.predictor, project.codebook, assumed),
+grid = design_analysis.trend_power(
+    design_analysis.assumed_margin(size.predictor, project.codebook, assumed),
     sizes=[n, later_n],
     prevalences=size.prevalences,
     odds_ratios=size.odds_ratios,
@@ -209,7 +215,7 @@ pub.figure(
     width="page",
     keep=True,
 )
-here = power.at_cell(grid, n, size.at)
+here = design_analysis.at_cell(grid, n, size.at)
 pub.number(
     "company_size_power",
     here,
@@ -221,7 +227,7 @@ pub.number(
 )
 pub.number(
     "company_size_reading",
-    power.describe_size_question(grid, size.at, assumed.target_power),
+    design_analysis.describe_size_question(grid, size.at, assumed.target_power),
     description="reading of the grid",
     basis="design",
     keep=True,
@@ -253,7 +259,7 @@ pub.table(
 # horizontal axis, not for anything that was observed.
 
 # %%
-errors = power.error_curves(at_n)
+errors = design_analysis.error_curves(at_n)
 pub.figure(
     "error_rates",
     figures.draw_error_rates(errors),
@@ -265,7 +271,7 @@ pub.figure(
 )
 
 # %%
-replication = power.replication_table(
+replication = design_analysis.replication_table(
     designs,
     powers=assumed.replication_powers,
     simulations=simulations,
@@ -353,17 +359,15 @@ pub.number(
 # corresponds; without an order among groups it is Cohen's w, corrected for chance.
 
 # %%
-choices = specification.load_specifications(
-    project.root / "data/specifications.yml", project.codebook
-)
-verses = specification.multiverses(
+choices = multiverse.load_specifications(project.root / "data/specifications.yml", project.codebook)
+verses = multiverse.multiverses(
     project.plan.of_kind("confirmatory"),
     project.read("candidates"),
     project.read("missing_kinds"),
     project.codebook,
     choices,
 )
-robust = specification.infer(
+robust = multiverse.infer(
     verses,
     dealings=max(99, resamples // 8),
     alpha=project.plan.alpha,
@@ -374,13 +378,13 @@ robust = specification.infer(
 # %%
 alpha, level = project.plan.alpha, f"{100 * project.plan.confidence:g} %"
 claims = ["tifs2023.exposure_null", "tifs2023.defences", "tifs2023.knowledge"]
-for name, entry in specification.curves_shown(project.plan, verses, claims).items():
+for name, entry in multiverse.curves_shown(project.plan, verses, claims).items():
     curve = robust.curve_of(entry)
-    shown = specification.choices_shown(curve)
+    shown = multiverse.choices_shown(curve)
     what = f"{entry.id}, {entry.label}" if entry else "a claim that this plan does not examine"
     pub.figure(
         f"specification_curve_{name}",
-        figures.draw_specification_curve(curve, shown, specification.EFFECT, alpha=alpha),
+        figures.draw_specification_curve(curve, shown, multiverse.EFFECT, alpha=alpha),
         caption=f"Specification curve of {what}: estimates with {level} intervals in order, and "
         "the choices behind each. The specifications share respondents, so their number is no "
         "weight of evidence.",
@@ -420,14 +424,14 @@ pub.table(
     }
     | dict.fromkeys(["p_median", "p_share", "p_stouffer"], p_text),
     note="Significant: in the predicted direction, or in the more frequent one if none is "
-    f"predicted (–). {specification.describe_monte_carlo(robust.table, alpha)} They are not "
+    f"predicted (–). {multiverse.describe_monte_carlo(robust.table, alpha)} They are not "
     "adjusted for the number of hypotheses.",
     width="page",
     keep=True,
 )
 pub.number(
     "specification_reading",
-    specification.describe_robustness(robust.table, alpha),
+    multiverse.describe_robustness(robust.table, alpha),
     description="reading of the table",
     keep=True,
 )

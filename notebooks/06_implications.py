@@ -26,9 +26,9 @@
 export = "auto"
 
 # %%
-from mlsec_survey import claims
 from mlsec_survey.project import open_project
-from mlsec_survey.published import load_facts
+from mlsec_survey.study import claims
+from mlsec_survey.study.literature import load_facts
 
 project = open_project("06_implications", export=export)
 pub = project.publisher()

@@ -30,15 +30,15 @@ reference = None
 # %%
 from IPython.display import Markdown
 
-from mlsec_survey import compare
 from mlsec_survey.figures import describe_runs, draw_runs
 from mlsec_survey.project import open_project
+from mlsec_survey.report import comparison
 
 project = open_project("07_compare_runs")
-compared = compare.read_runs(project.root, runs, reference)
-pub = compare.open_comparison(project, compared)
-results = compare.estimates(compared)
-changes = compare.estimate_changes(results)
+compared = comparison.read_runs(project.root, runs, reference)
+pub = comparison.open_comparison(project, compared)
+results = comparison.estimates(compared)
+changes = comparison.estimate_changes(results)
 
 # %% [markdown]
 # ## The runs and what is particular to each
@@ -46,7 +46,7 @@ changes = compare.estimate_changes(results)
 # %%
 pub.table(
     "compared_runs",
-    compare.parameter_table(compared),
+    comparison.parameter_table(compared),
     caption="Runs that are compared; the first one is the reference.",
     keep=True,
 )
@@ -59,10 +59,10 @@ pub.table(
 # different exports differ by sampling too, and by whatever else is different about the respondents.
 
 # %%
-Markdown(compare.describe_changes(compared, changes))
+Markdown(comparison.describe_changes(compared, changes))
 
 # %%
-shown = compare.drawn(results, changes)
+shown = comparison.drawn(results, changes)
 pub.figure(
     "runs_compared",
     draw_runs(shown),
@@ -88,7 +88,7 @@ pub.figure(
 # %%
 pub.table(
     "results_across_runs",
-    compare.moved(changes),
+    comparison.moved(changes),
     caption="Results that are not the same in all runs, by the table that they are published in: "
     "the reference with its interval, the range over all runs, and what changes.",
     sections="table",
@@ -117,7 +117,7 @@ pub.table(
 # counted as absent.
 
 # %%
-numbers = compare.number_changes(compared)
+numbers = comparison.number_changes(compared)
 pub.table(
     "numbers_across_runs",
     numbers,

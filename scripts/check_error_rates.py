@@ -21,12 +21,13 @@ sys.path.insert(0, str(ROOT / "src"))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from mlsec_survey import compute, hypotheses, power  # noqa: E402
-from mlsec_survey.codebook import load_codebook  # noqa: E402
-from mlsec_survey.plan import TEST_NAMES, TestName, load_plan  # noqa: E402
-from mlsec_survey.power import Design, Margin  # noqa: E402
-from mlsec_survey.published import load_facts  # noqa: E402
+from mlsec_survey.analysis import design_analysis, hypotheses  # noqa: E402
+from mlsec_survey.analysis.design_analysis import Design, Margin  # noqa: E402
+from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
+from mlsec_survey.instrument.plan import TEST_NAMES, TestName, load_plan  # noqa: E402
+from mlsec_survey.parallel import tasks  # noqa: E402
 from mlsec_survey.stats import error_rates, proportions  # noqa: E402
+from mlsec_survey.study.literature import load_facts  # noqa: E402
 
 SEED = 20230308
 PREVALENCES = (0.02, 0.05, 0.1, 0.25, 0.5)
@@ -68,12 +69,12 @@ def main() -> int:
     options = parser.parse_args()
     codebook = load_codebook(ROOT / "data" / "codebook.yml")
     plan = load_plan(ROOT / "data" / "analysis_plan.yml", codebook)
-    assumed = power.load_assumptions(ROOT / "data" / "design_assumptions.yml", codebook)
+    assumed = design_analysis.load_assumptions(ROOT / "data" / "design_assumptions.yml", codebook)
     n = int(load_facts(ROOT / "data" / "published" / "facts.csv").number("tifs2023.n"))
-    designs = power.assumed_designs(plan, codebook, assumed)
+    designs = design_analysis.assumed_designs(plan, codebook, assumed)
     tests = {entry.id: entry.alternatives for entry in plan.of_kind("confirmatory")}
     conditions = list(dict.fromkeys(_conditions(designs, tests)))
-    found = compute.run(
+    found = tasks.run(
         partial(_rates, n=n, simulations=options.simulations, alpha=plan.alpha),
         conditions,
         seed=SEED,
@@ -154,16 +155,16 @@ def _rates(
         "seed": SEED,
     }
     if not condition.as_used:
-        tables = power.simulate(design, 0.0, n, 10 * simulations, rng)
-        rate, se = error_rates.share_with_error(power.p_values(design, tables) < alpha)
+        tables = design_analysis.simulate(design, 0.0, n, 10 * simulations, rng)
+        rate, se = error_rates.share_with_error(design_analysis.p_values(design, tables) < alpha)
         label = f"{test}, large-sample p"
         error = {"quantity": "type I error", "nominal": alpha, "rate": rate, "se": se}
         return [row | error | {"method": label, "simulations": len(tables)}]
-    slope = 0.0 if condition.effect == 0 else power.slope_for(design, condition.effect)
-    true = power.from_scale(
-        design.effect, condition.effect * power.to_scale(design.effect, design.smallest)
+    slope = 0.0 if condition.effect == 0 else design_analysis.slope_for(design, condition.effect)
+    true = design_analysis.from_scale(
+        design.effect, condition.effect * design_analysis.to_scale(design.effect, design.smallest)
     )
-    tables = power.simulate(design, slope, n, simulations, rng)
+    tables = design_analysis.simulate(design, slope, n, simulations, rng)
     x, y = design.predictor, design.outcome
     samples = [
         error_rates.respondents(table, x.values, y.values, ordered=x.ordered) for table in tables

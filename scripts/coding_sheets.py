@@ -21,12 +21,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from mlsec_survey import cleaning, concerns  # noqa: E402
-from mlsec_survey.codebook import load_codebook  # noqa: E402
-from mlsec_survey.errors import CompendiumError, InputError  # noqa: E402
-from mlsec_survey.export import read_export  # noqa: E402
+from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
+from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
+from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
+from mlsec_survey.instrument.coding_scheme import load_coding_scheme  # noqa: E402
 from mlsec_survey.project import resolve_export  # noqa: E402
-from mlsec_survey.text_safety import escape_spreadsheet  # noqa: E402
+from mlsec_survey.responses import cleaning  # noqa: E402
+from mlsec_survey.responses.coding import answers_in_own_words, load_sheets  # noqa: E402
+from mlsec_survey.responses.readers.limesurvey import read_export  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,11 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _sheets(step: str, export: str, folder: Path) -> dict[str, list[list[object]]]:
     codebook = load_codebook(ROOT / "data" / "codebook.yml")
-    book = concerns.load_code_book(ROOT / "data" / "concern_codes.yml", codebook)
+    book = load_coding_scheme(ROOT / "data" / "concern_codes.yml", codebook)
     raw = read_export(resolve_export(ROOT, export), codebook)
     kept, _ = cleaning.apply_exclusions(raw, codebook)
     responses = cleaning.recode(kept, codebook)
-    texts = concerns.answers_in_own_words(book, responses, codebook)
+    texts = answers_in_own_words(book, responses, codebook)
     if step == "blank":
         blank: list[list[object]] = [
             ["respondent_id", "attack", "field", "codes"],
@@ -83,7 +85,7 @@ def _sheets(step: str, export: str, folder: Path) -> dict[str, list[list[object]
             *([*unit, escape_spreadsheet(text)] for unit, text in texts.items()),
         ]
         return {"answers.csv": reading, "coder_a.csv": blank, "coder_b.csv": blank}
-    first, second = concerns.load_sheets(folder, book, responses, codebook)
+    first, second = load_sheets(folder, book, responses, codebook)
     differ = [unit for unit in texts if first[unit] != second[unit]]
     order = list(book.labels())
     given = [

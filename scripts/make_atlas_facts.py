@@ -15,9 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from mlsec_survey.atlas import extract_facts  # noqa: E402
-from mlsec_survey.errors import CompendiumError  # noqa: E402
-from mlsec_survey.generated import keep_or_compare  # noqa: E402
+from mlsec_survey.base.errors import CompendiumError  # noqa: E402
+from mlsec_survey.base.files import keep_or_compare  # noqa: E402
+from mlsec_survey.study.atlas import extract_facts  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from mlsec_survey.codebook import Codebook
-from mlsec_survey.manifest import Manifest, manifest_path, manifest_text
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.manifest import Manifest, manifest_path, manifest_text
 
 Rows = list[list[str | None]]
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlsec_survey.runner.cli import main
-from mlsec_survey.runner.kernels import Kernels
+from mlsec_survey.runner.kernels.provisioner import Kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,7 +96,7 @@ SECOND = (
     + """\
 # %%
 from matplotlib.figure import Figure
-from mlsec_survey.text_safety import escape_spreadsheet
+from mlsec_survey.base.text_safety import escape_spreadsheet
 
 table = project.read("first")
 figure = Figure(figsize=(3, 2), layout="constrained")

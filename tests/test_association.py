@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import special, stats
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats import association
 from mlsec_survey.stats.association import resampling, tables
 from mlsec_survey.stats.design import noncentral_chi_square_cdf, noncentral_interval

@@ -12,10 +12,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey import atlas as at
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.errors import AnalysisError, InputError
-from mlsec_survey.published import load_facts
+from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.study import atlas as at
+from mlsec_survey.study.literature import load_facts
 
 ROOT = Path(__file__).parent.parent
 PUBLISHED = ROOT / "data/published"

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.errors import InputError
-from mlsec_survey.export import RawExport, read_export
-from mlsec_survey.manifest import load_manifest, manifest_path
-from mlsec_survey.plan import load_plan
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.manifest import load_manifest, manifest_path
+from mlsec_survey.instrument.plan import load_plan
+from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDIN = ROOT / "data" / "raw" / "standin.csv"
@@ -326,7 +326,7 @@ def test_real_export_with_generator_is_refused(tmp_path: Path, rows: Rows) -> No
 def test_oversized_file(
     tmp_path: Path, codebook: Codebook, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlsec_survey.export.LARGEST_FILE", 1000)
+    monkeypatch.setattr("mlsec_survey.responses.readers.limesurvey.LARGEST_FILE", 1000)
     path = write_with_manifest(tmp_path / "export.csv", as_csv(rows), 2)
     with pytest.raises(InputError, match="more than the 1,000 allowed"):
         read_export(path, codebook)

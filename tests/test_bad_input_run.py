@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlsec_survey.manifest import file_sha256, manifest_path
-from mlsec_survey.runner.kernels import Kernels
+from mlsec_survey.instrument.manifest import file_sha256, manifest_path
+from mlsec_survey.runner.kernels.provisioner import Kernels
 from small_project import ROOT, Done, SmallProject
 
 pytestmark = pytest.mark.xdist_group("runner")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mlsec_survey.errors import InputError
+from mlsec_survey.base.errors import InputError
 from mlsec_survey.runner.batch import Batch, load_batch
 from mlsec_survey.runner.pipeline import load_pipeline
 from small_project import ROOT, SmallProject, make_project, write_export

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import integrate, stats
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.bayes_factor import (
     bayes_factor,
     chi_square_bayes_factor,

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlsec_survey import claims
-from mlsec_survey.errors import InputError
+from mlsec_survey.base.errors import InputError
 from mlsec_survey.project import open_project
-from mlsec_survey.published import load_facts
+from mlsec_survey.study import claims
+from mlsec_survey.study.literature import load_facts
 
 ROOT = Path(__file__).resolve().parents[1]
 LEDGER = ROOT / "data" / "claims.yml"

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
-from mlsec_survey.cleaning import (
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.responses.cleaning import (
     KINDS,
     apply_exclusions,
     candidates,
@@ -20,10 +22,8 @@ from mlsec_survey.cleaning import (
     recode,
     variable_list,
 )
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.errors import AnalysisError
-from mlsec_survey.export import RawExport, read_export
-from mlsec_survey.scales import derive_scales
+from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.scales import derive_scales
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cluster_fixture import start_cluster
-from mlsec_survey.errors import InputError
+from mlsec_survey.base.errors import InputError
 from mlsec_survey.runner.cluster import Remote, Returned, _unpack, worker_command
 from mlsec_survey.runner.execute import NotebookJob
 from small_project import SmallProject, make_project, write_export

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mlsec_survey.codebook import load_codebook
-from mlsec_survey.errors import InputError
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.instrument.codebook import load_codebook
 
 ROOT = Path(__file__).resolve().parent.parent
 CODEBOOK = ROOT / "data" / "codebook.yml"

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlsec_survey import compare
-from mlsec_survey.compare import RunResults
-from mlsec_survey.errors import AnalysisError, InputError
+from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.report import comparison
+from mlsec_survey.report.comparison import RunResults
 from small_project import ROOT, SmallProject, make_project
 
 NAN = math.nan
@@ -54,7 +54,7 @@ def cell(value: object) -> str:
 
 
 def changes(*runs: RunResults) -> pd.DataFrame:
-    return compare.estimate_changes(compare.estimates(runs)).set_index("result")
+    return comparison.estimate_changes(comparison.estimates(runs)).set_index("result")
 
 
 # ── Which results are the same result ─────────────────────────────────────────────────────────────
@@ -63,7 +63,7 @@ def changes(*runs: RunResults) -> pd.DataFrame:
 def test_results_are_matched_by_what_names_their_rows_and_not_by_their_place() -> None:
     one = run("one", [("a", 1, 0, 2), ("b", 5, 4, 6)])
     two = run("two", [("b", 5.5, 4, 6), ("a", 1, 0, 2)])
-    table = compare.estimates([one, two])
+    table = comparison.estimates([one, two])
     by = table.set_index(["result", "run"])["estimate"]
     assert by.to_dict() == {
         ("a", "one"): 1,
@@ -76,9 +76,9 @@ def test_results_are_matched_by_what_names_their_rows_and_not_by_their_place() -
 def test_as_many_columns_name_a_row_as_set_rows_apart() -> None:
     rows = [("a", 1, 0, 2), ("a", 2, 0, 3), ("b", 3, 0, 4)]
     option = ["x", "y", "x"]
-    table = compare.estimates([run("one", rows, option=option, note=["p", "q", "r"])])
+    table = comparison.estimates([run("one", rows, option=option, note=["p", "q", "r"])])
     assert list(table["result"]) == ["a · x", "a · y", "b · x"]
-    alike = compare.estimates([run("one", rows)])
+    alike = comparison.estimates([run("one", rows)])
     assert list(alike["result"]) == ["a", "a (2)", "b"]
 
 
@@ -94,39 +94,39 @@ def test_a_column_that_is_not_needed_names_nothing_and_a_bare_id_is_explained() 
     one = run("one", rows, family=families, id=["E1", "E2", "K1"])
     order = ("family", "id", "label", "estimate", "low", "high")
     one.tables["effects"][:] = [{k: row[k] for k in order} for row in one.tables["effects"]]
-    names = compare.estimates([one])["result"].tolist()
+    names = comparison.estimates([one])["result"].tolist()
     assert names == ["E1 · size", "E2 · industry", "K1 · knowledge"]
 
 
 def test_a_column_that_says_the_same_everywhere_names_nothing() -> None:
     one = run("one", [("same", 1, 0, 2), ("same", 2, 0, 3)], option=["x", "y"])
-    assert list(compare.estimates([one])["result"]) == ["x", "y"]
+    assert list(comparison.estimates([one])["result"]) == ["x", "y"]
 
 
 def test_the_value_without_an_effect_follows_from_the_effect_unless_it_is_told() -> None:
     rows = [("a", 1.0, 0.0, 2.0)] * 4
     effect = ["odds ratio", "probability of superiority", "Kendall's tau-b", ""]
-    named = compare.estimates([run("one", rows, effect=effect, k=["1", "2", "3", "4"])])
+    named = comparison.estimates([run("one", rows, effect=effect, k=["1", "2", "3", "4"])])
     assert named["null"].tolist()[:3] == [1.0, 0.5, 0.0]
     assert math.isnan(named["null"].iloc[3])
     told = run("one", rows, effect=effect, k=["1", "2", "3", "4"])
     for row in told.tables["effects"]:
         row["null"] = "0.25"
-    assert compare.estimates([told])["null"].tolist() == [0.25] * 4
-    assert compare.estimates([run("one", rows[:1])])["null"].isna().all()
+    assert comparison.estimates([told])["null"].tolist() == [0.25] * 4
+    assert comparison.estimates([run("one", rows[:1])])["null"].isna().all()
 
 
 def test_suppressed_cells_are_no_estimates() -> None:
     one = run("one", [("a", 1, 0, 2)])
     one.tables["effects"][0]["estimate"] = "(s)"
-    assert compare.estimates([one])["estimate"].isna().all()
+    assert comparison.estimates([one])["estimate"].isna().all()
 
 
 def test_an_answer_called_none_is_a_name_and_numbers_and_gaps_are_not() -> None:
     rows = [("a", 1.0, 0.0, 2.0)] * 3
     option = ["None", "NA", "x"]
     one = run("one", rows, count=["1", "2", ""], chosen=["True", "False", ""], option=option)
-    assert list(compare.estimates([one])["result"]) == ["None", "NA", "x"]
+    assert list(comparison.estimates([one])["result"]) == ["None", "NA", "x"]
 
 
 # ── What changes ──────────────────────────────────────────────────────────────────────────────────
@@ -134,13 +134,13 @@ def test_an_answer_called_none_is_a_name_and_numbers_and_gaps_are_not() -> None:
 EFFECT = {"effect": "Kendall's tau-b"}
 READINGS = {
     # The reference is 0.3 (0.1 to 0.5), half-width 0.2.
-    "same": ((0.3, 0.1, 0.5), compare.SAME, (0, 0, 0), 0.0),
-    "interval": ((0.3, 0.08, 0.52), compare.INTERVAL, (0, 0, 0), 0.0),
-    "within": ((0.4, 0.2, 0.6), compare.WITHIN, (0, 0, 0), 0.5),
-    "beyond": ((0.6, 0.3, 0.9), compare.BEYOND, (1, 0, 0), 1.5),
-    "verdict": ((0.25, -0.1, 0.6), compare.VERDICT, (0, 0, 1), 0.25),
-    "side": ((-0.3, -0.5, -0.1), compare.SIDE, (1, 1, 0), 3.0),
-    "absent": ((NAN, NAN, NAN), compare.PARTLY, (0, 0, 0), 0.0),
+    "same": ((0.3, 0.1, 0.5), comparison.SAME, (0, 0, 0), 0.0),
+    "interval": ((0.3, 0.08, 0.52), comparison.INTERVAL, (0, 0, 0), 0.0),
+    "within": ((0.4, 0.2, 0.6), comparison.WITHIN, (0, 0, 0), 0.5),
+    "beyond": ((0.6, 0.3, 0.9), comparison.BEYOND, (1, 0, 0), 1.5),
+    "verdict": ((0.25, -0.1, 0.6), comparison.VERDICT, (0, 0, 1), 0.25),
+    "side": ((-0.3, -0.5, -0.1), comparison.SIDE, (1, 1, 0), 3.0),
+    "absent": ((NAN, NAN, NAN), comparison.PARTLY, (0, 0, 0), 0.0),
 }
 
 
@@ -196,7 +196,7 @@ def test_changes_in_many_results_are_those_of_each_result_by_itself() -> None:
     for column, values in choices.items():
         results[column] = rng.choice(values, len(results))
     shuffled = pd.concat([results[:size], results[size:].sample(frac=0.9, random_state=1)])
-    table = compare.estimate_changes(shuffled).set_index("result")
+    table = comparison.estimate_changes(shuffled).set_index("result")
     assert len(table) == size
     for result, part in shuffled.groupby("result"):
         expected = plainly(part.set_index("run").reindex(names).reset_index())
@@ -216,18 +216,18 @@ def test_a_result_that_only_another_run_has_is_not_lost() -> None:
     one = run("one", [("a", 1, 0, 2)])
     two = run("two", [("a", 1, 0, 2), ("new", 3, 2, 4)])
     row = changes(one, two).loc["new"]
-    assert (row["runs"], row["largest"], row["reading"]) == (1, 3, compare.PARTLY)
+    assert (row["runs"], row["largest"], row["reading"]) == (1, 3, comparison.PARTLY)
     assert math.isnan(row["estimate"])
 
 
 def test_what_moves_without_an_interval_in_the_reference_is_not_within_it() -> None:
     one, two = run("one", [("a", 1, NAN, NAN)]), run("two", [("a", 2, NAN, NAN)])
-    assert changes(one, two).loc["a", "reading"] == compare.BARE
+    assert changes(one, two).loc["a", "reading"] == comparison.BARE
 
 
 def test_shares_have_no_verdict() -> None:
     one, two = (run(k, [("a", v, 0.0, 0.2)]) for k, v in (("one", 0.1), ("two", 0.15)))
-    assert changes(one, two).loc["a", "reading"] == compare.WITHIN
+    assert changes(one, two).loc["a", "reading"] == comparison.WITHIN
 
 
 def test_numbers_that_differ_or_are_absent_are_listed_and_others_are_not() -> None:
@@ -237,7 +237,7 @@ def test_numbers_that_differ_or_are_absent_are_listed_and_others_are_not() -> No
         run("two", rows, numbers={"same": 1, "moves": 3, "word": "x to z"}),
         run("three", rows, numbers={"same": 1, "moves": 2.5, "word": "x to y", "extra": 4}),
     ]
-    table = compare.number_changes(runs).set_index("key")
+    table = comparison.number_changes(runs).set_index("key")
     assert sorted(table.index) == ["extra", "moves", "word"]
     moves = table.loc["moves"]
     assert (moves["reference"], moves["smallest"], moves["largest"]) == ("2", 2, 3)
@@ -255,11 +255,16 @@ def test_readers_see_what_is_not_the_same_and_in_how_many_runs() -> None:
         run(name, [(label, v, 0.1, 0.5) for label, v in zip("abc", row, strict=True)])
         for name, row in values.items()
     ]
-    shown = compare.moved(compare.estimate_changes(compare.estimates(runs))).set_index("result")
-    assert shown["reading"].to_dict() == {"a": f"{compare.BEYOND} in 2 runs", "c": compare.WITHIN}
+    shown = comparison.moved(comparison.estimate_changes(comparison.estimates(runs))).set_index(
+        "result"
+    )
+    assert shown["reading"].to_dict() == {
+        "a": f"{comparison.BEYOND} in 2 runs",
+        "c": comparison.WITHIN,
+    }
     assert shown["changed"].to_dict() == {"a": 2, "c": 1}
-    alone = compare.estimate_changes(compare.estimates(runs[:1]))
-    assert compare.moved(alone).empty
+    alone = comparison.estimate_changes(comparison.estimates(runs[:1]))
+    assert comparison.moved(alone).empty
 
 
 def test_the_figure_shows_tests_first_and_of_these_what_moves_most() -> None:
@@ -271,8 +276,8 @@ def test_the_figure_shows_tests_first_and_of_these_what_moves_most() -> None:
     share = {"label": "share", "estimate": "0.1", "low": "0", "high": "0.2"}
     # A share that moves more than any test does is no test; a test that does not move comes last.
     one.tables["shares"], two.tables["shares"] = [share], [share | {"estimate": "0.9"}]
-    results = compare.estimates([one, two])
-    shown = compare.drawn(results, compare.estimate_changes(results))
+    results = comparison.estimates([one, two])
+    shown = comparison.drawn(results, comparison.estimate_changes(results))
     titles = list(dict.fromkeys(shown["result"]))
     expected = [names[k] for k in np.argsort(-steps)][: len(titles)]
     assert titles == expected
@@ -285,8 +290,8 @@ def test_many_runs_still_fit_on_a_page() -> None:
 
     rows = [(f"result {k}", 0.3, 0.1, 0.5) for k in range(30)]
     runs = [run(f"run-{k}", rows) for k in range(60)]
-    results = compare.estimates(runs)
-    shown = compare.drawn(results, compare.estimate_changes(results))
+    results = comparison.estimates(runs)
+    shown = comparison.drawn(results, comparison.estimate_changes(results))
     assert shown["run"].nunique() == 40
     assert draw_runs(shown).get_size_inches()[1] < 9.5
 
@@ -295,8 +300,8 @@ def test_every_run_of_a_panel_is_drawn_at_its_values() -> None:
     from mlsec_survey.figures import draw_runs
 
     values = {"one": (1.0, 0.5, 1.5), "two": (2.0, 1.0, 3.0), "three": (NAN, NAN, NAN)}
-    results = compare.estimates([run(name, [("a", *v)]) for name, v in values.items()])
-    axes = draw_runs(compare.drawn(results, compare.estimate_changes(results))).axes[0]
+    results = comparison.estimates([run(name, [("a", *v)]) for name, v in values.items()])
+    axes = draw_runs(comparison.drawn(results, comparison.estimate_changes(results))).axes[0]
     intervals, points = (line.get_xydata() for line in axes.lines)
     assert intervals[np.isfinite(intervals).all(axis=1)].tolist() == [
         [0.5, 0.0],
@@ -312,8 +317,8 @@ def test_an_interval_without_an_end_is_drawn_to_the_edge() -> None:
     from mlsec_survey.figures import draw_runs
 
     runs = [run("one", [("a", 2.0, 1.0, math.inf)]), run("two", [("a", 2.0, 1.0, 3.0)])]
-    results = compare.estimates(runs)
-    axes = draw_runs(compare.drawn(results, compare.estimate_changes(results))).axes[0]
+    results = comparison.estimates(runs)
+    axes = draw_runs(comparison.drawn(results, comparison.estimate_changes(results))).axes[0]
     drawn = [np.asarray(line.get_xdata(), dtype=float) for line in axes.lines]
     assert not any(np.isinf(points).any() for points in drawn)
     assert max(np.nanmax(points) for points in drawn) > 3.0
@@ -321,16 +326,16 @@ def test_an_interval_without_an_end_is_drawn_to_the_edge() -> None:
 
 
 def test_nothing_to_draw_is_said() -> None:
-    results = compare.estimates([run(k, [("a", NAN, NAN, NAN)]) for k in ("one", "two")])
+    results = comparison.estimates([run(k, [("a", NAN, NAN, NAN)]) for k in ("one", "two")])
     with pytest.raises(AnalysisError, match="no result"):
-        compare.drawn(results, compare.estimate_changes(results))
+        comparison.drawn(results, comparison.estimate_changes(results))
 
 
 def test_the_paragraph_counts_and_names_the_largest_shift() -> None:
     one = run("one", [("a", 0.3, 0.1, 0.5), ("<b>", 0.3, 0.1, 0.5)], synthetic=True, **EFFECT)
     two = run("two", [("a", 0.3, 0.1, 0.5), ("<b>", 0.7, 0.5, 0.9)], **EFFECT)
-    results = compare.estimates([one, two])
-    text = compare.describe_changes([one, two], compare.estimate_changes(results))
+    results = comparison.estimates([one, two])
+    text = comparison.describe_changes([one, two], comparison.estimate_changes(results))
     assert "1 run is compared with `one`" in text
     assert "1 of 2 runs rest on synthetic answers" in text
     assert "1 are the same in all runs" in text
@@ -338,8 +343,8 @@ def test_the_paragraph_counts_and_names_the_largest_shift() -> None:
     assert (
         "“&lt;b&gt;” (effects): 0.300 in the reference, 0.300 to 0.700 over all runs, 2.0" in text
     )
-    alone = compare.estimates([one, one])
-    same = compare.describe_changes([one, one], compare.estimate_changes(alone))
+    alone = comparison.estimates([one, one])
+    same = comparison.describe_changes([one, one], comparison.estimate_changes(alone))
     assert "largest shift" not in same
 
 
@@ -396,10 +401,10 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
 
 
 def test_runs_are_found_and_read_with_what_they_changed(compared: SmallProject) -> None:
-    assert compare.find_runs(compared.root) == ["main", "s-2", "s-10"]
-    runs = compare.read_runs(compared.root, reference="s-10")
+    assert comparison.find_runs(compared.root) == ["main", "s-2", "s-10"]
+    runs = comparison.read_runs(compared.root, reference="s-10")
     assert [run.name for run in runs] == ["s-10", "main", "s-2"]
-    assert compare.parameter_table(runs)["parameters"].tolist() == [
+    assert comparison.parameter_table(runs)["parameters"].tolist() == [
         "seed = 10",
         "defaults",
         "seed = 2",
@@ -418,10 +423,10 @@ def test_parameters_are_those_of_the_injected_cell_whatever_is_written_around_it
     notebook["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": [said]})
     for text in (json.dumps(notebook), json.dumps(notebook, indent=1)):
         path.write_text(text)
-        (one,) = compare.read_runs(tmp_path / "copy", ["s-10", "main"])[:1]
+        (one,) = comparison.read_runs(tmp_path / "copy", ["s-10", "main"])[:1]
         assert one.parameters == {"seed": 10}
     shutil.rmtree(path.parent)
-    assert compare.read_runs(tmp_path / "copy", ["s-10", "main"])[0].parameters == {}
+    assert comparison.read_runs(tmp_path / "copy", ["s-10", "main"])[0].parameters == {}
 
 
 def test_the_comparison_holds_what_the_runs_published(compared: SmallProject) -> None:
@@ -437,7 +442,7 @@ def test_the_comparison_holds_what_the_runs_published(compared: SmallProject) ->
     assert table.loc["drawn", "smallest"] == pytest.approx(min(drawn), rel=1e-5)
     assert table.loc["drawn", "largest"] == pytest.approx(max(drawn), rel=1e-5)
     assert table.loc["drawn", "estimate"] == pytest.approx(estimates["s-2"]["drawn"], rel=1e-5)
-    assert table.loc["answer", "reading"] == compare.SAME
+    assert table.loc["answer", "reading"] == comparison.SAME
     page = (compared.root / "runs/batch/html/07_compare_runs.html").read_text()
     cells = re.findall(r'<th scope="row"[^>]*>([^<]*)</th>', page)
     assert "drawn" in cells and "answer" not in cells, "what is the same is in the CSV file only"
@@ -469,11 +474,11 @@ def test_what_cannot_be_compared_is_said_with_a_remedy(
     compared: SmallProject, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match=r"'s-3' has no published results[\s\S]*'s-2'"):
-        compare.read_runs(compared.root, ["main", "s-3"])
+        comparison.read_runs(compared.root, ["main", "s-3"])
     with pytest.raises(InputError, match="at least two runs"):
-        compare.read_runs(compared.root, ["main"])
+        comparison.read_runs(compared.root, ["main"])
     shutil.copytree(compared.root, tmp_path / "copy")
     record = tmp_path / "copy/runs/main/paper/generated/records/01_first.json"
     record.write_text(json.dumps({"notebook": "01_first"}))
     with pytest.raises(InputError, match=r"'main' cannot be read[\s\S]*--force"):
-        compare.read_runs(tmp_path / "copy")
+        comparison.read_runs(tmp_path / "copy")

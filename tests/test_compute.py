@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 from cluster_fixture import Cluster, start_cluster
-from mlsec_survey import compute
-from mlsec_survey.errors import AnalysisError, InputError
-from mlsec_survey.project import generator
+from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.base.randomness import generator
+from mlsec_survey.parallel import tasks
 
 
 def draw(task: int, rng: np.random.Generator) -> tuple[int, list[int], int]:
@@ -39,27 +39,27 @@ def processes(results: list[tuple]) -> set[int]:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(compute.SCHEDULER_VARIABLE, raising=False)
-    monkeypatch.delenv(compute.WORKERS_VARIABLE, raising=False)
+    monkeypatch.delenv(tasks.SCHEDULER_VARIABLE, raising=False)
+    monkeypatch.delenv(tasks.WORKERS_VARIABLE, raising=False)
 
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     """Start processes for work that would take a tenth of a second."""
-    monkeypatch.setattr(compute, "_TRIAL_SECONDS", 0.02)
-    monkeypatch.setattr(compute, "_WORTHWHILE_SECONDS", 0.1)
-    monkeypatch.setattr(compute, "_CHUNK_SECONDS", 0.05)
+    monkeypatch.setattr(tasks, "_TRIAL_SECONDS", 0.02)
+    monkeypatch.setattr(tasks, "_WORTHWHILE_SECONDS", 0.1)
+    monkeypatch.setattr(tasks, "_CHUNK_SECONDS", 0.05)
 
 
 def test_results_are_in_task_order_and_small_work_stays_in_this_process() -> None:
-    results = compute.run(draw, list(range(50)), seed=1, purpose="p", workers=8)
+    results = tasks.run(draw, list(range(50)), seed=1, purpose="p", workers=8)
     assert [result[0] for result in results] == list(range(50))
     assert processes(results) == {os.getpid()}
 
 
 def test_each_task_has_numbers_of_its_own_that_depend_on_seed_purpose_and_position() -> None:
     def drawn(seed: int, purpose: str | tuple[str, ...], tasks: list[int]) -> list[list[int]]:
-        return [result[1] for result in compute.run(draw, tasks, seed=seed, purpose=purpose)]
+        return [result[1] for result in tasks.run(draw, tasks, seed=seed, purpose=purpose)]
 
     first = drawn(1, "p", [0, 1, 2, 3])
     assert len({tuple(values) for values in first}) == 4
@@ -79,8 +79,8 @@ def test_generator_of_the_project_keeps_its_stream() -> None:
 
 def test_processes_give_the_same_numbers(eager: None) -> None:
     function = partial(slow_draw, seconds=0.01)
-    serial = compute.run(function, list(range(60)), seed=3, purpose="p", workers=1)
-    spread = compute.run(function, list(range(60)), seed=3, purpose="p", workers=2)
+    serial = tasks.run(function, list(range(60)), seed=3, purpose="p", workers=1)
+    spread = tasks.run(function, list(range(60)), seed=3, purpose="p", workers=2)
     assert numbers(spread) == numbers(serial)
     assert len(processes(spread)) == 3, "this process and two more should have worked"
     assert processes(serial) == {os.getpid()}
@@ -93,7 +93,7 @@ def test_a_function_of_the_notebook_can_be_sent(eager: None) -> None:
         time.sleep(0.02)
         return task + shift
 
-    assert compute.run(local, [1, 2, 3] * 8, seed=1, purpose="p", workers=2) == [6, 7, 8] * 8
+    assert tasks.run(local, [1, 2, 3] * 8, seed=1, purpose="p", workers=2) == [6, 7, 8] * 8
 
 
 def raise_at(task: int, rng: np.random.Generator) -> int:
@@ -106,7 +106,7 @@ def raise_at(task: int, rng: np.random.Generator) -> int:
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_error_in_a_task_reaches_the_caller_whole(eager: None, workers: int) -> None:
     with pytest.raises(AnalysisError, match="task 17 cannot be done"):
-        compute.run(raise_at, list(range(40)), seed=1, purpose="p", workers=workers)
+        tasks.run(raise_at, list(range(40)), seed=1, purpose="p", workers=workers)
 
 
 def die_elsewhere(task: int, rng: np.random.Generator, *, home: int) -> int:
@@ -118,8 +118,8 @@ def die_elsewhere(task: int, rng: np.random.Generator, *, home: int) -> int:
 
 def test_a_process_that_dies_costs_time_only(eager: None) -> None:
     function = partial(die_elsewhere, home=os.getpid())
-    spread = compute.run(function, list(range(40)), seed=1, purpose="p", workers=2)
-    assert spread == compute.run(function, list(range(40)), seed=1, purpose="p", workers=1)
+    spread = tasks.run(function, list(range(40)), seed=1, purpose="p", workers=2)
+    assert spread == tasks.run(function, list(range(40)), seed=1, purpose="p", workers=1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -127,13 +127,13 @@ def test_no_process_outlives_a_killed_caller(tmp_path: Path) -> None:
     script = tmp_path / "caller.py"
     script.write_text(
         "import os, sys, time\n"
-        "from mlsec_survey import compute\n"
-        "compute._TRIAL_SECONDS, compute._WORTHWHILE_SECONDS = 0.01, 0.1\n"
+        "from mlsec_survey.parallel import tasks\n"
+        "tasks._TRIAL_SECONDS, tasks._WORTHWHILE_SECONDS = 0.01, 0.1\n"
         "def work(task, rng):\n"
         "    print(os.getpid(), flush=True)\n"
         "    time.sleep(0.02 if task < 2 else 60)\n"
         "if __name__ == '__main__':\n"
-        "    compute.run(work, [0, 1, 2, 3] * 3, seed=1, purpose='p', workers=2)\n"
+        "    tasks.run(work, [0, 1, 2, 3] * 3, seed=1, purpose='p', workers=2)\n"
     )
     caller = subprocess.Popen(
         [sys.executable, str(script)], stdout=subprocess.PIPE, text=True, start_new_session=True
@@ -174,9 +174,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(cluster: Cluster) -> None:
     function = partial(slow_draw, seconds=0.1)
-    serial = numbers(
-        compute.run(partial(slow_draw, seconds=0), list(range(40)), seed=3, purpose="p")
-    )
+    serial = numbers(tasks.run(partial(slow_draw, seconds=0), list(range(40)), seed=3, purpose="p"))
     finished: list[int] = []
 
     def kill_one_after_two_parts(done: int) -> None:
@@ -184,7 +182,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(cluster: Cluster) 
         if len(finished) == 2:
             cluster.kill_worker()
 
-    on_cluster = compute._on_cluster(
+    on_cluster = tasks._on_cluster(
         function, list(range(40)), 3, ("p",), cluster.address, kill_one_after_two_parts
     )
     assert len(cluster.workers) == 1, "no worker was killed while the run was under way"
@@ -206,7 +204,7 @@ def test_a_task_that_ends_every_worker_is_named_after_a_second_chance(tmp_path: 
         start_cluster(tmp_path, workers=1, settings=no_failure_allowed) as fragile,
         pytest.raises(AnalysisError, match="ended every worker"),
     ):
-        compute.run(end_worker, [0, 1], seed=1, purpose="p", scheduler=fragile.address)
+        tasks.run(end_worker, [0, 1], seed=1, purpose="p", scheduler=fragile.address)
 
 
 def test_a_scheduler_that_is_lost_is_said(tmp_path: Path) -> None:
@@ -216,7 +214,7 @@ def test_a_scheduler_that_is_lost_is_said(tmp_path: Path) -> None:
             lost.kill_scheduler()
 
         with pytest.raises(AnalysisError, match=r"scheduler at tcp.* was lost"):
-            compute._on_cluster(
+            tasks._on_cluster(
                 partial(slow_draw, seconds=0.3), [1] * 9, 1, ("p",), lost.address, end_scheduler
             )
 
@@ -224,35 +222,35 @@ def test_a_scheduler_that_is_lost_is_said(tmp_path: Path) -> None:
 def test_the_address_may_come_from_the_environment(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(compute.SCHEDULER_VARIABLE, cluster.address)
-    results = compute.run(draw, list(range(5)), seed=1, purpose="p")
-    monkeypatch.delenv(compute.SCHEDULER_VARIABLE)
+    monkeypatch.setenv(tasks.SCHEDULER_VARIABLE, cluster.address)
+    results = tasks.run(draw, list(range(5)), seed=1, purpose="p")
+    monkeypatch.delenv(tasks.SCHEDULER_VARIABLE)
     assert os.getpid() not in processes(results)
-    assert numbers(results) == numbers(compute.run(draw, list(range(5)), seed=1, purpose="p"))
+    assert numbers(results) == numbers(tasks.run(draw, list(range(5)), seed=1, purpose="p"))
 
 
 def test_an_error_in_a_task_reaches_the_caller_from_a_cluster(cluster: Cluster) -> None:
     with pytest.raises(AnalysisError, match="task 17 cannot be done"):
-        compute.run(raise_at, list(range(20)), seed=1, purpose="p", scheduler=cluster.address)
+        tasks.run(raise_at, list(range(20)), seed=1, purpose="p", scheduler=cluster.address)
 
 
 def test_another_state_of_the_code_is_refused(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = compute.fingerprint() | {"mlsec_survey": "0123456789ab"}
-    monkeypatch.setattr(compute, "fingerprint", lambda: other)
+    other = tasks.fingerprint() | {"mlsec_survey": "0123456789ab"}
+    monkeypatch.setattr(tasks, "fingerprint", lambda: other)
     with pytest.raises(InputError, match="0123456789ab") as raised:
-        compute.run(draw, [1], seed=1, purpose="p", scheduler=cluster.address)
+        tasks.run(draw, [1], seed=1, purpose="p", scheduler=cluster.address)
     assert "restart the workers" in str(raised.value)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "127.0.0.1", "tcp://127.0.0.1:x"])
 def test_a_scheduler_that_is_not_there_is_bad_input(address: str) -> None:
     with pytest.raises(InputError, match=r"docs/cluster\.md"):
-        compute.run(draw, [1], seed=1, purpose="p", scheduler=address)
+        tasks.run(draw, [1], seed=1, purpose="p", scheduler=address)
 
 
 def test_other_processor_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "SkylakeX")
     with pytest.raises(InputError, match="processor settings"):
-        compute.check_worker(compute.fingerprint())
+        tasks.check_worker(tasks.fingerprint())

@@ -10,12 +10,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mlsec_survey import cleaning, concerns, figures
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.errors import InputError
-from mlsec_survey.export import read_export
-from mlsec_survey.project import generator
-from mlsec_survey.published import load_facts
+from mlsec_survey import figures
+from mlsec_survey.analysis import coded_answers
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.randomness import generator
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme
+from mlsec_survey.responses import cleaning
+from mlsec_survey.responses.coding import Coding, load_coding
+from mlsec_survey.responses.readers.limesurvey import read_export
+from mlsec_survey.study.incidents import confirmed_incidents
+from mlsec_survey.study.literature import load_facts
 
 DATA = Path(__file__).parent.parent / "data"
 Change = Callable[[Path], None]
@@ -33,22 +38,22 @@ def responses(codebook: Codebook) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def code_book(codebook: Codebook) -> concerns.CodeBook:
-    return concerns.load_code_book(DATA / "concern_codes.yml", codebook)
+def scheme(codebook: Codebook) -> CodingScheme:
+    return load_coding_scheme(DATA / "concern_codes.yml", codebook)
 
 
 @pytest.fixture(scope="module")
-def coding(code_book, responses, codebook) -> concerns.Coding:
-    return concerns.load_coding(DATA / "coding", code_book, responses, codebook)
+def coding(scheme, responses, codebook) -> Coding:
+    return load_coding(DATA / "coding", scheme, responses, codebook)
 
 
-def test_the_code_book_defines_what_the_abstract_names(code_book) -> None:
-    published = {code.id for code in code_book.codes if code.basis == "published"}
+def test_the_scheme_defines_what_the_abstract_names(scheme) -> None:
+    published = {code.id for code in scheme.codes if code.basis == "published"}
     assert published == {"unreliable_decisions", "business_leakage", "introduced_bias"}
-    assert published <= set(code_book.concerns)
-    assert not {"not_exposed", "no_incentive", "controlled"} & set(code_book.concerns)
-    table = code_book.table()
-    assert len(table) == len(code_book.codes)
+    assert published <= set(scheme.concerns)
+    assert not {"not_exposed", "no_incentive", "controlled"} & set(scheme.concerns)
+    table = scheme.table()
+    assert len(table) == len(scheme.codes)
     # Rules point to other codes by their labels, not by ids that a reader does not see.
     assert not table[["include", "exclude"]].apply(lambda c: c.str.contains("_")).any(axis=None)
 
@@ -70,7 +75,7 @@ def test_every_answer_is_coded_and_every_difference_decided(coding, responses, c
 def test_three_evasion_incidents_remain_of_which_two_are_doubted(
     coding, responses, codebook
 ) -> None:
-    counts = concerns.confirmed_incidents(coding, responses, codebook).set_index("attack")
+    counts = confirmed_incidents(coding, responses, codebook).set_index("attack")
     facts = load_facts(DATA / "published/facts.csv")
     assert counts.loc["evasion", "confirmed"] == facts.number("tifs2023.evasion")
     assert counts.loc["evasion", "doubted"] == facts.number("tifs2023.evasion_doubted")
@@ -206,29 +211,29 @@ START = "11,model_stealing,incident"
     ],
 )
 def test_bad_sheets_name_the_place(
-    tmp_path, code_book, responses, codebook, change, name, row, column, value
+    tmp_path, scheme, responses, codebook, change, name, row, column, value
 ) -> None:
     shutil.copytree(DATA / "coding", tmp_path / "coding")
     for sheet in ("coder_a.csv", "coder_b.csv", "adjudication.csv"):
         assert (tmp_path / "coding" / sheet).read_text().splitlines()[1].startswith(START)
     change(tmp_path / "coding")
     with pytest.raises(InputError) as error:
-        concerns.load_coding(tmp_path / "coding", code_book, responses, codebook)
+        load_coding(tmp_path / "coding", scheme, responses, codebook)
     found = error.value
     assert found.file is not None
     assert (found.file.name, found.row, found.column, found.value) == (name, row, column, value)
     assert found.remedy
 
 
-def test_missing_and_misencoded_sheets(tmp_path, code_book, responses, codebook) -> None:
+def test_missing_and_misencoded_sheets(tmp_path, scheme, responses, codebook) -> None:
     with pytest.raises(InputError, match="no such file"):
-        concerns.load_coding(tmp_path, code_book, responses, codebook)
+        load_coding(tmp_path, scheme, responses, codebook)
     (tmp_path / "coder_a.csv").write_bytes(b"respondent_id,attack,field,codes\n\xff")
     with pytest.raises(InputError, match="not UTF-8 at byte 33"):
-        concerns.load_coding(tmp_path, code_book, responses, codebook)
+        load_coding(tmp_path, scheme, responses, codebook)
     (tmp_path / "coder_a.csv").write_text('respondent_id,attack,field,codes\n11,"evasion\n')
     with pytest.raises(InputError, match="not valid CSV"):
-        concerns.load_coding(tmp_path, code_book, responses, codebook)
+        load_coding(tmp_path, scheme, responses, codebook)
 
 
 @pytest.mark.parametrize(
@@ -243,27 +248,27 @@ def test_missing_and_misencoded_sheets(tmp_path, code_book, responses, codebook)
         ("concern: true", "concern: yes please", "concern"),
     ],
 )
-def test_bad_code_books_name_the_entry(tmp_path, codebook, old, new, message) -> None:
+def test_bad_schemes_name_the_entry(tmp_path, codebook, old, new, message) -> None:
     text = (DATA / "concern_codes.yml").read_text()
     assert old in text
     (tmp_path / "codes.yml").write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message) as error:
-        concerns.load_code_book(tmp_path / "codes.yml", codebook)
+        load_coding_scheme(tmp_path / "codes.yml", codebook)
     assert error.value.row
 
 
-def test_agreement_tables_hold_every_code(coding, code_book) -> None:
+def test_agreement_tables_hold_every_code(coding, scheme) -> None:
     rng = generator(1, "agreement")
-    by_code, overall = concerns.agreement(coding, resamples=200, rng=rng)
-    assert set(by_code["code"]) == set(code_book.labels().values())
+    by_code, overall = coded_answers.agreement(coding, resamples=200, rng=rng)
+    assert set(by_code["code"]) == set(scheme.labels().values())
     assert (by_code["both"] <= by_code[["coder_a", "coder_b"]].min(axis=1)).all()
     assert overall["estimate"].between(overall["low"], overall["high"]).all()
-    again, _ = concerns.agreement(coding, resamples=200, rng=generator(1, "agreement"))
+    again, _ = coded_answers.agreement(coding, resamples=200, rng=generator(1, "agreement"))
     pd.testing.assert_frame_equal(by_code, again)
 
 
 def test_disagreements_are_counted_without_any_text(coding) -> None:
-    table = concerns.disagreements(coding)
+    table = coded_answers.disagreements(coding)
     assert set(table.columns) == {
         *("kind", "code", "other", "answers", "code_stands", "other_stands")
     }
@@ -281,8 +286,8 @@ def test_disagreements_are_counted_without_any_text(coding) -> None:
     assert (table.loc[~both, "other"] == "").all()
 
 
-def test_codes_are_counted_by_attack(coding, code_book, codebook) -> None:
-    found = concerns.count_codes(coding, resamples=300, rng=generator(1, "counts"))
+def test_codes_are_counted_by_attack(coding, scheme, codebook) -> None:
+    found = coded_answers.count_codes(coding, resamples=300, rng=generator(1, "counts"))
     units = coding.of_field("why")
     assert list(found.counts.columns) == list(codebook.attacks.values())
     assert found.replies.sum() == len(units)
@@ -304,7 +309,7 @@ def test_codes_are_counted_by_attack(coding, code_book, codebook) -> None:
 
 
 def test_combinations_count_every_reason_with_a_code(coding) -> None:
-    sets, listed, others, pairs = concerns.combinations(coding, most=5)
+    sets, listed, others, pairs = coded_answers.combinations(coding, most=5)
     units = coding.of_field("why")
     assert listed["count"].sum() + others == (units["final"].map(len) > 0).sum()
     assert sets.sum() == units["final"].map(len).sum()
@@ -315,13 +320,13 @@ def test_combinations_count_every_reason_with_a_code(coding) -> None:
     assert row["count"].tolist() == [together]
 
 
-def test_cross_cutting_counts_respondents(coding, code_book) -> None:
-    result = concerns.cross_cutting(coding)
+def test_cross_cutting_counts_respondents(coding, scheme) -> None:
+    result = coded_answers.cross_cutting(coding)
     units = coding.of_field("why")
     several = same = 0
     for _, answers in units.groupby("respondent_id"):
-        named = [code for codes in answers["final"] for code in codes if code in code_book.concerns]
-        attacks = sum(bool(codes & set(code_book.concerns)) for codes in answers["final"])
+        named = [code for codes in answers["final"] for code in codes if code in scheme.concerns]
+        attacks = sum(bool(codes & set(scheme.concerns)) for codes in answers["final"])
         several += attacks >= 2
         same += len(named) > len(set(named))
     assert (result["count"], result["n"]) == (same, several)
@@ -339,7 +344,7 @@ def test_cross_cutting_counts_respondents(coding, code_book) -> None:
     ],
 )
 def test_alpha_is_read_by_the_convention(estimate, low, start, end) -> None:
-    text = concerns.alpha_reading(estimate, low)
+    text = coded_answers.alpha_reading(estimate, low)
     assert text.startswith(start)
     assert text.endswith(end)
     assert (";" in text) == (estimate >= 0.667 and low < 0.8)
@@ -351,7 +356,7 @@ def run_script(*arguments: object) -> int:
 
 
 def test_sheets_for_coders_lead_to_a_coding(
-    tmp_path, coding, code_book, responses, codebook, capsys
+    tmp_path, coding, scheme, responses, codebook, capsys
 ) -> None:
     """Blank sheets, filled as the stand-in's, ask for just the decisions that the stand-in has."""
     export = "data/raw/standin.csv"
@@ -374,7 +379,7 @@ def test_sheets_for_coders_lead_to_a_coding(
     differ = coding.units[coding.units["adjudicated"]]
     assert asked["respondent_id"].tolist() == differ["respondent_id"].tolist()
     with pytest.raises(InputError, match="the decision has no reason"):
-        concerns.load_coding(tmp_path, code_book, responses, codebook)
+        load_coding(tmp_path, scheme, responses, codebook)
     shutil.copy(DATA / "coding" / "adjudication.csv", tmp_path)
-    found = concerns.load_coding(tmp_path, code_book, responses, codebook)
+    found = load_coding(tmp_path, scheme, responses, codebook)
     pd.testing.assert_frame_equal(found.units, coding.units)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats import counts
 
 R = json.loads((Path(__file__).parent / "oracle" / "counts.json").read_text())

@@ -12,9 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlsec_survey.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.descriptives import (
+from mlsec_survey.analysis.sample import (
     answer_counts,
     binary_scales,
     checklist_table,
@@ -34,10 +32,12 @@ from mlsec_survey.descriptives import (
     share_text,
     table_one,
 )
-from mlsec_survey.disclosure import suppress_small_cells
-from mlsec_survey.export import RawExport, read_export
-from mlsec_survey.published import load_facts
-from mlsec_survey.scales import derive_scales
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.report.disclosure import suppress_small_cells
+from mlsec_survey.responses.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
+from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.scales import derive_scales
+from mlsec_survey.study.literature import load_facts
 
 ROOT = Path(__file__).resolve().parent.parent
 

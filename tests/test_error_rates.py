@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey import hypotheses
-from mlsec_survey.codebook import load_codebook
-from mlsec_survey.errors import AnalysisError
-from mlsec_survey.plan import load_plan
+from mlsec_survey.analysis import hypotheses
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.stats import error_rates, proportions, table_models
 from mlsec_survey.stats.result import TestResult
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.export import _tokenised, read_export
-from mlsec_survey.text_safety import escape_spreadsheet, tidy
+from mlsec_survey.base.text_safety import escape_spreadsheet, tidy
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.responses.readers.limesurvey import _tokenised, read_export
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDIN = ROOT / "data" / "raw" / "standin.csv"

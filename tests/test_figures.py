@@ -33,7 +33,7 @@ from mlsec_survey.figures.style import (
     settle_layout,
     use_style,
 )
-from mlsec_survey.labels import SYNTHETIC_SHORT
+from mlsec_survey.report.basis import SYNTHETIC_SHORT
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlsec_survey import hypotheses as hyp
-from mlsec_survey import nulls
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.errors import AnalysisError
-from mlsec_survey.labels import SYNTHETIC_SHORT
-from mlsec_survey.plan import TEST_NAMES, AnalysisPlan, TestName, load_plan
+from mlsec_survey.analysis import hypotheses as hyp
+from mlsec_survey.analysis import null_results
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.plan import TEST_NAMES, AnalysisPlan, TestName, load_plan
+from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.stats import association, counts, logistic, ordinal
 from mlsec_survey.stats.bayes_factor import bayes_factor, conditional_log_likelihood
 from mlsec_survey.stats.detectable import smallest_detectable
@@ -211,9 +211,11 @@ def test_what_cannot_be_tested_is_said_and_not_counted(
     assert len(hyp.forest_table(results.table)) == 4
     multiplicity = hyp.multiplicity_table(plan, constant, results, seed=SEED, resamples=99)
     assert multiplicity.set_index("id").loc["E1":"E5", "p_westfall_young"].isna().all()
-    readings = nulls.null_readings(plan.of_family("E"), results, constant, codebook)
+    readings = null_results.null_readings(plan.of_family("E"), results, constant, codebook)
     assert readings.empty
-    sentence = nulls.sentence_on(plan.of_family("E"), readings, constant, codebook, synthetic=False)
+    sentence = null_results.sentence_on(
+        plan.of_family("E"), readings, constant, codebook, synthetic=False
+    )
     assert sentence == "No hypothesis on threat exposure could be tested on these answers."
     joint = hyp.joint_model_table(plan.joint_models, constant, codebook)
     assert joint["notes"].str.startswith("not fitted").all()
@@ -321,7 +323,7 @@ def test_proportional_odds_falls_back_where_the_assumption_fails(
 def test_readings_put_four_answers_side_by_side(
     plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook, confirmatory: hyp.PlanResults
 ) -> None:
-    readings = nulls.null_readings(plan.of_family("E"), confirmatory, data, codebook)
+    readings = null_results.null_readings(plan.of_family("E"), confirmatory, data, codebook)
     e1 = readings.set_index("id").loc["E1"]
     narrow = association.trend_permutation(data["exposure"], data["org_size"], confidence=0.9)
     assert (e1["low"], e1["high"]) == (narrow.low, narrow.high)
@@ -338,7 +340,7 @@ def test_readings_put_four_answers_side_by_side(
 def test_bayes_curves_start_at_no_information(
     plan: AnalysisPlan, data: pd.DataFrame, confirmatory: hyp.PlanResults
 ) -> None:
-    curves = nulls.bayes_curves(plan.of_family("E"), confirmatory, data, widths=(0.001, 1.0))
+    curves = null_results.bayes_curves(plan.of_family("E"), confirmatory, data, widths=(0.001, 1.0))
     assert curves["hypothesis"].iloc[0] == "E1 organisation size"
     assert curves.loc[curves["scale"] == 0.001, "bf01"].to_numpy() == pytest.approx(1, abs=1e-3)
 
@@ -355,7 +357,7 @@ READINGS = pd.DataFrame(
 
 
 def test_the_sentence_claims_neither_too_much_nor_too_little() -> None:
-    sentence = nulls.null_sentence(READINGS, "threat exposure", n=139, cases=36)
+    sentence = null_results.null_sentence(READINGS, "threat exposure", n=139, cases=36)
     assert sentence == (
         "Among 139 respondents, 36 with threat exposure, no association of threat exposure with "
         "organisation size, ML team size or industry was found (smallest adjusted p = 0.400); "
@@ -367,39 +369,39 @@ def test_the_sentence_claims_neither_too_much_nor_too_little() -> None:
 
 def test_the_sentence_does_not_hide_a_finding() -> None:
     some = READINGS.assign(p_adjusted=[0.001, 0.7, 0.4])
-    sentence = nulls.null_sentence(some, "threat exposure", n=139)
+    sentence = null_results.null_sentence(some, "threat exposure", n=139)
     assert "an association of threat exposure with organisation size was found" in sentence
     assert "and none with ML team size or industry" in sentence
     assert "for none of the 2 without a finding" in sentence
-    every = nulls.null_sentence(READINGS.assign(p_adjusted=0.01), "threat exposure", n=139)
+    every = null_results.null_sentence(READINGS.assign(p_adjusted=0.01), "threat exposure", n=139)
     assert "no proof" not in every and "none with" not in every
 
 
 def test_the_sentence_says_what_no_sample_like_this_one_could_have_shown() -> None:
     mixed = READINGS.assign(detectable=[1.61, math.inf, math.inf])
-    sentence = nulls.null_sentence(mixed, "threat exposure", n=30)
+    sentence = null_results.null_sentence(mixed, "threat exposure", n=30)
     assert "∞" not in sentence
     assert (
         "only from an odds ratio per step of 1.6 upwards was the chance to find one, before "
         "correction, at least 80 %; for ML team size or industry no effect, however large, had a "
         "chance of at least 80 % to be found, so this is no proof that there is none."
     ) in sentence
-    none = nulls.null_sentence(READINGS.assign(detectable=math.inf), "threat exposure", n=12)
+    none = null_results.null_sentence(READINGS.assign(detectable=math.inf), "threat exposure", n=12)
     assert "however large" in none and "only from" not in none
 
 
 def test_the_sentence_names_what_could_not_be_tested() -> None:
-    sentence = nulls.null_sentence(READINGS, "exposure", n=12, untested=["Industry", "Role"])
+    sentence = null_results.null_sentence(READINGS, "exposure", n=12, untested=["Industry", "Role"])
     assert sentence.endswith("; industry and role could not be tested on these answers.")
 
 
 def test_what_is_left_open_counts_what_could_not_be_tested(plan: AnalysisPlan) -> None:
     entries = plan.of_family("E")
     readings = READINGS.assign(id=["E1", "E4", "E2"])
-    assert nulls.left_open(entries, readings) == len(entries) - 1
+    assert null_results.left_open(entries, readings) == len(entries) - 1
     found = readings.assign(p_adjusted=[1.0, 0.01, 0.4])
-    assert nulls.left_open(entries, found) == len(entries) - 2
-    assert math.isnan(nulls.left_open([], readings))
+    assert null_results.left_open(entries, found) == len(entries) - 2
+    assert math.isnan(null_results.left_open([], readings))
 
 
 def test_a_sparse_table_leaves_equivalence_and_evidence_open(
@@ -410,15 +412,17 @@ def test_a_sparse_table_leaves_equivalence_and_evidence_open(
     e2 = results.results["E2"]
     assert (e2.low, e2.high) == (0.0, 1.0) and e2.p <= 1
     row = (
-        nulls.null_readings(plan.of_family("E"), results, rare, codebook).set_index("id").loc["E2"]
+        null_results.null_readings(plan.of_family("E"), results, rare, codebook)
+        .set_index("id")
+        .loc["E2"]
     )
     assert row["verdict"] == "open" and row["p_equivalence"] > 0.05 and math.isnan(row["bf01"])
-    words = nulls.describe_sparse_tables(plan.of_family("E"), results)
+    words = null_results.describe_sparse_tables(plan.of_family("E"), results)
     assert words.startswith("E2: an expected count is below 1")
 
 
 def test_a_quoted_sentence_carries_the_stand_in_label() -> None:
-    sentence = nulls.null_sentence(READINGS, "threat exposure", n=139, synthetic=True)
+    sentence = null_results.null_sentence(READINGS, "threat exposure", n=139, synthetic=True)
     assert sentence.startswith(SYNTHETIC_SHORT)
 
 

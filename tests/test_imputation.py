@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from scipy import optimize, special, stats
 
-from mlsec_survey.errors import AnalysisError
-from mlsec_survey.imputation import (
+from mlsec_survey.analysis.missing_answers import (
     _multinomial_logit,
     complete_cases,
     dont_know_as_answer,
     impute,
     under_each_handling,
 )
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.association import kendall_tau_b
 from mlsec_survey.stats.pooling import pool, pool_chi_square, pool_results, pool_wald
 from mlsec_survey.stats.result import TestResult

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from mlsec_survey.errors import AnalysisError, InputError
+from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.runner.execute import NotebookJob, execute_notebook
 from mlsec_survey.runner.fingerprint import packages_of
-from mlsec_survey.runner.kernels import ForkedProcess, Kernels, can_fork, lifeline
+from mlsec_survey.runner.kernels.provisioner import ForkedProcess, Kernels, can_fork, lifeline
 
 pytestmark = [
     pytest.mark.xdist_group("kernels"),
@@ -28,7 +28,7 @@ LITTER = """\
 # %%
 import builtins, os, random, sys, warnings
 import matplotlib, matplotlib.pyplot as plt, numpy as np, pandas as pd
-import mlsec_survey, mlsec_survey.labels
+import mlsec_survey, mlsec_survey.report.basis
 left = builtins.left_behind = "left behind"
 matplotlib.rcParams["font.size"] = 99
 plt.figure()
@@ -38,7 +38,7 @@ pd.set_option("display.precision", 1)
 os.environ["LEFT_BEHIND"] = "yes"
 os.chdir("/")
 sys.path.insert(0, "/left-behind")
-mlsec_survey.labels.SYNTHETIC_SHORT = "left behind"
+mlsec_survey.report.basis.SYNTHETIC_SHORT = "left behind"
 mlsec_survey.left_behind = True
 sys.modules["left_behind"] = sys
 np.errstate(all="raise").__enter__()
@@ -55,7 +55,7 @@ import builtins, json, os, random, sys, warnings
 early = {"imported": sorted(m for m in sys.modules if "left" in m), "cwd": os.getcwd()}
 import matplotlib, numpy as np, pandas as pd
 from matplotlib import _pylab_helpers
-import mlsec_survey.labels
+import mlsec_survey.report.basis
 
 state = early | {
     "globals": sorted(k for k in globals() if "left" in k),
@@ -69,7 +69,7 @@ state = early | {
     "threads": os.environ["OPENBLAS_NUM_THREADS"],
     "path": [entry for entry in sys.path if "left" in entry],
     "all of path": sys.path,
-    "label": mlsec_survey.labels.SYNTHETIC_SHORT,
+    "label": mlsec_survey.report.basis.SYNTHETIC_SHORT,
     "module": hasattr(mlsec_survey, "left_behind"),
     "errors": np.geterr()["divide"],
     "filters": sum(f[0] == "error" for f in warnings.filters),
@@ -181,7 +181,7 @@ object()
 
 
 def test_errors_keep_their_kind(warm: Kernels, tmp_path: Path) -> None:
-    raising = "# %%\nfrom mlsec_survey.errors import InputError\nraise InputError({})\n"
+    raising = "# %%\nfrom mlsec_survey.base.errors import InputError\nraise InputError({})\n"
     with pytest.raises(InputError) as caught:
         text = f"'bad code', file='{tmp_path}/data/x.csv', row=3, remedy='mend it'"
         execute(warm, raising.format(text), tmp_path)
@@ -213,7 +213,7 @@ def test_processes_end_with_the_server_and_the_server_with_the_runner(tmp_path: 
 import os, sys, time
 from pathlib import Path
 from mlsec_survey.runner.fingerprint import packages_of
-from mlsec_survey.runner.kernels import Kernels
+from mlsec_survey.runner.kernels.provisioner import Kernels
 kernels = Kernels()
 scratch = Path({str(tmp_path)!r})
 process = kernels.server.fork("call", dict(os.environ), scratch, scratch / "log",
@@ -340,11 +340,14 @@ def test_what_pages_need_is_loaded_when_nothing_else_is_asked(tmp_path: Path) ->
 def test_all_but_the_first_kernels_find_everything_loaded(tmp_path: Path) -> None:
     source = (
         "# %%\nimport json, sys\n"
-        "names = ('pandas', 'mlsec_survey.scales', 'scipy.stats', 'mlsec_survey.power')\n"
+        "names = ('pandas', 'mlsec_survey.responses.scales', 'scipy.stats',"
+        " 'mlsec_survey.analysis.design_analysis')\n"
         "print(json.dumps([name in sys.modules for name in names]))\n"
         "# %%\nfrom scipy import stats\nprint(json.dumps(stats.norm.name))\n"
     )
-    kernels = Kernels(first=["mlsec_survey.labels", "mlsec_survey.latex"], used=["pandas"])
+    kernels = Kernels(
+        first=["mlsec_survey.report.basis", "mlsec_survey.report.latex"], used=["pandas"]
+    )
     try:
         loaded = []
         for early in (True, False):

@@ -10,7 +10,7 @@ import pytest
 from firthmodels import FirthLogisticRegression
 from scipy import stats
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.logistic import firth_fit, firth_logistic, firth_logistic_model
 
 R = json.loads((Path(__file__).parent / "oracle" / "logistic.json").read_text())

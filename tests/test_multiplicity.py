@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats import association
 from mlsec_survey.stats.multiplicity import (
     STATISTICS,
@@ -167,7 +167,7 @@ def test_respondents_with_a_missing_answer_are_left_out_of_their_test_only() -> 
 def test_every_test_of_the_plan_has_a_statistic() -> None:
     from typing import get_args
 
-    from mlsec_survey.plan import TestName
+    from mlsec_survey.instrument.plan import TestName
 
     assert set(get_args(TestName)) == set(STATISTICS)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import special, stats
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
 
 ORACLE = Path(__file__).parent / "oracle"

@@ -17,9 +17,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlsec_survey import publish
-from mlsec_survey.assemble import assemble
 from mlsec_survey.figures import style
+from mlsec_survey.report import publisher
+from mlsec_survey.report.macros import assemble
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = yaml.safe_load((ROOT / "notebooks" / "pipeline.yml").read_text("utf-8"))["notebooks"]
@@ -71,7 +71,7 @@ def run_notebooks(folder: Path, names: list[str] = NOTEBOOKS) -> dict[str, dict[
         for name in ("MLSEC_RUN", "MLSEC_OUTPUT", "MLSEC_NOTEBOOK"):
             patch.delenv(name, raising=False)
         patch.setattr(style, "figure_files", lambda _, title, dpi: {"png": title.encode()})
-        patch.setattr(publish, "_display", lambda *_: None)
+        patch.setattr(publisher, "_display", lambda *_: None)
         for name in names:
             variables: dict[str, object] = {}
             for cell in jupytext.read(ROOT / "notebooks" / f"{name}.py").cells:

@@ -15,9 +15,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from mlsec_survey.labels import SYNTHETIC_LONG
-from mlsec_survey.runner.kernels import Kernels
-from mlsec_survey.runner.pages import render_page
+from mlsec_survey.report.basis import SYNTHETIC_LONG
+from mlsec_survey.runner.kernels.provisioner import Kernels
+from mlsec_survey.runner.outputs.pages import render_page
 from small_project import NOTEBOOKS, SmallProject, make_project
 
 pytestmark = pytest.mark.xdist_group("pages")

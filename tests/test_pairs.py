@@ -13,7 +13,7 @@ from jupytext import TextFileContentsManager
 
 from mlsec_survey.runner.execute import read_notebook, sources_of
 from mlsec_survey.runner.fingerprint import Modules
-from mlsec_survey.runner.kernels import Kernels
+from mlsec_survey.runner.kernels.provisioner import Kernels
 from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import load_pipeline
 from small_project import NOTEBOOKS, ROOT, make_project

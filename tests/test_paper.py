@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlsec_survey.assemble import assemble, macros, uses_in
-from mlsec_survey.labels import SYNTHETIC_SHORT
-from mlsec_survey.latex import latex_tabular
-from mlsec_survey.runner.tools import TEX, missing_tex
-from mlsec_survey.runner.typeset import typeset
+from mlsec_survey.report.basis import SYNTHETIC_SHORT
+from mlsec_survey.report.latex import latex_tabular
+from mlsec_survey.report.macros import assemble, macros, uses_in
+from mlsec_survey.runner.outputs.tools import TEX, missing_tex
+from mlsec_survey.runner.outputs.typesetting import typeset
 
 ROOT = Path(__file__).resolve().parents[1]
 PAPER = ROOT / "paper"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.errors import InputError
-from mlsec_survey.plan import load_plan
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.plan import load_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAN = ROOT / "data" / "analysis_plan.yml"

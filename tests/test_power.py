@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from scipy import optimize, special, stats
 
-from mlsec_survey import power
-from mlsec_survey.codebook import load_codebook
-from mlsec_survey.errors import AnalysisError, InputError
-from mlsec_survey.plan import load_plan
-from mlsec_survey.power import Design, Margin
-from mlsec_survey.published import load_facts
+from mlsec_survey.analysis import design_analysis
+from mlsec_survey.analysis.design_analysis import Design, Margin
+from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.stats import association, counts, logistic, ordinal, table_models
+from mlsec_survey.study.literature import load_facts
 
 ROOT = Path(__file__).resolve().parents[1]
 R = json.loads((Path(__file__).parent / "oracle" / "power.json").read_text())
@@ -42,7 +42,7 @@ def codebook():
 
 @pytest.fixture(scope="module")
 def assumptions(codebook):
-    return power.load_assumptions(ROOT / "data/design_assumptions.yml", codebook)
+    return design_analysis.load_assumptions(ROOT / "data/design_assumptions.yml", codebook)
 
 
 def tables(seed, levels, outcome_levels, size=40, n=139):
@@ -196,7 +196,7 @@ def test_contingency_test_rejects_as_often_as_the_permutation_test():
 @pytest.mark.parametrize("slope", [0.0, 0.4, -1.3, 3.0])
 def test_population_keeps_both_margins_and_the_odds_ratio(slope):
     design = Design("proportional_odds", "odds_ratio", 1.3, even(5), even(4))
-    chances = power.population(design, slope)
+    chances = design_analysis.population(design, slope)
     assert chances.sum(1) == pytest.approx(1)
     assert chances.mean(0) == pytest.approx(design.outcome.shares)
     below = np.cumsum(chances, axis=1)[:, :-1]
@@ -217,9 +217,11 @@ def test_population_keeps_both_margins_and_the_odds_ratio(slope):
 )
 def test_slope_gives_the_effect_that_is_asked_for(effect, value, outcome, predictor):
     design = Design("kendall_tau_b", effect, value, outcome, predictor)
-    joint = power.population(design, power.slope_for(design)) / len(predictor.shares)
+    joint = design_analysis.population(design, design_analysis.slope_for(design)) / len(
+        predictor.shares
+    )
     if effect == "probability_of_superiority":
-        p0, p1 = power.population(design, power.slope_for(design))
+        p0, p1 = design_analysis.population(design, design_analysis.slope_for(design))
         found = sum(p1[j] * (p0[:j].sum() + p0[j] / 2) for j in range(9))
     elif effect == "tau_b":
         s = sum(
@@ -239,7 +241,7 @@ def test_slope_gives_the_effect_that_is_asked_for(effect, value, outcome, predic
 def test_an_effect_out_of_reach_is_said_so():
     design = Design("kendall_tau_b", "tau_b", 0.9, binary(0.02), even(5))
     with pytest.raises(AnalysisError, match="out of reach"):
-        power.slope_for(design)
+        design_analysis.slope_for(design)
 
 
 def test_power_of_fishers_test_is_that_of_enumeration_in_r():
@@ -248,8 +250,10 @@ def test_power_of_fishers_test_is_that_of_enumeration_in_r():
         mean = (case["n1"] * case["p1"] + case["n2"] * case["p2"]) / n
         odds = case["p2"] / (1 - case["p2"]) * (1 - case["p1"]) / case["p1"]
         design = Design("fisher_exact", "odds_ratio", 2.0, binary(mean), binary(case["n2"] / n))
-        stack = power.simulate(design, math.log(odds), n, SIMULATIONS, np.random.default_rng(2))
-        found = (power.p_values(design, stack) < 0.05).mean()
+        stack = design_analysis.simulate(
+            design, math.log(odds), n, SIMULATIONS, np.random.default_rng(2)
+        )
+        found = (design_analysis.p_values(design, stack) < 0.05).mean()
         assert found == pytest.approx(case["power"], abs=4 * math.sqrt(0.25 / SIMULATIONS))
 
 
@@ -258,12 +262,12 @@ def test_power_and_sample_size_are_near_the_normal_approximation_in_r():
         odds = case["p2"] / (1 - case["p2"]) * (1 - case["p1"]) / case["p1"]
         mean = (case["p1"] + case["p2"]) / 2
         design = Design("contingency_permutation", "odds_ratio", odds, binary(mean), binary(0.5))
-        table = power.power_table(
+        table = design_analysis.power_table(
             {"H": design}, sizes=[2 * case["n"]], multiples=[1.0], simulations=SIMULATIONS,
             alpha=0.05, run=run, errors=False,
         )  # fmt: skip
         assert table["power"][0] == pytest.approx(case["power"], abs=0.015)
-        size = power.replication_table(
+        size = design_analysis.replication_table(
             {"H": design}, powers=[0.8], simulations=4000, alpha=0.05, start=139, run=run
         )
         assert size["n_80"][0] == pytest.approx(2 * case["n_80"], rel=0.06)
@@ -273,15 +277,15 @@ def test_power_of_the_trend_test_is_that_of_enumeration():
     rows, slope = (7, 6, 7), 0.9
     shares = tuple(m / 20 for m in rows)
     design = Design("trend_permutation", "odds_ratio", 2.0, binary(0.3), Margin(shares, (0, 1, 2)))
-    chances = power.population(design, slope)[:, 1]
+    chances = design_analysis.population(design, slope)[:, 1]
     total = 0.0
     for cases in product(*(range(m + 1) for m in rows)):
         if 0 < sum(cases) < 20:
             table = np.array([(m - k, k) for m, k in zip(rows, cases, strict=True)])
             if association.trend_permutation(*respondents(table)).p < 0.05:
                 total += float(np.prod(stats.binom.pmf(cases, rows, chances)))
-    stack = power.simulate(design, slope, 20, 4 * SIMULATIONS, np.random.default_rng(3))
-    found = (power.p_values(design, stack) < 0.05).mean()
+    stack = design_analysis.simulate(design, slope, 20, 4 * SIMULATIONS, np.random.default_rng(3))
+    found = (design_analysis.p_values(design, stack) < 0.05).mean()
     assert found == pytest.approx(total, abs=4 * math.sqrt(total * (1 - total) / 80_000))
 
 
@@ -293,7 +297,7 @@ def test_sample_size_is_near_noethers_formula():
     design = Design(
         "mann_whitney", "probability_of_superiority", effect, even(40), binary(share)
     )  # fmt: skip
-    found = power.replication_table(
+    found = design_analysis.replication_table(
         {"H": design}, powers=[0.8], simulations=4000, alpha=0.05, start=139, run=run
     )
     assert found["n_80"][0] == pytest.approx(want, rel=0.08)
@@ -312,7 +316,7 @@ def test_errors_of_sign_and_size_are_those_of_gelman_and_carlin(effect, se, want
     The values are those that their R function retrodesign is reported to give, in a public thread
     of 25 October 2017 on its translation to Stata. The third is simulated there.
     """
-    got = power.normal_design_errors(effect, se)
+    got = design_analysis.normal_design_errors(effect, se)
     assert got[0] == pytest.approx(want[0], abs=1e-7)
     assert got[1] == pytest.approx(want[1], abs=1e-6)
     assert got[2] == pytest.approx(want[2], rel=0.03)  # theirs is simulated
@@ -325,13 +329,13 @@ def test_simulated_errors_are_those_of_a_normal_estimate():
     # Many respondents and a tiny effect: tau-b is then normal around it.
     design = Design("kendall_tau_b", "tau_b", 0.01, even(5), even(5))
     n = 3000
-    table = power.power_table(
+    table = design_analysis.power_table(
         {"H": design}, sizes=[n], multiples=[1.0, 3.0], simulations=SIMULATIONS, alpha=0.05, run=run
     )
-    null = power.simulate(design, 0.0, n, SIMULATIONS, np.random.default_rng(4))
-    se = float(power.estimates(design, null).std())
+    null = design_analysis.simulate(design, 0.0, n, SIMULATIONS, np.random.default_rng(4))
+    se = float(design_analysis.estimates(design, null).std())
     for row in table.itertuples():
-        want = power.normal_design_errors(0.01 * row.effect, se)
+        want = design_analysis.normal_design_errors(0.01 * row.effect, se)
         assert row.power == pytest.approx(want[0], abs=0.012)
         assert row.type_s == pytest.approx(want[1], abs=0.03)
         assert row.type_m == pytest.approx(want[2], rel=0.04)
@@ -342,19 +346,19 @@ def test_detectable_effect_inverts_the_power_curve():
     curve = stats.norm.cdf(2 * effect - 1.96)
     table = pd.DataFrame({"hypothesis": "H", "effect": effect, "power": curve})
     want = (stats.norm.ppf(0.8) + 1.96) / 2
-    assert power.detectable(table)["multiple"][0] == pytest.approx(want, rel=1e-6)
-    assert math.isnan(power.detectable(table[table["power"] < 0.5])["multiple"][0])
+    assert design_analysis.detectable(table)["multiple"][0] == pytest.approx(want, rel=1e-6)
+    assert math.isnan(design_analysis.detectable(table[table["power"] < 0.5])["multiple"][0])
 
 
 def test_power_is_the_level_of_the_test_without_an_effect():
     design = Design("kendall_tau_b", "tau_b", 0.15, even(5), even(5))
-    stack = power.simulate(design, 0.0, 139, SIMULATIONS, np.random.default_rng(5))
-    assert (power.p_values(design, stack) < 0.05).mean() == pytest.approx(0.05, abs=0.006)
+    stack = design_analysis.simulate(design, 0.0, 139, SIMULATIONS, np.random.default_rng(5))
+    assert (design_analysis.p_values(design, stack) < 0.05).mean() == pytest.approx(0.05, abs=0.006)
 
 
 def test_negative_predictions_are_simulated_downwards():
     design = Design("kendall_tau_b", "tau_b", 0.2, even(5), even(5), sign=-1)
-    table = power.power_table(
+    table = design_analysis.power_table(
         {"H": design}, sizes=[139], multiples=[1.0], simulations=2000, alpha=0.05, run=run
     )
     assert table["value"][0] == pytest.approx(-0.2)
@@ -364,19 +368,19 @@ def test_negative_predictions_are_simulated_downwards():
 def test_every_hypothesis_of_the_plan_has_a_design(codebook, assumptions):
     plan = load_plan(ROOT / "data/analysis_plan.yml", codebook)
     for kind in ("confirmatory", "exploratory"):
-        designs = power.assumed_designs(plan, codebook, assumptions, kind)
+        designs = design_analysis.assumed_designs(plan, codebook, assumptions, kind)
         assert list(designs) == [entry.id for entry in plan.of_kind(kind)]
         for design in designs.values():
             for margin in (design.outcome, design.predictor):
                 assert sum(margin.shares) == pytest.approx(1)
                 assert len(margin.shares) == len(margin.values)
-    shared = power.distinct_designs({"A": design, "B": design})
+    shared = design_analysis.distinct_designs({"A": design, "B": design})
     assert shared == {design: ("A", "B")}
 
 
 def test_company_size_gains_power_with_n_effect_and_prevalence(codebook, assumptions):
-    size = power.assumed_margin("org_size", codebook, assumptions)
-    grid = power.trend_power(
+    size = design_analysis.assumed_margin("org_size", codebook, assumptions)
+    grid = design_analysis.trend_power(
         size, sizes=[139, 271], prevalences=[0.2, 0.4], odds_ratios=[1.2, 2.0],
         simulations=4000, alpha=0.05, run=run,
     ).set_index(["n", "prevalence", "odds_ratio"])["power"]  # fmt: skip
@@ -388,17 +392,19 @@ def test_company_size_gains_power_with_n_effect_and_prevalence(codebook, assumpt
 
 
 def test_observed_margins_come_from_the_answers(codebook):
-    margin = power.observed_margin("org_size", pd.Series([1, 1, 3, None], dtype="Int64"), codebook)
+    margin = design_analysis.observed_margin(
+        "org_size", pd.Series([1, 1, 3, None], dtype="Int64"), codebook
+    )
     assert margin.shares == pytest.approx((2 / 3, 1 / 3)) and margin.values == (1.0, 3.0)
     groups = pd.Series(["b", "a", "b"], dtype=pd.CategoricalDtype(["a", "b", "c"]))
-    assert not power.observed_margin("industry", groups, codebook).ordered
+    assert not design_analysis.observed_margin("industry", groups, codebook).ordered
     with pytest.raises(AnalysisError, match="same for all"):
-        power.observed_margin("org_size", pd.Series([2, 2]), codebook)
+        design_analysis.observed_margin("org_size", pd.Series([2, 2]), codebook)
 
 
 def test_published_counts_have_the_intervals_of_their_formulas():
     facts = load_facts(ROOT / "data/published/facts.csv")
-    table = power.published_intervals(facts).set_index("count")
+    table = design_analysis.published_intervals(facts).set_index("count")
     exact = stats.binomtest(3, 139).proportion_ci(method="exact")
     wilson = stats.binomtest(3, 139).proportion_ci(method="wilson")
     assert tuple(table.loc[3, ["exact_low", "exact_high"]]) == pytest.approx(tuple(exact))
@@ -422,7 +428,7 @@ def test_assumptions_are_checked(codebook, tmp_path, old, new, match):
     path = tmp_path / "design.yml"
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=match):
-        power.load_assumptions(path, codebook)
+        design_analysis.load_assumptions(path, codebook)
 
 
 @pytest.mark.parametrize(
@@ -439,7 +445,9 @@ def test_assumptions_are_checked(codebook, tmp_path, old, new, match):
 )
 def test_effects_that_come_with_a_test_are_the_estimates_of_the_design(test, effect, shape):
     design = Design(test, effect, 2.0, even(shape[1]), even(shape[0]))
-    assert power._EFFECT_OF_TEST[test] == effect
+    assert design_analysis._EFFECT_OF_TEST[test] == effect
     stack = tables(11, *shape, size=30)
-    found = power._tested(design, stack).effect
-    np.testing.assert_allclose(found, power.estimates(design, stack), rtol=1e-6, atol=1e-7)
+    found = design_analysis._tested(design, stack).effect
+    np.testing.assert_allclose(
+        found, design_analysis.estimates(design, stack), rtol=1e-6, atol=1e-7
+    )

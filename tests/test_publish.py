@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import figure_examples as examples
-from mlsec_survey import publish
-from mlsec_survey.assemble import assemble, uses_in
-from mlsec_survey.errors import InputError
-from mlsec_survey.formatting import as_text, interval_text, p_text, percent_text, significant
-from mlsec_survey.labels import SYNTHETIC_SHORT
-from mlsec_survey.latex import escape_latex, latex_tabular
-from mlsec_survey.publish import SUPPRESSED, Publisher
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.formatting import as_text, interval_text, p_text, percent_text, significant
+from mlsec_survey.report import publisher
+from mlsec_survey.report.basis import SYNTHETIC_SHORT
+from mlsec_survey.report.latex import escape_latex, latex_tabular
+from mlsec_survey.report.macros import assemble, uses_in
+from mlsec_survey.report.publisher import SUPPRESSED, Publisher
 
 SYNTHETIC = SimpleNamespace(is_synthetic=True)
 REAL = SimpleNamespace(is_synthetic=False)
@@ -36,7 +36,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict, dict]]:
     """Record what a notebook would show."""
     outputs: list[tuple[dict, dict]] = []
     monkeypatch.setattr(
-        publish, "_display", lambda data, metadata=None: outputs.append((data, metadata or {}))
+        publisher, "_display", lambda data, metadata=None: outputs.append((data, metadata or {}))
     )
     return outputs
 
@@ -380,7 +380,7 @@ shell = InteractiveShell.instance()
 with capture_output() as captured:
     from pathlib import Path
     import figure_examples as e
-    from mlsec_survey.publish import Publisher
+    from mlsec_survey.report.publisher import Publisher
     manifest = SimpleNamespace(is_synthetic=True)
     pub = Publisher.open("n", manifest=manifest, output=Path({str(tmp_path)!r}))
     pub.figure("f", e.EXAMPLES["ranking"](), caption="c", alt="the finding")
@@ -549,7 +549,7 @@ def test_real_records_make_the_switch_false(tmp_path: Path) -> None:
 
 def test_assemble_is_cheap_to_import() -> None:
     code = (
-        "import sys, mlsec_survey.publish\n"
+        "import sys, mlsec_survey.report.publisher\n"
         "heavy = {'pandas', 'numpy', 'matplotlib', 'scipy', 'pydantic', 'IPython'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlsec_survey.errors import InputError
-from mlsec_survey.published import HOW_KNOWN, load_facts
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.study.literature import HOW_KNOWN, load_facts
 
 ROOT = Path(__file__).parent.parent
 HEADER = "key,fact,value,unit,source,how_known\n"

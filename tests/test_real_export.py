@@ -16,11 +16,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlsec_survey import publish
-from mlsec_survey.codebook import load_codebook
 from mlsec_survey.figures import style
-from mlsec_survey.labels import SYNTHETIC_SHORT
-from mlsec_survey.publish import SUPPRESSED
+from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.report import publisher
+from mlsec_survey.report.basis import SYNTHETIC_SHORT
+from mlsec_survey.report.publisher import SUPPRESSED
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = tuple(
@@ -80,7 +80,7 @@ def drill(folder: Path, synthetic: bool) -> Drill:
         patch.setattr(style, "figure_files", lambda _, title, dpi: {"png": title.encode()})
         for name in NOTEBOOKS:
             outputs = shown.setdefault(name, [])
-            patch.setattr(publish, "_display", lambda data, _=None, o=outputs: o.append(data))
+            patch.setattr(publisher, "_display", lambda data, _=None, o=outputs: o.append(data))
             names: dict[str, object] = {}
             for cell in jupytext.read(ROOT / "notebooks" / f"{name}.py").cells:
                 if cell.cell_type == "code":

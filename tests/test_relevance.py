@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey import relevance
-from mlsec_survey.codebook import load_codebook
+from mlsec_survey.analysis import ratings
+from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.project import find_root
 from mlsec_survey.stats import association, ranks
 from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
@@ -60,11 +60,11 @@ def made_up(generator, n=150):
 
 
 RESPONSES, MISSING = made_up(rng())
-ATTACKS = relevance.attack_values(RESPONSES, BOOK, "relevance")
+ATTACKS = ratings.attack_values(RESPONSES, BOOK, "relevance")
 
 
 def ranking():
-    return relevance.attack_ranking(RESPONSES, MISSING, BOOK, rng=rng(), resamples=300)
+    return ratings.attack_ranking(RESPONSES, MISSING, BOOK, rng=rng(), resamples=300)
 
 
 def test_ranking_is_in_order_and_shares_are_of_those_who_rated():
@@ -80,17 +80,17 @@ def test_ranking_is_in_order_and_shares_are_of_those_who_rated():
 
 
 def test_profile_has_one_row_per_attack_and_measure_in_one_order():
-    table = relevance.attack_profile(RESPONSES, MISSING, BOOK)
+    table = ratings.attack_profile(RESPONSES, MISSING, BOOK)
     assert len(table) == 3 * len(LABELS) and table["measure"].nunique() == 3
     orders = table.groupby("measure", sort=False)["label"].apply(list)
     assert all(order == orders.iloc[-1] for order in orders)
-    relevant = table[table["measure"] == relevance.option_names(BOOK, "relevance")]
+    relevant = table[table["measure"] == ratings.option_names(BOOK, "relevance")]
     assert relevant["estimate"].is_monotonic_decreasing
     met = table[table["measure"] == table["measure"].iloc[0]].set_index("label")
     reports = RESPONSES[BOOK.rating_variables("occurrence")[PARTS[0]]]
     assert met.loc[LABELS[0], "count"] == int((reports == "yes").sum())
     assert met.loc[LABELS[0], "n"] == int(reports.notna().sum())
-    backwards = relevance.attack_profile(RESPONSES, MISSING, BOOK, order=LABELS[::-1])
+    backwards = ratings.attack_profile(RESPONSES, MISSING, BOOK, order=LABELS[::-1])
     assert backwards["label"].tolist()[: len(LABELS)] == LABELS[::-1]
 
 
@@ -100,15 +100,15 @@ def test_tests_say_how_many_respondents_each_used():
         ranks.skillings_mack(ATTACKS, rng=rng(), resamples=50),
         repeated_ordinal(ATTACKS).difference,
     ]
-    table = relevance.tests_table(results)
+    table = ratings.tests_table(results)
     assert table["n"].tolist() == [len(ATTACKS.dropna()), 150, 150]
     assert table["df"].tolist() == ["5", "5", "5, 145"]
     assert table["detectable"].notna().tolist() == [True, True, False]
     pairs = ranks.pairwise_signed_rank(ATTACKS, rng=rng(), resamples=50)
-    words = relevance.describe_difference(results, pairs)
+    words = ratings.describe_difference(results, pairs)
     clear = int((pairs["p_adjusted"] < 0.05).sum())
     assert words.startswith("all 3 tests find a difference") and f"{clear} of 15 pairs" in words
-    assert relevance.pairs_table(pairs)["pair"].iloc[0] == f"{LABELS[0]} – {LABELS[1]}"
+    assert ratings.pairs_table(pairs)["pair"].iloc[0] == f"{LABELS[0]} – {LABELS[1]}"
 
 
 def test_words_follow_the_numbers():
@@ -116,24 +116,24 @@ def test_words_follow_the_numbers():
         {"first": ["a", "a", "b"], "second": ["b", "c", "c"], "p_adjusted": [0.2, math.nan, 1.0]}
     )
     flat = replace(ranks.friedman(ATTACKS, rng=rng(), resamples=50), p=0.4)
-    words = relevance.describe_difference([flat], nothing)
+    words = ratings.describe_difference([flat], nothing)
     assert words == "no test finds a difference at 0.05; no pair of attacks is told apart"
-    every = relevance.describe_difference([flat], nothing.assign(p_adjusted=0.01))
+    every = ratings.describe_difference([flat], nothing.assign(p_adjusted=0.01))
     assert every.endswith("every pair of attacks is told apart")
     table = ranking()
-    assert table["label"].iloc[0] in relevance.describe_order(table)
+    assert table["label"].iloc[0] in ratings.describe_order(table)
     table.loc[0, ["low", "high"]] = [1.0, 1.1]
-    assert "apart from that of the second" in relevance.describe_order(table)
+    assert "apart from that of the second" in ratings.describe_order(table)
     table.loc[0, ["low", "high"]] = [1.0, 6.0]
-    assert "overlaps with that of the second" in relevance.describe_order(table)
+    assert "overlaps with that of the second" in ratings.describe_order(table)
 
 
 def test_model_table_shows_odds_ratios_and_their_thresholds():
     model, check = repeated_ordinal(ATTACKS), parallel_check(ATTACKS)
-    table = relevance.model_table(model, check)
+    table = ratings.model_table(model, check)
     assert np.log(table["estimate"]).sum() == pytest.approx(0, abs=1e-9)
     assert table["estimate"].is_monotonic_decreasing
-    headings = relevance.model_headings(table, BOOK)
+    headings = ratings.model_headings(table, BOOK)
     shown = [name for name in headings if name.startswith("at_least_")]
     assert shown == [f"at_least_{value:g}" for value in check.thresholds]
     row = table.iloc[0]
@@ -141,11 +141,11 @@ def test_model_table_shows_odds_ratios_and_their_thresholds():
     log_odds = np.log(share.astype(float) / (1 - share.astype(float)))
     want = math.exp(log_odds[row["label"]] - log_odds.mean())
     assert row[shown[0]] == pytest.approx(want)
-    without = relevance.model_table(model, None)
-    assert not [name for name in relevance.model_headings(without, BOOK) if "least" in name]
-    assert "not testable" in relevance.describe_assumption(None)
-    assert relevance.checked_parallel(ATTACKS.head(12)) is None
-    assert ("no proof" in relevance.describe_assumption(check)) == (check.p >= 0.05)
+    without = ratings.model_table(model, None)
+    assert not [name for name in ratings.model_headings(without, BOOK) if "least" in name]
+    assert "not testable" in ratings.describe_assumption(None)
+    assert ratings.checked_parallel(ATTACKS.head(12)) is None
+    assert ("no proof" in ratings.describe_assumption(check)) == (check.p >= 0.05)
 
 
 def split_association(seed, *, complete=False, **settings):
@@ -154,7 +154,7 @@ def split_association(seed, *, complete=False, **settings):
     ratings, known = drawn(generator, 139, **settings)
     ratings = pd.DataFrame(with_gaps(generator, ratings))
     known = pd.DataFrame(known if complete else with_gaps(generator, known))
-    rows = relevance._all_attacks(ratings, relevance._Predictor("known", known, False), 0.95, 0.05)
+    rows = ratings._all_attacks(ratings, ratings._Predictor("known", known, False), 0.95, 0.05)
     return [(math.log(row["estimate"]), row["low"] < 1 < row["high"]) for row in rows]
 
 
@@ -186,7 +186,7 @@ def test_gaps_in_a_predictor_leave_the_row_within_respondents_right():
 
 
 def test_each_attack_is_tested_with_those_who_answered_both():
-    table = relevance.relevance_by_exposure(RESPONSES, BOOK, rng=rng(), resamples=99)
+    table = ratings.relevance_by_exposure(RESPONSES, BOOK, rng=rng(), resamples=99)
     assert len(table) == 2 * (len(LABELS) + 2)
     first = table.iloc[0]
     rating = RESPONSES[BOOK.rating_variables("relevance")[PARTS[0]]]
@@ -206,7 +206,7 @@ def test_detectable_superiority_is_found_with_80_percent_power():
     """Normal ratings, 40 of 140 exposed, shifted to the probability that is said to be found."""
     generator = rng(5)
     m, n = 40, 140
-    row = relevance._one_attack(
+    row = ratings._one_attack(
         pd.Series(generator.normal(size=n)),
         pd.Series(np.arange(n) < m, dtype=float),
         True,
@@ -226,10 +226,10 @@ def test_an_attack_that_nobody_met_is_not_estimable_and_breaks_nothing():
     responses = RESPONSES.copy()
     for variable in BOOK.rating_variables("occurrence").values():
         responses[variable] = "no"
-    table = relevance.relevance_by_exposure(responses, BOOK, rng=rng(), resamples=99)
+    table = ratings.relevance_by_exposure(responses, BOOK, rng=rng(), resamples=99)
     met = table[table["predictor"] == BOOK.item("occurrence").label]
     assert met["estimate"].isna().all() and met["p_adjusted"].isna().all()
-    words = relevance.describe_exposure(table)
+    words = ratings.describe_exposure(table)
     assert f"{len(LABELS)} not estimable" in words and "within respondents not estimable" in words
 
 
@@ -237,7 +237,7 @@ def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_varianc
     """Three who all answered alike have no variance: an interval from it is far too short."""
     rating = pd.Series([1.0, 1, 1] + [1.0, 3, 4, 5, 3, 2] * 19)
     met = pd.Series([1.0] * 3 + [0.0] * 114)
-    row = relevance._one_attack(
+    row = ratings._one_attack(
         rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05
     )
     plain = association.mann_whitney(rating, met)

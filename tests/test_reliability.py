@@ -10,12 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlsec_survey.errors import AnalysisError
-from mlsec_survey.stats.reliability import (
-    alpha_bootstrap,
-    cronbach_alpha,
-    item_rest_correlations,
-)
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.reliability import alpha_bootstrap, cronbach_alpha, item_rest_correlations
 
 ORACLE = Path(__file__).parent / "oracle" / "proportions.json"
 R = json.loads(ORACLE.read_text())["reliability"]

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mlsec_survey.runner.kernels import Kernels
+from mlsec_survey.runner.kernels.provisioner import Kernels
 from small_project import NOTEBOOKS, STEPS, Done, SmallProject, make_project, write_export
 
 pytestmark = pytest.mark.xdist_group("runner")

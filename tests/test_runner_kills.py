@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from mlsec_survey.runner.fingerprint import file_digest
-from mlsec_survey.runner.kernels import can_fork
+from mlsec_survey.runner.kernels.provisioner import can_fork
 from small_project import SmallProject, make_project
 
 pytestmark = [

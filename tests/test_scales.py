@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlsec_survey.cleaning import KIND_DTYPE
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.scales import derive_scales, describe_scales, scale_reliability
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.responses.cleaning import KIND_DTYPE
+from mlsec_survey.responses.scales import derive_scales, describe_scales, scale_reliability
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTACKS = 6

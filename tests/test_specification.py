@@ -10,11 +10,12 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from mlsec_survey import cleaning, hypotheses, specification
-from mlsec_survey.codebook import load_codebook
-from mlsec_survey.errors import AnalysisError, InputError
-from mlsec_survey.export import read_export
-from mlsec_survey.plan import load_plan
+from mlsec_survey.analysis import hypotheses, multiverse
+from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.plan import load_plan
+from mlsec_survey.responses import cleaning
+from mlsec_survey.responses.readers.limesurvey import read_export
 from mlsec_survey.stats import association, table_models
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +37,7 @@ def plan(codebook):
 
 @pytest.fixture(scope="module")
 def choices(codebook):
-    return specification.load_specifications(ROOT / "data/specifications.yml", codebook)
+    return multiverse.load_specifications(ROOT / "data/specifications.yml", codebook)
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +50,10 @@ def answers(codebook):
 @pytest.fixture(scope="module")
 def curves(plan, answers, codebook, choices):
     verses = {
-        entry.id: specification.multiverse(entry, *answers, codebook, choices)
+        entry.id: multiverse.multiverse(entry, *answers, codebook, choices)
         for entry in plan.hypotheses
     }
-    return {key: (verse, specification.specification_curve(verse)) for key, verse in verses.items()}
+    return {key: (verse, multiverse.specification_curve(verse)) for key, verse in verses.items()}
 
 
 def at(curve, **chosen):
@@ -222,7 +223,7 @@ def test_codings_are_what_they_say(curves, answers, codebook):
 def test_each_data_set_and_test_is_counted_once(curves):
     for key, (verse, curve) in curves.items():
         assert len(curve) == len(verse.specifications) == len(set(verse.specifications))
-        assert not curve.duplicated(list(specification.CHOICES)).any(), key
+        assert not curve.duplicated(list(multiverse.CHOICES)).any(), key
         same = curve.duplicated(
             ["estimate", "p", "n", "test", "covariates", "outcome", "predictor"]
         )
@@ -236,14 +237,14 @@ def test_dealing_is_rerunning_on_exchanged_outcomes(curves, plan, answers, codeb
     candidates, missing = answers
     entry = plan.hypothesis("D2")
     verse, _ = curves["D2"]
-    order = specification.deal(verse.strata, 3, np.random.default_rng(5))
+    order = multiverse.deal(verse.strata, 3, np.random.default_rng(5))
     for row in order:
         assert (candidates["exclusion"].cat.codes.to_numpy()[row] == verse.strata).all()
-    effects = specification.run_specifications(verse, order)
+    effects = multiverse.run_specifications(verse, order)
     dealt = candidates.copy()
     dealt["defence_count"] = candidates["defence_count"].to_numpy()[order[1]]
-    again = specification.multiverse(entry, dealt, missing, codebook, choices)
-    curve = specification.specification_curve(again)
+    again = multiverse.multiverse(entry, dealt, missing, codebook, choices)
+    curve = multiverse.specification_curve(again)
     # Codings that depend on the sample (halves) and filled-in gaps move along with the outcome.
     plain = [
         (spec.exclusion, verse.outcomes[spec.outcome].label, verse.predictors[spec.predictor].label,
@@ -293,8 +294,8 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
         )
         kinds = pd.DataFrame({"respondent_id": np.arange(n)})
         named = entry.model_copy(update={"id": f"H{k}"})
-        verses.append(specification.multiverse(named, frame, kinds, codebook, few))
-    result = specification.infer(verses, dealings=59, alpha=0.05, run=run)
+        verses.append(multiverse.multiverse(named, frame, kinds, codebook, few))
+    result = multiverse.infer(verses, dealings=59, alpha=0.05, run=run)
     table, found = result.table, list(result.curves.values())
     for column in ("p_median", "p_share", "p_stouffer"):
         rate = (table[column] <= 0.05).mean()
@@ -307,7 +308,7 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
 
 def test_a_strong_effect_is_found(curves):
     verse, curve = curves["K1"]
-    result = specification.infer([verse], dealings=49, alpha=0.05, run=run)
+    result = multiverse.infer([verse], dealings=49, alpha=0.05, run=run)
     table = result.table
     pd.testing.assert_frame_equal(result.curves["K1"], curve)
     assert table["p_median"][0] == pytest.approx(1 / 50)
@@ -317,10 +318,10 @@ def test_a_strong_effect_is_found(curves):
 
 def test_a_negative_prediction_counts_the_other_side(curves):
     verse, curve = curves["K1"]
-    turned = specification.Multiverse(
+    turned = multiverse.Multiverse(
         **{name: getattr(verse, name) for name in verse.__slots__} | {"sign": -1}
     )
-    table = specification.infer([turned], dealings=19, alpha=0.05, run=run).table
+    table = multiverse.infer([turned], dealings=19, alpha=0.05, run=run).table
     assert table["predicted"][0] == 0 and table["significant"][0] == 0
     assert table["median"][0] == pytest.approx(curve["estimate"].median())
     assert table["p_share"][0] == 1
@@ -354,8 +355,8 @@ def test_specifications_run_together_are_those_run_one_by_one(curves):
     rng = np.random.default_rng(11)
     tests = set()
     for verse, _ in curves.values():
-        order = specification.deal(verse.strata, 4, rng)
-        effects = specification.run_specifications(verse, order)
+        order = multiverse.deal(verse.strata, 4, rng)
+        effects = multiverse.run_specifications(verse, order)
         for at in rng.choice(len(verse.specifications), 40, replace=False):
             spec, b = verse.specifications[at], int(rng.integers(len(order)))
             n, z = plain_effect(verse, spec, order[b])
@@ -368,7 +369,7 @@ def test_specifications_run_together_are_those_run_one_by_one(curves):
 def test_hypotheses_prepared_together_are_those_prepared_one_by_one(
     curves, plan, answers, codebook, choices
 ):
-    verses = specification.multiverses(plan.hypotheses, *answers, codebook, choices)
+    verses = multiverse.multiverses(plan.hypotheses, *answers, codebook, choices)
     assert [verse.hypothesis.id for verse in verses] == list(curves)
     for verse in verses:
         alone, _ = curves[verse.hypothesis.id]
@@ -385,11 +386,11 @@ def test_covariates_that_repeat_one_another_count_once_in_the_fit():
     x, y = rng.normal(size=(1, 1, n)), rng.normal(size=(1, n, 1, dealings))
     covariate, known = rng.normal(size=(n, 1)), np.ones((n, dealings))
     everybody = np.ones((1, n), dtype=bool)
-    once = specification._partial(x, y, known, covariate, everybody)[1]
-    twice = specification._partial(x, y, known, np.hstack([covariate] * 2), everybody)[1]
+    once = multiverse._partial(x, y, known, covariate, everybody)[1]
+    twice = multiverse._partial(x, y, known, np.hstack([covariate] * 2), everybody)[1]
     assert twice == pytest.approx(once, rel=1e-9)
     # What the covariates explain altogether has no effect left.
-    assert (specification._partial(x, y, known, x[0].T, everybody)[1] == 0).all()
+    assert (multiverse._partial(x, y, known, x[0].T, everybody)[1] == 0).all()
 
 
 @pytest.mark.parametrize(("df", "close"), [(6, 1e-3), (20, 1e-6), (60, 1e-9), (137, 1e-9)])
@@ -397,14 +398,14 @@ def test_the_deviate_of_a_correlation_has_the_p_value_of_its_t_test(df, close):
     r = np.linspace(-0.75, 0.75, 61)
     t = np.abs(r) * np.sqrt(df / (1 - r**2))
     exact = np.sign(r) * stats.norm.isf(stats.t.sf(t, df))
-    assert specification._deviate(r, np.array(df)) == pytest.approx(exact, rel=close, abs=1e-12)
+    assert multiverse._deviate(r, np.array(df)) == pytest.approx(exact, rel=close, abs=1e-12)
 
 
 def test_a_constant_variable_has_no_curve(plan, answers, codebook, choices):
     candidates, missing = answers
     same = candidates.assign(defence_count=pd.array([3] * len(candidates), dtype="Int64"))
     with pytest.raises(AnalysisError, match="D2"):
-        specification.multiverse(plan.hypothesis("D2"), same, missing, codebook, choices)
+        multiverse.multiverse(plan.hypothesis("D2"), same, missing, codebook, choices)
 
 
 @pytest.mark.parametrize(
@@ -424,7 +425,7 @@ def test_choices_are_checked(codebook, tmp_path, old, new, match):
     path = tmp_path / "specifications.yml"
     path.write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=match):
-        specification.load_specifications(path, codebook)
+        multiverse.load_specifications(path, codebook)
 
 
 def test_all_options_of_the_file_occur(curves, choices):

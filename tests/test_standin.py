@@ -15,14 +15,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
-from mlsec_survey.codebook import Codebook, load_codebook
-from mlsec_survey.errors import InputError
-from mlsec_survey.export import RawExport, read_export
-from mlsec_survey.scales import derive_scales
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.yaml_input import read_yaml
+from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.responses.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
+from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.scales import derive_scales
 from mlsec_survey.standin.draws import Draws, grade
 from mlsec_survey.standin.parameters import load_parameters
-from mlsec_survey.yaml_input import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -133,7 +133,7 @@ def test_every_text_of_the_sample_is_in_both_sheets_and_no_other(analysed: pd.Da
 @pytest.mark.skipif(
     not (DATA / "concern_codes.yml").is_file(), reason="there is no code book for free text"
 )
-def test_sheets_use_the_codes_of_the_code_book() -> None:
+def test_sheets_use_the_codes_of_the_scheme() -> None:
     used = {code for name in ("coder_a", "coder_b") for c in sheet(name).values() for code in c}
     known = {entry["id"] for entry in read_yaml(DATA / "concern_codes.yml").content["codes"]}
     assert used == known

@@ -8,17 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlsec_survey.errors import InputError
+from mlsec_survey.base.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from IPython.display import HTML
 
-    from mlsec_survey.codebook import Codebook
-    from mlsec_survey.manifest import Manifest
-    from mlsec_survey.plan import AnalysisPlan
-    from mlsec_survey.publish import Publisher
+    from mlsec_survey.instrument.codebook import Codebook
+    from mlsec_survey.instrument.manifest import Manifest
+    from mlsec_survey.instrument.plan import AnalysisPlan
+    from mlsec_survey.report.publisher import Publisher
 
 DROPPED_IN_EXPORT = "data/raw/export.csv"
 STANDIN_EXPORT = "data/raw/standin.csv"
@@ -91,21 +90,21 @@ class Project:
     @cached_property
     def manifest(self) -> Manifest:
         """What the raw export is; decides whether results carry the stand-in label."""
-        from mlsec_survey.manifest import load_manifest
+        from mlsec_survey.instrument.manifest import load_manifest
 
         return load_manifest(self.export_path)
 
     @cached_property
     def codebook(self) -> Codebook:
         """The codebook."""
-        from mlsec_survey.codebook import load_codebook
+        from mlsec_survey.instrument.codebook import load_codebook
 
         return load_codebook(self.codebook_path)
 
     @cached_property
     def plan(self) -> AnalysisPlan:
         """The analysis plan, checked against the codebook."""
-        from mlsec_survey.plan import load_plan
+        from mlsec_survey.instrument.plan import load_plan
 
         if self.plan_path is None:
             raise InputError(f"notebook {self.notebook} was opened without an analysis plan")
@@ -117,7 +116,7 @@ class Project:
 
         from IPython.display import HTML
 
-        from mlsec_survey.yaml_input import read_yaml
+        from mlsec_survey.base.yaml_input import read_yaml
 
         entry = read_yaml(self.root / "notebooks" / "pipeline.yml").content["notebooks"][
             self.notebook
@@ -140,7 +139,7 @@ class Project:
 
     def publisher(self) -> Publisher:
         """Return the publisher of this notebook's figures, tables and numbers."""
-        from mlsec_survey.publish import Publisher
+        from mlsec_survey.report.publisher import Publisher
 
         return Publisher.open(
             self.notebook, manifest=self.manifest, output=self.output, project=self.root
@@ -196,7 +195,7 @@ class Project:
 
             pq.write_table(pa.Table.from_pandas(table, preserve_index=False, nthreads=1), part)
         else:
-            from mlsec_survey.text_safety import safe_csv
+            from mlsec_survey.base.text_safety import safe_csv
 
             # To plain values by column; what is missing is an empty cell.
             columns = (table[name].astype(object).where(table[name].notna(), "") for name in table)
@@ -230,24 +229,3 @@ def open_project(
         plan_path=None if plan is None else root / plan,
         coding_path=resolve_coding(root, coding, export_path),
     )
-
-
-def generator(seed: int, *purpose: str) -> np.random.Generator:
-    """Return a random generator for one purpose, independent of those for other purposes.
-
-    A notebook draws each quantity from a generator of its own, so that adding a quantity changes
-    no other.
-    """
-    import numpy as np
-
-    return np.random.default_rng(seed_sequence(seed, *purpose))
-
-
-def seed_sequence(seed: int, *purpose: str) -> np.random.SeedSequence:
-    """Return the seed sequence of one purpose; its words are hashed into the entropy."""
-    import hashlib
-
-    import numpy as np
-
-    words = [int.from_bytes(hashlib.sha256(w.encode()).digest()[:4], "big") for w in purpose]
-    return np.random.SeedSequence([seed, *words])

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlsec_survey.base.formatting import as_text, interval_text, percent_text
 from mlsec_survey.figures.absence import NOTHING
 from mlsec_survey.figures.style import entries
-from mlsec_survey.formatting import as_text, interval_text, percent_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlsec_survey.base.formatting import as_text
 from mlsec_survey.figures.absence import draw_absence
 from mlsec_survey.figures.style import (
     BLUE,
@@ -22,7 +23,6 @@ from mlsec_survey.figures.style import (
     value_label,
     wrapped,
 )
-from mlsec_survey.formatting import as_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,8 +19,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from mlsec_survey.compute import WORKERS_VARIABLE
-from mlsec_survey.errors import InputError
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.yaml_input import (
+    Entry,
+    Location,
+    Sequence,
+    YamlDocument,
+    near,
+    read_yaml,
+    validate,
+)
+from mlsec_survey.parallel.tasks import WORKERS_VARIABLE
 from mlsec_survey.project import STANDIN_EXPORT
 from mlsec_survey.runner.engine import Outcome, do
 from mlsec_survey.runner.fingerprint import combined, digest, file_digest
@@ -36,15 +45,6 @@ from mlsec_survey.runner.steps import (
     steps_of,
 )
 from mlsec_survey.runner.store import Store
-from mlsec_survey.yaml_input import (
-    Entry,
-    Location,
-    Sequence,
-    YamlDocument,
-    near,
-    read_yaml,
-    validate,
-)
 
 MOST_RUNS = 10_000
 _RUN = "RUN\0"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from mlsec_survey.errors import CompendiumError, InputError
+from mlsec_survey.base.errors import CompendiumError, InputError
 from mlsec_survey.runner.engine import Outcome, do
 from mlsec_survey.runner.fingerprint import code_of, combined, file_digest, packages_of
 from mlsec_survey.runner.pipeline import load_pipeline
@@ -25,7 +25,7 @@ from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, Workshop, steps_of
 from mlsec_survey.runner.store import Store
 
 if TYPE_CHECKING:
-    from mlsec_survey.runner.kernels import Kernels
+    from mlsec_survey.runner.kernels.provisioner import Kernels
 
 DESCRIPTION = """\
 Run the notebooks and make figures, tables, web pages and the paper.
@@ -373,7 +373,7 @@ class _Kernels:
             return self._given
         with self._lock:
             if self._made is None:
-                from mlsec_survey.runner.kernels import Kernels
+                from mlsec_survey.runner.kernels.provisioner import Kernels
 
                 shop, options = self.shop, self._options
                 imports = _imports(shop, options)

@@ -17,8 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlsec_survey.errors import InputError
-from mlsec_survey.runner.kernels import Kernels, _search_path, kernel_environment
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.runner.kernels.provisioner import Kernels, _search_path, kernel_environment
 from mlsec_survey.runner.pipeline import PIPELINE
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Remote:
         self._stack = ExitStack()
 
     def __enter__(self) -> Remote:
-        from mlsec_survey.compute import connected
+        from mlsec_survey.parallel.tasks import connected
 
         self._client = self._stack.enter_context(connected(self._address))
         return self
@@ -101,7 +101,7 @@ class Remote:
             InputError: an input is outside the project, or the worker differs from this machine.
             CompendiumError: what executing the notebook raised.
         """
-        from mlsec_survey.compute import WORKERS_VARIABLE, completed, fingerprint
+        from mlsec_survey.parallel.tasks import WORKERS_VARIABLE, completed, fingerprint
 
         # The workers fill their machines with notebooks; none of them should start more processes.
         sent = replace(job, settings={**job.settings, WORKERS_VARIABLE: "1"})
@@ -170,8 +170,8 @@ def execute_parcel(parcel: Parcel, expected: dict[str, str]) -> Returned:
     Raises:
         InputError: this worker would compute something else than the sender.
     """
-    from mlsec_survey.compute import check_worker
-    from mlsec_survey.errors import CompendiumError
+    from mlsec_survey.base.errors import CompendiumError
+    from mlsec_survey.parallel.tasks import check_worker
     from mlsec_survey.runner.execute import execute_notebook
 
     check_worker(expected)

@@ -14,7 +14,7 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, TextIO
 
-from mlsec_survey.errors import AnalysisError, CompendiumError
+from mlsec_survey.base.errors import AnalysisError, CompendiumError
 from mlsec_survey.runner.fingerprint import combined
 from mlsec_survey.runner.steps import Step
 from mlsec_survey.runner.store import Store

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlsec_survey.errors import AnalysisError, CompendiumError, InputError
+from mlsec_survey.base.errors import AnalysisError, CompendiumError, InputError
 from mlsec_survey.runner.fingerprint import digest
-from mlsec_survey.runner.quick_imports import quick_imports
+from mlsec_survey.runner.kernels.quick_imports import quick_imports
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from mlsec_survey.errors import InputError
+from mlsec_survey.base.errors import InputError
 
 PIPELINE = Path("notebooks") / "pipeline.yml"
 PUBLISHED = "published:"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlsec_survey.errors import AnalysisError, InputError
+from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.project import resolve_coding, resolve_export
 from mlsec_survey.runner.fingerprint import (
     Modules,
@@ -151,7 +151,9 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
             found[f"module {module}"] = sha
         found["entry in pipeline"] = digest(repr(entry).encode())
         found["fonts of the figures"] = file_digest(PACKAGE_FOLDER / "figures" / "fonts")
-        return found | _environment(shop, "execute.py", "kernels.py", "warm_server.py")
+        return found | _environment(
+            shop, "execute.py", "kernels/provisioner.py", "kernels/warm_server.py"
+        )
 
     def make(output: Path) -> None:
         from mlsec_survey.runner.execute import NotebookJob
@@ -254,7 +256,7 @@ def _environment(shop: Workshop, *code: str) -> dict[str, str]:
         "requirements.lock": file_digest(shop.root / "requirements.lock"),
     }
     for name in code:
-        found[f"runner {name}"] = file_digest(Path(__file__).with_name(name))
+        found[f"runner {name}"] = file_digest(Path(__file__).parent / name)
     return found
 
 
@@ -295,14 +297,14 @@ def page_step(
     def inputs() -> dict[str, str]:
         return {
             "executed notebook": file_digest(notebook),
-            "template": file_digest(Path(__file__).with_name("template")),
+            "template": file_digest(Path(__file__).with_name("outputs") / "template"),
             "facts": digest(json.dumps(facts()).encode()),
-        } | _environment(shop, "pages.py")
+        } | _environment(shop, "outputs/pages.py")
 
     def make(output: Path) -> None:
         page = output / "html" / f"{entry.name}.html"
         shop.kernels().call(
-            "mlsec_survey.runner.pages:render_page",
+            "mlsec_survey.runner.outputs.pages:render_page",
             {"notebook": str(notebook), "output": str(page), "entry": facts()},
             shop.root,
         )
@@ -328,12 +330,12 @@ def _index_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
     def inputs() -> dict[str, str]:
         return {
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
-            "template": file_digest(Path(__file__).with_name("template")),
+            "template": file_digest(Path(__file__).with_name("outputs") / "template"),
             "facts": digest(json.dumps(facts()).encode()),
-        } | _environment(shop, "pages.py")
+        } | _environment(shop, "outputs/pages.py")
 
     def make(output: Path) -> None:
-        from mlsec_survey.runner.pages import render_index
+        from mlsec_survey.runner.outputs.pages import render_index
 
         records = [str(path) for path in _records(run, names)]
         render_index(records, str(output / "html" / "index.html"), facts())
@@ -354,7 +356,7 @@ def _numbers_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
         }
 
     def make(output: Path) -> None:
-        from mlsec_survey.assemble import assemble
+        from mlsec_survey.report.macros import assemble
 
         assemble(_records(run, names), shop.root / main.parent, output / "paper" / "generated")
 
@@ -384,8 +386,8 @@ def _paper_step(run: Run, shop: Workshop) -> Step:
         } | _environment(shop, "typeset.py")
 
     def make(output: Path) -> None:
-        from mlsec_survey.runner.tools import TEX, install, missing_tex
-        from mlsec_survey.runner.typeset import typeset
+        from mlsec_survey.runner.outputs.tools import TEX, install, missing_tex
+        from mlsec_survey.runner.outputs.typesetting import typeset
 
         if missing_tex():
             install(TEX, "the paper")

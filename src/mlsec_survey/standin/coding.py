@@ -7,10 +7,16 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .draws import Draws
-from .parameters import CONFIRMED, DOUBTED, CoderParameters, StandinParameters, StandinTexts
-from .responses import Response
-from .texts import Written
+from mlsec_survey.standin.draws import Draws
+from mlsec_survey.standin.parameters import (
+    CONFIRMED,
+    DOUBTED,
+    CoderParameters,
+    StandinParameters,
+    StandinTexts,
+)
+from mlsec_survey.standin.responses import Response
+from mlsec_survey.standin.texts import Written
 
 Unit = tuple[int, str, str]
 

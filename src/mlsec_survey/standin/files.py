@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from ..codebook import Codebook
-from ..manifest import Generator, Manifest, manifest_text
-from .coding import adjudication_csv, draw_sheets, sheet_csv
-from .parameters import StandinParameters, StandinTexts
-from .responses import Response, draw_responses
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.manifest import Generator, Manifest, manifest_text
+from mlsec_survey.standin.coding import adjudication_csv, draw_sheets, sheet_csv
+from mlsec_survey.standin.parameters import StandinParameters, StandinTexts
+from mlsec_survey.standin.responses import Response, draw_responses
 
 GENERATOR_VERSION = "1.0.0"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

@@ -8,9 +8,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..codebook import Codebook, Text
-from ..errors import InputError
-from ..yaml_input import Entry, Location, Sequence, YamlDocument, near, read_yaml, validate
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.yaml_input import (
+    Entry,
+    Location,
+    Sequence,
+    YamlDocument,
+    near,
+    read_yaml,
+    validate,
+)
+from mlsec_survey.instrument.codebook import Codebook, Text
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]

@@ -10,9 +10,9 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from ..codebook import OTHER_CODE, Codebook, Item
-from .draws import Draws, grade
-from .parameters import StandinParameters
+from mlsec_survey.instrument.codebook import OTHER_CODE, Codebook, Item
+from mlsec_survey.standin.draws import Draws, grade
+from mlsec_survey.standin.parameters import StandinParameters
 
 Outcome = str  # of a described report: "confirmed", "doubted" or "unconfirmed"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from ..codebook import Codebook
-from .draws import Draws
-from .parameters import StandinParameters, StandinTexts
-from .people import Person, Population, grid_columns
-from .texts import Writer, Written
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.standin.draws import Draws
+from mlsec_survey.standin.parameters import StandinParameters, StandinTexts
+from mlsec_survey.standin.people import Person, Population, grid_columns
+from mlsec_survey.standin.texts import Writer, Written
 
 
 @dataclass(frozen=True)

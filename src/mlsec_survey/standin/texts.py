@@ -6,10 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from ..codebook import Codebook
-from .draws import Draws
-from .parameters import CONFIRMED, DOUBTED, Bilingual, StandinParameters, StandinTexts
-from .people import Person, grid_columns
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.standin.draws import Draws
+from mlsec_survey.standin.parameters import (
+    CONFIRMED,
+    DOUBTED,
+    Bilingual,
+    StandinParameters,
+    StandinTexts,
+)
+from mlsec_survey.standin.people import Person, grid_columns
 
 _SLOT = re.compile(r"\{([a-z]+)\}")
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from ..errors import AnalysisError
-from .association import conditional_law
-from .pairs import FloatArray
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.association import conditional_law
+from mlsec_survey.stats.pairs import FloatArray
 
 Prior = Literal["normal", "cauchy"]
 LogLikelihood = Callable[[FloatArray], FloatArray]

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from ..errors import AnalysisError
-from .design import (
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.design import (
     Design,
     ModelResult,
     complete_rows,
@@ -26,8 +26,8 @@ from .design import (
     profile_bounds,
     term_result,
 )
-from .pairs import FloatArray, as_scores, check_confidence
-from .result import TestResult
+from mlsec_survey.stats.pairs import FloatArray, as_scores, check_confidence
+from mlsec_survey.stats.result import TestResult
 
 ModelName = Literal["poisson", "quasi_poisson", "negative_binomial", "quasi_binomial"]
 _RATIO = "incidence-rate ratio"

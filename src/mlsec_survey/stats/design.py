@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from ..errors import AnalysisError
-from .pairs import FloatArray, as_groups, as_scores
-from .result import TestResult
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.pairs import FloatArray, as_groups, as_scores
+from mlsec_survey.stats.result import TestResult
 
 
 @dataclass(frozen=True, slots=True)

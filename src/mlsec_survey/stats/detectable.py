@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, special, stats
 
-from ..errors import AnalysisError
-from . import tables
-from .pairs import FloatArray, IntArray, as_groups, as_scores, complete_pairs
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats import tables
+from mlsec_survey.stats.pairs import FloatArray, IntArray, as_groups, as_scores, complete_pairs
 
 _LARGEST_LOG_RATIO = 8.0
 

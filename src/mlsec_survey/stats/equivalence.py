@@ -15,7 +15,7 @@ from typing import Literal
 
 from scipy import optimize, stats
 
-from ..formatting import as_text, interval_text
+from mlsec_survey.base.formatting import as_text, interval_text
 
 Interval = Callable[[float], tuple[float, float]]
 """Returns the interval of an effect at a confidence level."""

@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from ..errors import AnalysisError
-from ..formatting import percent_text
-from .result import TestResult
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.formatting import percent_text
+from mlsec_survey.stats.result import TestResult
 
 Floats = NDArray[np.float64]
 Interval = Callable[[ArrayLike, ArrayLike], tuple[Floats, Floats]]

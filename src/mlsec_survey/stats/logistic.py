@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from ..errors import AnalysisError
-from .design import (
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.design import (
     ModelResult,
     complete_rows,
     design,
@@ -24,8 +24,8 @@ from .design import (
     profile_bounds,
     term_result,
 )
-from .pairs import BoolArray, FloatArray, as_binary, check_confidence
-from .result import TestResult
+from mlsec_survey.stats.pairs import BoolArray, FloatArray, as_binary, check_confidence
+from mlsec_survey.stats.result import TestResult
 
 _METHOD = "Firth-penalised logistic regression"
 

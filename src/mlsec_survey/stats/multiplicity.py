@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import AnalysisError
-from . import tables
-from .pairs import FloatArray, IntArray, as_groups, as_scores
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats import tables
+from mlsec_survey.stats.pairs import FloatArray, IntArray, as_groups, as_scores
 
 # Statistics that are equal in exact arithmetic can differ in the last bits.
 _SLACK = 1e-9

@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from ..errors import AnalysisError
-from .design import (
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.design import (
     Design,
     ModelResult,
     complete_rows,
@@ -26,8 +26,8 @@ from .design import (
     joint_result,
     term_result,
 )
-from .pairs import BoolArray, FloatArray, IntArray, as_scores, check_confidence
-from .result import TestResult
+from mlsec_survey.stats.pairs import BoolArray, FloatArray, IntArray, as_scores, check_confidence
+from mlsec_survey.stats.result import TestResult
 
 _METHOD = "proportional-odds regression"
 # Log odds per standard deviation of a predictor beyond which there is no maximum to be found.

@@ -22,10 +22,10 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from ..errors import AnalysisError
-from .ordinal import OrdinalFit, ordinal_fit
-from .pairs import FloatArray, IntArray, check_confidence
-from .result import TestResult
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.ordinal import OrdinalFit, ordinal_fit
+from mlsec_survey.stats.pairs import FloatArray, IntArray, check_confidence
+from mlsec_survey.stats.result import TestResult
 
 METHOD = "cumulative-logit model, respondents as clusters"
 

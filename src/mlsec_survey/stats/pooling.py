@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special, stats
 
-from ..errors import AnalysisError
-from .result import TestResult
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.result import TestResult
 
 Scale = Literal["identity", "log", "logit", "atanh"]
 

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from ..errors import AnalysisError
-from .bootstrap import percentile_interval, resampled_weights
-from .multiplicity import holm
-from .pairs import FloatArray, IntArray, check_confidence
-from .result import TestResult
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.bootstrap import percentile_interval, resampled_weights
+from mlsec_survey.stats.multiplicity import holm
+from mlsec_survey.stats.pairs import FloatArray, IntArray, check_confidence
+from mlsec_survey.stats.result import TestResult
 
 RESAMPLES = 2000
 # Untied pairs up to which the distribution of signed ranks is enumerated.

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
 from mlsec_survey.stats.result import TestResult
 

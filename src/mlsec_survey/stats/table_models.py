@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from . import tables as table_tests
+from mlsec_survey.stats import tables as table_tests
 
 Floats = NDArray[np.float64]
 

@@ -24,10 +24,7 @@ from mlsec_survey.stats.association.ordered import (
     spearman,
 )
 from mlsec_survey.stats.association.resampling import RESAMPLES
-from mlsec_survey.stats.association.tables import (
-    contingency_permutation,
-    kruskal_permutation,
-)
+from mlsec_survey.stats.association.tables import contingency_permutation, kruskal_permutation
 from mlsec_survey.stats.association.two_groups import (
     brunner_munzel,
     mann_whitney,

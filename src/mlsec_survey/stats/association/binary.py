@@ -15,17 +15,8 @@ from mlsec_survey.stats.association.conditional import (
     sum_distribution,
     sums_mean,
 )
-from mlsec_survey.stats.association.resampling import (
-    RESAMPLES,
-    monte_carlo_p,
-    permuted,
-)
-from mlsec_survey.stats.pairs import (
-    as_binary,
-    as_scores,
-    check_confidence,
-    complete_pairs,
-)
+from mlsec_survey.stats.association.resampling import RESAMPLES, monte_carlo_p, permuted
+from mlsec_survey.stats.pairs import as_binary, as_scores, check_confidence, complete_pairs
 from mlsec_survey.stats.result import TestResult
 
 

@@ -11,17 +11,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special
 
-from mlsec_survey.errors import AnalysisError
-from mlsec_survey.stats.association.resampling import (
-    SLACK,
-)
-from mlsec_survey.stats.pairs import (
-    FloatArray,
-    IntArray,
-    as_binary,
-    as_scores,
-    complete_pairs,
-)
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.association.resampling import SLACK
+from mlsec_survey.stats.pairs import FloatArray, IntArray, as_binary, as_scores, complete_pairs
 
 _MOST_SUMS = 60_000
 

@@ -9,19 +9,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlsec_survey.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.association.resampling import (
     RESAMPLES,
     cross_tabulated,
     monte_carlo_p,
     permuted,
 )
-from mlsec_survey.stats.pairs import (
-    FloatArray,
-    as_scores,
-    check_confidence,
-    complete_pairs,
-)
+from mlsec_survey.stats.pairs import FloatArray, as_scores, check_confidence, complete_pairs
 from mlsec_survey.stats.result import TestResult
 
 

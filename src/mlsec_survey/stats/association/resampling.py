@@ -7,10 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mlsec_survey.stats.pairs import (
-    FloatArray,
-    IntArray,
-)
+from mlsec_survey.stats.pairs import FloatArray, IntArray
 
 RESAMPLES = 9_999
 SLACK = 1e-9

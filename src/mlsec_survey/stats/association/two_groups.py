@@ -10,12 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, special, stats
 
-from mlsec_survey.errors import AnalysisError
-from mlsec_survey.stats.association.conditional import (
-    exact_p,
-    sum_distribution,
-    sums_mean,
-)
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.association.conditional import exact_p, sum_distribution, sums_mean
 from mlsec_survey.stats.association.resampling import (
     RESAMPLES,
     cross_tabulated,

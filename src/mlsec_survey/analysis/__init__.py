@@ -1,0 +1,1 @@
+"""What the study computes from responses, on plain tables."""

@@ -1,0 +1,292 @@
+"""Coded answers: how far coders agree, which codes were given, for which attack and together."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.instrument.codebook import RESPONDENT
+from mlsec_survey.instrument.coding_scheme import WHY
+from mlsec_survey.responses.coding import CODERS, FINAL, Coding
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_LEVEL = 0.05
+_RELIABLE, _TENTATIVE = 0.8, 0.667
+
+
+def agreement(
+    coding: Coding, *, resamples: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return how far the coders agree before adjudication, per code and over whole code sets.
+
+    Args:
+        coding: both sheets.
+        resamples: bootstrap resamples of respondents.
+        rng: source of randomness.
+
+    Raises:
+        AnalysisError: there is no answer in own words.
+
+    Returns:
+        Per code: field, code (label), units (answers), coder_a, coder_b, both (answers with the
+        code), agreement, kappa, kappa_low, kappa_high, alpha, alpha_low, alpha_high, undefined (see
+        `stats.agreement.code_agreement`). Overall: field, measure, estimate, low, high, units,
+        respondents.
+    """
+    import pandas as pd
+
+    from mlsec_survey.stats.agreement import code_agreement, set_agreement
+
+    tables, rows = [], []
+    for field in coding.scheme.fields:
+        units = coding.of_field(field)
+        if units.empty:
+            continue
+        labels = coding.scheme.labels(field)
+        first, second = (coding.indicators(field, coder) for coder in CODERS)
+        table = code_agreement(
+            first, second, units[RESPONDENT], resamples=resamples, rng=rng
+        ).rename(columns=dict(zip(("first", "second"), CODERS, strict=True)))
+        table.insert(0, "code", [labels[code] for code in table.index])
+        table.insert(0, "field", field)
+        tables.append(table)
+        results = set_agreement(
+            list(units[CODERS[0]]),
+            list(units[CODERS[1]]),
+            list(labels),
+            units[RESPONDENT],
+            resamples=resamples,
+            rng=rng,
+        )
+        rows += [
+            {
+                "field": field,
+                "key": key,
+                "measure": result.method,
+                "estimate": result.estimate,
+                "low": result.low,
+                "high": result.high,
+                "units": int(result.extra["units"]),
+                "respondents": result.n,
+            }
+            for key, result in results.items()
+        ]
+    if not tables:
+        raise AnalysisError("nobody answered in own words, so there is nothing to agree on")
+    return pd.concat(tables, ignore_index=True), pd.DataFrame(rows)
+
+
+def alpha_reading(estimate: float, low: float) -> str:
+    """Say what Krippendorff's convention makes of an alpha, and whether its interval agrees.
+
+    Source: Krippendorff (2019), Content Analysis, 4th ed., chapter 12: rely on 0.800 and above,
+    draw tentative conclusions from 0.667. These bounds are a convention.
+    """
+
+    def grade(value: float) -> str:
+        if value >= _RELIABLE:
+            return f"at least {_RELIABLE:.3f}, reliable by Krippendorff's convention"
+        if value >= _TENTATIVE:
+            return f"at least {_TENTATIVE:.3f}, enough for tentative conclusions by the convention"
+        return (
+            f"below {_TENTATIVE:.3f}, not enough even for tentative conclusions by the convention"
+        )
+
+    if math.isnan(estimate):
+        return "not estimable"
+    if math.isnan(low) or grade(low) == grade(estimate):
+        return grade(estimate)
+    return f"{grade(estimate)}; the lower end of its interval is {grade(low)}"
+
+
+def disagreements(coding: Coding) -> pd.DataFrame:
+    """Count what the coders differ about, and what stood; no text, no respondent, no coder.
+
+    A code that only one coder gave is paired with one that only the other gave where there is just
+    one on each side (one was read as the other); otherwise it counts as seen by one coder only.
+
+    Returns:
+        One row per kind and pair of codes, most frequent first in each kind: kind, code, other
+        (labels in the order of the code book; other is empty for codes seen by one coder only),
+        answers, code_stands and other_stands (answers in which the final codes hold it).
+    """
+    import pandas as pd
+
+    labels = coding.scheme.labels()
+    order = list(labels)
+    found: dict[tuple[str, ...], list[int]] = {}
+    differ = coding.units[coding.units["adjudicated"]]
+    for a, b, final in zip(differ[CODERS[0]], differ[CODERS[1]], differ[FINAL], strict=True):
+        paired = len(a - b) == len(b - a) == 1
+        groups = [a ^ b] if paired else [{code} for code in a ^ b]
+        for group in groups:
+            pair = tuple(sorted(group, key=order.index))
+            counts = found.setdefault(pair, [0, 0, 0])
+            counts[0] += 1
+            for position, code in enumerate(pair, start=1):
+                counts[position] += code in final
+    rows = [
+        {
+            "kind": "one read as the other" if len(pair) == 2 else "seen by one coder only",
+            "code": labels[pair[0]],
+            "other": labels[pair[1]] if len(pair) == 2 else "",
+            "answers": answers,
+            "code_stands": first,
+            "other_stands": second if len(pair) == 2 else None,
+        }
+        for pair, (answers, first, second) in sorted(
+            found.items(),
+            key=lambda entry: (-len(entry[0]), -entry[1][0], [order.index(c) for c in entry[0]]),
+        )
+    ]
+    columns = ["kind", "code", "other", "answers", "code_stands", "other_stands"]
+    return pd.DataFrame(rows, columns=columns).astype({"other_stands": "Int64"})
+
+
+def adjudication_trail(coding: Coding) -> pd.DataFrame:
+    """Return how the final codes came about: field, decided, reason, answers.
+
+    Answers on which the coders agree come first in each field, then each reason given for a
+    decision with the number of answers decided by it.
+    """
+    import pandas as pd
+
+    rows = []
+    for field in coding.scheme.fields:
+        units = coding.of_field(field)
+        agreed = int((~units["adjudicated"]).sum())
+        rows.append((field, "both coders", "the same codes from both coders", agreed))
+        reasons = units.loc[units["adjudicated"], "reason"].value_counts(sort=False)
+        for reason, count in sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0])):
+            rows.append((field, "adjudication", reason, int(count)))
+    return pd.DataFrame(rows, columns=["field", "decided", "reason", "answers"])
+
+
+@dataclass(frozen=True)
+class CodeCounts:
+    """Final codes of the reasons given, by attack.
+
+    Attributes:
+        counts: codes × attacks (labels), answers with the code.
+        replies: coded answers of each attack; the denominators.
+        residuals: adjusted standardised residuals of the same shape.
+        firm: of the same shape, whether the adjusted p-value is at most 0.05.
+        cells: one row per code and attack: code, attack (labels), count, replies, share, low, high
+            (Wilson), expected and z (see `stats.contingency.within_cluster_test`), residual, p,
+            p_adjusted.
+        spread: one row per code: code, theme, concern, answers, respondents, attacks (with the
+            code), evenness, evenness_low, evenness_high.
+    """
+
+    counts: pd.DataFrame
+    replies: pd.Series
+    residuals: pd.DataFrame
+    firm: pd.DataFrame
+    cells: pd.DataFrame
+    spread: pd.DataFrame
+
+
+def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> CodeCounts:
+    """Count final codes of the reasons by attack, with intervals and what independence expects.
+
+    Args:
+        coding: adjudicated coding.
+        resamples: exchanges of attacks within respondents, and resamples of respondents.
+        rng: source of randomness.
+    """
+    import pandas as pd
+
+    from mlsec_survey.stats import contingency
+    from mlsec_survey.stats.proportions import wilson
+
+    book, units, codes = coding.scheme, coding.of_field(WHY), coding.indicators(WHY)
+    labels, attacks = book.labels(WHY), dict(coding.labels)
+    order = list(attacks)
+    counts, replies = contingency.counts_by_group(codes, units["attack"], order)
+    residuals = contingency.adjusted_residuals(counts, replies)
+    cells = contingency.within_cluster_test(
+        codes, units["attack"], units[RESPONDENT], order, resamples=resamples, rng=rng
+    )
+    firm = cells["p_adjusted"].to_numpy().reshape(counts.shape) <= _LEVEL
+    cells["replies"] = replies[cells["group"]].to_numpy()
+    cells["share"] = cells["count"] / cells["replies"].where(cells["replies"] > 0)
+    cells["low"], cells["high"] = wilson(cells["count"], cells["replies"])
+    cells["residual"] = residuals.to_numpy().ravel()
+    cells["attack"] = cells["group"].map(attacks)
+    cells["code"] = cells["code"].map(labels)
+    columns = ["code", "attack", "count", "replies", "share", "low", "high"]
+    cells = cells[[*columns, "expected", "residual", "z", "p", "p_adjusted"]]
+    even = contingency.evenness_interval(
+        codes, units["attack"], units[RESPONDENT], order, resamples=resamples, rng=rng
+    )
+    people = codes.groupby(units[RESPONDENT].to_numpy()).any().sum()
+    themes = {theme.id: theme.label for theme in book.themes}
+    spread = counts.gt(0).sum(axis=1).rename("attacks").to_frame()
+    spread = spread.assign(
+        code=[labels[code] for code in counts.index],
+        theme=[themes[code.theme] for code in book.of_field(WHY)],
+        concern=[code in book.concerns for code in counts.index],
+        answers=counts.sum(axis=1),
+        respondents=people,
+        evenness=even["estimate"],
+        evenness_low=even["low"],
+        evenness_high=even["high"],
+    )
+    order_of_columns = ["code", "theme", "concern", "answers", "respondents", "attacks"]
+    spread = spread[[*order_of_columns, "evenness", "evenness_low", "evenness_high"]]
+    return CodeCounts(
+        counts.rename(index=labels, columns=attacks),
+        replies.rename(index=attacks),
+        residuals.rename(index=labels, columns=attacks),
+        pd.DataFrame(firm, index=list(labels.values()), columns=list(attacks.values())),
+        cells,
+        spread.reset_index(drop=True),
+    )
+
+
+def combinations(
+    coding: Coding, *, most: int = 16
+) -> tuple[pd.Series, pd.DataFrame, int, pd.DataFrame]:
+    """Return which codes occur together in one reason.
+
+    Args:
+        coding: adjudicated coding.
+        most: combinations to list at most.
+
+    Returns:
+        Answers per code (index: label); the most frequent combinations (codes, count); how many
+        answers have another combination; and pairs of codes: first, second (labels), count,
+        expected (if the two were independent), residual.
+    """
+    from mlsec_survey.stats import contingency
+
+    codes = coding.indicators(WHY).rename(columns=coding.scheme.labels(WHY))
+    listed, others = contingency.intersections(codes, most=most)
+    return codes.sum(), listed, others, contingency.pair_counts(codes)
+
+
+def cross_cutting(coding: Coding, *, confidence: float = 0.95) -> dict[str, float]:
+    """Return the share of respondents who name one concern for at least two attacks.
+
+    Among respondents who name a concern (a code whose theme is one) for at least two attacks; the
+    others could not name the same twice.
+
+    Returns:
+        count, n, estimate, low, high (Wilson); NaN where n is 0.
+    """
+    from mlsec_survey.stats.proportions import wilson
+
+    units, codes = coding.of_field(WHY), coding.indicators(WHY)[list(coding.scheme.concerns)]
+    people = units[RESPONDENT].to_numpy()
+    with_concern = codes.any(axis=1).groupby(people).sum()
+    repeated = (codes.groupby(people).sum() >= 2).any(axis=1)
+    able = with_concern >= 2
+    count, n = int((repeated & able).sum()), int(able.sum())
+    (low,), (high,) = wilson([count], [n], confidence)
+    estimate = count / n if n else float("nan")
+    return {"count": count, "n": n, "estimate": estimate, "low": float(low), "high": float(high)}

@@ -1,0 +1,789 @@
+"""What a design can show: power, smallest detectable effect, errors of sign and size, replication.
+
+No answers are needed. Each hypothesis of the plan becomes a design: its test, and the shares with
+which respondents are taken to use the options of its two variables. Samples are drawn from the
+cumulative logit model with these shares and a common odds ratio per step, whose slope is set so
+that the effect size named in the plan has the wanted value. A sample is a small table of counts,
+and all tests run on whole stacks of tables.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy import optimize, special, stats
+
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.formatting import as_text, percent_text
+from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
+from mlsec_survey.instrument.codebook import Codebook, CountScale, MeanScale, Text
+from mlsec_survey.instrument.plan import TEST_NAMES, AnalysisPlan, EffectName, Hypothesis, TestName
+from mlsec_survey.stats import proportions, table_models
+from mlsec_survey.stats import tables as table_tests
+from mlsec_survey.study.literature import PublishedFacts
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, le=20)]
+Shape = Literal["even", "bell"]
+
+_EFFECT_WORDS: dict[EffectName, str] = {
+    "odds_ratio": "odds ratio",
+    "cramers_v": "Cramér's V",
+    "probability_of_superiority": "probability of superiority",
+    "tau_b": "tau-b",
+    "incidence_rate_ratio": "incidence-rate ratio",
+}
+
+# Effect sizes that a test estimates itself, as `estimates` would.
+_EFFECT_OF_TEST: dict[TestName, EffectName] = {
+    "kendall_tau_b": "tau_b",
+    "brunner_munzel": "probability_of_superiority",
+    "mann_whitney": "probability_of_superiority",
+    "firth_logistic": "odds_ratio",
+    "proportional_odds": "odds_ratio",
+    "quasi_poisson": "incidence_rate_ratio",
+    "negative_binomial": "incidence_rate_ratio",
+}
+
+_ERRORS = ("type_s", "type_m")
+_KRUSKAL = "kruskal_permutation"
+
+
+# ── Assumptions ───────────────────────────────────────────────────────────────────────────────────
+
+
+class SizeCell(Entry):
+    """One cell of the grid for company size."""
+
+    prevalence: Share
+    odds_ratio: Annotated[float, Field(gt=1)]
+
+
+class CompanySize(Entry):
+    """The grid over which the power for a trend with company size is computed."""
+
+    predictor: str
+    prevalences: Annotated[Sequence[Share], Field(min_length=1)]
+    odds_ratios: Annotated[Sequence[Annotated[float, Field(gt=1)]], Field(min_length=1)]
+    at: SizeCell
+
+
+class DesignAssumptions(Entry):
+    """What a design analysis without answers has to assume; build it with `load_assumptions`."""
+
+    version: Literal[1]
+    note: Text
+    prevalence: Share
+    shares: dict[str, Sequence[Share]]
+    shapes: dict[Literal["nominal", "ordinal", "count", "interval"], Shape]
+    sample_sizes: Annotated[Sequence[Annotated[int, Field(ge=10, le=100_000)]], Field(min_length=1)]
+    curve_multiples: Annotated[Sequence[Positive], Field(min_length=1, max_length=6)]
+    multiples: Annotated[Sequence[Positive], Field(min_length=3)]
+    target_power: Share
+    replication_powers: Annotated[Sequence[Share], Field(min_length=1)]
+    company_size: CompanySize
+
+
+def load_assumptions(path: Path | str, codebook: Codebook) -> DesignAssumptions:
+    """Read the assumptions of the design analysis and check them against the codebook.
+
+    Raises:
+        InputError: an entry has the wrong shape, names no variable, or shares do not add up to 1.
+    """
+    document = read_yaml(Path(path))
+    assumptions = validate(document, DesignAssumptions)
+    known = [*codebook.variables(), *(scale.id for scale in codebook.scales)]
+    predictor = assumptions.company_size.predictor
+    if predictor not in known or codebook.measure(predictor) != "ordinal":
+        raise document.error(
+            ("company_size", "predictor"),
+            "the codebook has no ordinal variable of this name",
+            value=predictor,
+            remedy=near(predictor, [name for name in known if codebook.measure(name) == "ordinal"]),
+        )
+    for name, shares in assumptions.shares.items():
+        if name not in known:
+            raise document.error(
+                ("shares", name), "the codebook has no such variable", remedy=near(name, known)
+            )
+        levels = len(_levels(name, codebook))
+        if len(shares) != levels or not math.isclose(sum(shares), 1, abs_tol=1e-6):
+            raise document.error(
+                ("shares", name),
+                f"{levels} shares that add up to 1 are needed",
+                remedy="List the share of each option, in the order of the codebook.",
+            )
+    return assumptions
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How respondents use the levels of one variable.
+
+    Attributes:
+        shares: per level, adding up to 1.
+        values: the number that each level stands for; for groups their position.
+        ordered: whether the levels have an order.
+        limit: largest possible value of a count over a checklist.
+    """
+
+    shares: tuple[float, ...]
+    values: tuple[float, ...]
+    ordered: bool = True
+    limit: float | None = None
+
+
+def assumed_margin(variable: str, codebook: Codebook, assumptions: DesignAssumptions) -> Margin:
+    """Return how the levels of a variable are used when no answers are known."""
+    levels = _levels(variable, codebook)
+    measure = codebook.measure(variable)
+    if variable in assumptions.shares:
+        shares = assumptions.shares[variable]
+    elif measure == "binary":
+        shares = (1 - assumptions.prevalence, assumptions.prevalence)
+    elif measure == "text":
+        raise AnalysisError(f"{variable} is free text, for which no power can be computed")
+    else:
+        shares = _shape(assumptions.shapes.get(measure, "even"), len(levels))
+    return Margin(shares, levels, measure != "nominal", _limit(variable, codebook))
+
+
+def observed_margin(variable: str, values: pd.Series, codebook: Codebook) -> Margin:
+    """Return how the levels of a variable are used in a sample; unused levels are left out.
+
+    Raises:
+        AnalysisError: fewer than two levels are used.
+    """
+    given = values.dropna()
+    if isinstance(given.dtype, pd.CategoricalDtype):
+        counts = given.value_counts(sort=False)
+        counts = counts[counts > 0]
+        levels = tuple(float(k) for k in range(len(counts)))
+    else:
+        counts = given.value_counts().sort_index()
+        levels = tuple(float(level) for level in counts.index)
+    if len(counts) < 2:
+        raise AnalysisError(f"{variable} is the same for all {len(given)} respondents")
+    shares = tuple((counts / counts.sum()).astype(float))
+    ordered = codebook.measure(variable) != "nominal"
+    return Margin(shares, levels, ordered, _limit(variable, codebook))
+
+
+def _levels(variable: str, codebook: Codebook) -> tuple[float, ...]:
+    scales = {scale.id: scale for scale in codebook.scales}
+    if variable in scales:
+        scale = scales[variable]
+        if isinstance(scale, MeanScale):
+            steps = round((scale.high - scale.low) * len(codebook.rating_variables(scale.item)))
+            return tuple(np.linspace(scale.low, scale.high, steps + 1).tolist())
+        return tuple(float(k) for k in range(round(scale.low), round(scale.high) + 1))
+    item = codebook.column(variable).item
+    assert item is not None
+    if codebook.measure(variable) == "ordinal":
+        return tuple(sorted({float(option.value) for option in codebook.options(item)}))
+    return tuple(float(k) for k in range(max(2, len(codebook.options(item)))))
+
+
+def _limit(variable: str, codebook: Codebook) -> float | None:
+    for scale in codebook.scales:
+        if scale.id == variable and isinstance(scale, CountScale):
+            return float(scale.high)
+    return None
+
+
+def _shape(shape: Shape, levels: int) -> tuple[float, ...]:
+    if shape == "even":
+        return (1 / levels,) * levels
+    return tuple(stats.binom.pmf(np.arange(levels), levels - 1, 0.5).tolist())
+
+
+# ── Designs ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A test of one hypothesis, and the margins of its two variables.
+
+    Attributes:
+        test: name of the primary test in the plan.
+        effect: name of the effect size in which the smallest effect of interest is stated.
+        smallest: the smallest effect size of interest.
+        outcome, predictor: their margins.
+        sign: -1 if the plan predicts a decrease, else 1.
+    """
+
+    test: TestName
+    effect: EffectName
+    smallest: float
+    outcome: Margin
+    predictor: Margin
+    sign: int = 1
+
+    @property
+    def directed(self) -> bool:
+        """Whether the effect size has a sign, so that a result can point the wrong way."""
+        return self.effect != "cramers_v"
+
+    @property
+    def effect_words(self) -> str:
+        """The effect size in words."""
+        return _EFFECT_WORDS[self.effect]
+
+
+def plan_designs(
+    hypotheses: Iterable[Hypothesis], margin: Callable[[str], Margin]
+) -> dict[str, Design]:
+    """Return the design of each hypothesis by its id; `margin` gives that of a variable."""
+    return {
+        entry.id: Design(
+            test=entry.test,
+            effect=entry.sesoi.effect,
+            smallest=entry.sesoi.value,
+            outcome=margin(entry.outcome),
+            predictor=margin(entry.predictor),
+            sign=-1 if entry.direction == "negative" else 1,
+        )
+        for entry in hypotheses
+    }
+
+
+def assumed_designs(
+    plan: AnalysisPlan,
+    codebook: Codebook,
+    assumptions: DesignAssumptions,
+    kind: Literal["confirmatory", "exploratory"] = "confirmatory",
+) -> dict[str, Design]:
+    """Return the designs of all hypotheses of one kind under the assumed margins."""
+    return plan_designs(
+        plan.of_kind(kind), lambda name: assumed_margin(name, codebook, assumptions)
+    )
+
+
+def distinct_designs(designs: Mapping[str, Design]) -> dict[Design, tuple[str, ...]]:
+    """Return each different design with the ids of its hypotheses, which share every result."""
+    found: dict[Design, tuple[str, ...]] = {}
+    for name, design in designs.items():
+        found[design] = (*found.get(design, ()), name)
+    return found
+
+
+def population(design: Design, slope: float, row_shares: Floats | None = None) -> Floats:
+    """Return the chances (r × c) of the outcome's levels per level of the predictor.
+
+    A cumulative logit model with one log odds ratio `slope` per step of the predictor, its
+    thresholds set so that the outcome's margin is kept. Groups without order are spread evenly.
+    """
+    rows = np.asarray(design.predictor.shares) if row_shares is None else row_shares
+    return _population(tuple(rows.tolist()), design.outcome.shares, _steps(design.predictor), slope)
+
+
+def _steps(margin: Margin) -> tuple[float, ...]:
+    values = margin.values
+    # Groups are spread over the same distance as five ordered options.
+    return values if margin.ordered else tuple(np.linspace(0, 4, len(values)).tolist())
+
+
+@lru_cache(maxsize=4096)
+def _population(
+    rows: tuple[float, ...], outcome: tuple[float, ...], steps: tuple[float, ...], slope: float
+) -> Floats:
+    weight, x = np.asarray(rows)[:, None], slope * (np.asarray(steps) - np.mean(steps))[:, None]
+    wanted = np.cumsum(outcome)[:-1]
+    # Newton's steps for each threshold, halving its bracket where a step would leave it.
+    low, high = special.logit(wanted) + x.min(), special.logit(wanted) + x.max()
+    middle = (low + high) / 2
+    for _ in range(100):
+        upper = special.expit(middle - x)
+        excess = (weight * upper).sum(0) - wanted
+        low, high = np.where(excess < 0, middle, low), np.where(excess < 0, high, middle)
+        step = excess / np.maximum((weight * upper * (1 - upper)).sum(0), 1e-300)
+        newton = middle - step
+        middle = np.where((low <= newton) & (newton <= high), newton, (low + high) / 2)
+        if np.abs(step).max() < 1e-9:
+            break
+    upper = special.expit(middle - x)
+    cumulative = np.hstack([np.zeros((len(x), 1)), upper, np.ones((len(x), 1))])
+    return np.maximum(np.diff(cumulative, axis=1), 0.0)
+
+
+def to_scale(effect: EffectName, value: float) -> float:
+    """Return an effect size on the scale on which effects add up and 0 is none."""
+    if effect in ("odds_ratio", "incidence_rate_ratio"):
+        return math.log(value)
+    return value - 0.5 if effect == "probability_of_superiority" else value
+
+
+def from_scale(effect: EffectName, value: float) -> float:
+    """Return an effect size from the scale of `to_scale`."""
+    if effect in ("odds_ratio", "incidence_rate_ratio"):
+        return math.exp(value)
+    return value + 0.5 if effect == "probability_of_superiority" else value
+
+
+def estimates(design: Design, tables: Floats | Counts) -> Floats:
+    """Return the estimated effect size per table, on the scale of `to_scale`."""
+    t = np.asarray(tables, dtype=float)
+    x, y = np.asarray(_steps(design.predictor)), np.asarray(design.outcome.values)
+    if design.effect == "tau_b":
+        return table_tests.kendall_tau_b(t).effect
+    if design.effect == "probability_of_superiority":
+        two = t if t.shape[-2] == 2 else np.swapaxes(t, -1, -2)
+        return table_tests.superiority(two) - 0.5
+    if design.effect == "cramers_v":
+        return table_tests.corrected_cramers_v(t)
+    if design.effect == "incidence_rate_ratio":
+        return table_models.quasi_likelihood_slopes(t, x, y).slope
+    if design.test == "quasi_binomial":
+        trials = design.outcome.limit or float(y.max())
+        return table_models.quasi_likelihood_slopes(t, x, y, trials=trials).slope
+    if t.shape[-1] == 2:
+        return table_models.firth_slopes(t, x).slope
+    return table_models.cumulative_logit_slopes(t, x).slope
+
+
+@lru_cache(maxsize=4096)
+def slope_for(design: Design, multiple: float = 1.0) -> float:
+    """Return the slope at which the effect is `multiple` times the smallest one of interest.
+
+    Raises:
+        AnalysisError: no slope reaches that effect with these margins.
+    """
+    wanted = multiple * to_scale(design.effect, design.smallest)
+    if design.effect == "odds_ratio" and design.test != "quasi_binomial":
+        return design.sign * wanted
+    rows = np.asarray(design.predictor.shares)[:, None]
+
+    def gap(slope: float) -> float:
+        # Many respondents: the estimate is then the effect in the population.
+        tables = 1e9 * rows * population(design, design.sign * slope)
+        return design.sign * float(estimates(design, tables)) - wanted
+
+    high = 0.25
+    while gap(high) < 0:
+        high *= 2
+        if high > 64:
+            raise AnalysisError(
+                f"a {design.effect_words} of "
+                f"{as_text(from_scale(design.effect, design.sign * wanted), 2)} is out of reach "
+                "with these shares"
+            )
+    return design.sign * float(optimize.brentq(gap, 0.0, high, xtol=1e-6))
+
+
+def allocate(shares: Iterable[float], n: int) -> Counts:
+    """Return n respondents divided by shares, by largest remainders."""
+    exact = np.asarray(list(shares)) * n
+    counts = np.floor(exact).astype(np.int64)
+    order = np.argsort(-(exact - counts), kind="stable")
+    counts[order[: n - int(counts.sum())]] += 1
+    return counts
+
+
+def simulate(
+    design: Design, slope: float, n: int, simulations: int, rng: np.random.Generator
+) -> Counts:
+    """Return tables (simulations × r × c) of samples with fixed numbers at each predictor level."""
+    rows = allocate(design.predictor.shares, n)
+    chances = population(design, slope, rows / n)
+    chances = chances / chances.sum(1, keepdims=True)
+    return table_tests.tables_with_rows(rows, chances, simulations, rng)
+
+
+def p_values(design: Design, tables: Floats | Counts) -> Floats:
+    """Return the p-value of the design's test per table; 1 where a variable is constant."""
+    return np.nan_to_num(_tested(design, tables).p, nan=1.0)
+
+
+def _tested(design: Design, tables: Floats | Counts) -> table_models.SignedTest:
+    name: str = design.test
+    if not design.predictor.ordered and name not in ("contingency_permutation", _KRUSKAL):
+        # A model of groups without order: a test of the same hypothesis on the table.
+        name = _KRUSKAL if design.outcome.ordered else "contingency_permutation"
+    return table_models.signed_test(
+        name,
+        tables,
+        _steps(design.predictor),
+        design.outcome.values,
+        trials=design.outcome.limit,
+    )
+
+
+# ── Power ─────────────────────────────────────────────────────────────────────────────────────────
+
+Task = tuple[Design, int, tuple[float, ...]]
+
+
+def _power_task(
+    task: Task, rng: np.random.Generator, *, simulations: int, alpha: float, errors: bool
+) -> list[tuple[float, float, float, float]]:
+    """Return per multiple of the effect: power, type S, type M, and the true effect."""
+    design, n, multiples = task
+    rows = []
+    for multiple in multiples:
+        try:
+            slope = slope_for(design, multiple)
+        except AnalysisError:
+            rows.append((math.nan,) * 4)
+            continue
+        tables = simulate(design, slope, n, simulations, rng)
+        test = _tested(design, tables)
+        clear = np.nan_to_num(test.p, nan=1.0) < alpha
+        true = multiple * design.sign * to_scale(design.effect, design.smallest)
+        type_s = type_m = math.nan
+        if errors and clear.any():
+            if test.effect is not None and _EFFECT_OF_TEST.get(design.test) == design.effect:
+                found = test.effect[clear]
+            else:
+                found = estimates(design, tables[clear])
+            type_m = float(np.mean(np.abs(found)) / abs(true))
+            if design.directed:
+                type_s = float(np.mean(np.sign(found) != np.sign(true)))
+        rows.append((float(clear.mean()), type_s, type_m, true))
+    return rows
+
+
+Runner = Callable[..., list]
+
+
+def power_table(
+    designs: Mapping[str, Design],
+    *,
+    sizes: Iterable[int],
+    multiples: Iterable[float],
+    simulations: int,
+    alpha: float,
+    run: Runner,
+    errors: bool = True,
+) -> pd.DataFrame:
+    """Simulate power over sample sizes and effects, with errors of sign and size.
+
+    Args:
+        designs: by hypothesis id; equal designs are simulated once.
+        sizes: numbers of respondents.
+        multiples: effects as multiples of the smallest effect size of interest.
+        simulations: samples per point.
+        alpha: level of the test.
+        run: does seeded tasks: called with a function (task, generator) and a list of tasks.
+        errors: also estimate the effects, for errors of sign and size.
+
+    Returns:
+        One row per design, size and multiple: hypothesis (ids of the hypotheses with this design,
+        joined), effect (multiple), value (the effect size itself), n, power, se (Monte Carlo
+        standard error), type_s (share of wrong signs among significant results; NaN without a
+        sign) and type_m (mean exaggeration among significant results; Gelman and Carlin 2014,
+        doi:10.1177/1745691614551642). NaN where the margins do not allow the effect.
+    """
+    distinct = distinct_designs(designs)
+    steps = tuple(multiples)
+    tasks: list[Task] = [(design, int(n), steps) for design in distinct for n in sizes]
+    found = run(partial(_power_task, simulations=simulations, alpha=alpha, errors=errors), tasks)
+    rows = []
+    for (design, n, _), results in zip(tasks, found, strict=True):
+        for multiple, (power, type_s, type_m, true) in zip(steps, results, strict=True):
+            rows.append(
+                {
+                    "hypothesis": ", ".join(distinct[design]),
+                    "effect": multiple,
+                    "value": from_scale(design.effect, true),
+                    "n": n,
+                    "power": power,
+                    "se": math.sqrt(power * (1 - power) / simulations),
+                    "type_s": type_s,
+                    "type_m": type_m,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def detectable(power: pd.DataFrame, target: float = 0.8) -> pd.DataFrame:
+    """Read off the smallest effect that is found with the target power.
+
+    Args:
+        power: of `power_table` at one sample size, several multiples.
+        target: power to reach.
+
+    Returns:
+        One row per hypothesis: hypothesis, multiple (of the smallest effect of interest) from a
+        probit regression of power on the effect around the target; NaN if no simulated effect
+        reaches the target.
+    """
+    rows = []
+    for name, part in power.groupby("hypothesis", sort=False):
+        multiple = _probit_inverse(part["effect"], part["power"], target)
+        rows.append({"hypothesis": name, "multiple": multiple})
+    return pd.DataFrame(rows)
+
+
+def _probit_inverse(x: pd.Series | Floats, power: pd.Series | Floats, target: float) -> float:
+    """Return x at which a probit regression of power, local to the target, reaches it."""
+    x, p = np.asarray(x, dtype=float), np.asarray(power, dtype=float)
+    known = np.isfinite(p)
+    x, p = x[known], p[known]
+    if not len(p) or p.max() < target or (p.min() >= target and x.min() == x.max()):
+        return math.nan
+    inner = np.clip(p, 0.001, 0.999)
+    probit, goal = stats.norm.ppf(inner), float(stats.norm.ppf(target))
+    # Variance of a probit by the delta method; points far from the target say little about it.
+    weight = stats.norm.pdf(probit) ** 2 / (inner * (1 - inner)) * np.exp(-((probit - goal) ** 2))
+    weight[(p <= 0.001) | (p >= 0.999)] = 1e-9
+    slope, intercept = np.polyfit(x, probit, 1, w=np.sqrt(weight))
+    return float((goal - intercept) / slope) if slope > 0 else math.nan
+
+
+def _replication_task(
+    design: Design,
+    rng: np.random.Generator,
+    *,
+    simulations: int,
+    alpha: float,
+    powers: tuple[float, ...],
+    start: int,
+    most: int = 20_000,
+) -> list[float]:
+    """Return per power the n that reaches it at the smallest effect of interest."""
+    slope = slope_for(design)
+    critical = float(stats.norm.isf(alpha / 2))
+
+    def power(n: int) -> float:
+        tables = simulate(design, slope, n, simulations, rng)
+        return float((p_values(design, tables) < alpha).mean())
+
+    # The deviate that has to be expected for a power grows with the square root of n.
+    wanted = critical + float(stats.norm.ppf(0.85))
+    n = start
+    for _ in range(6):
+        reached = float(np.clip(power(n), 0.07, 0.995))
+        factor = (wanted / (critical + float(stats.norm.ppf(reached)))) ** 2
+        n = int(np.clip(round(n * min(factor, 8.0)), 10, most))
+        if 0.5 < reached < 0.97 or n >= most:
+            break
+    if n >= most:
+        return [math.nan] * len(powers)
+    sizes = sorted({max(10, round(n * factor)) for factor in (0.7, 0.85, 1.0, 1.25, 1.6)})
+    found = np.array([power(size) for size in sizes])
+    roots = [_probit_inverse(np.sqrt(sizes), found, target) for target in powers]
+    return [math.ceil(root**2) if math.isfinite(root) else math.nan for root in roots]
+
+
+def replication_table(
+    designs: Mapping[str, Design],
+    *,
+    powers: Iterable[float],
+    simulations: int,
+    alpha: float,
+    start: int,
+    run: Runner,
+) -> pd.DataFrame:
+    """Return the number of respondents that a replication would need, by simulation.
+
+    Args:
+        designs: by hypothesis id.
+        powers: power to be reached at the smallest effect size of interest.
+        simulations: samples per tried size.
+        alpha: level of the test.
+        start: first size to try.
+        run: as in `power_table`.
+
+    Returns:
+        One row per design: hypothesis, effect (words), value (smallest effect of interest), and
+        n_POWER for each power in per cent; NaN above 20,000. From a probit regression of simulated
+        power on the square root of n, with a Monte Carlo error of some per cent.
+    """
+    distinct, goals = distinct_designs(designs), tuple(powers)
+    task = partial(
+        _replication_task, simulations=simulations, alpha=alpha, powers=goals, start=start
+    )
+    found = run(task, list(distinct))
+    return pd.DataFrame(
+        {
+            "hypothesis": ", ".join(names),
+            "effect": design.effect_words,
+            "value": design.smallest,
+            **{f"n_{round(100 * goal)}": n for goal, n in zip(goals, sizes, strict=True)},
+        }
+        for (design, names), sizes in zip(distinct.items(), found, strict=True)
+    )
+
+
+def trend_power(
+    predictor: Margin,
+    *,
+    sizes: Iterable[int],
+    prevalences: Iterable[float],
+    odds_ratios: Iterable[float],
+    simulations: int,
+    alpha: float,
+    run: Runner,
+) -> pd.DataFrame:
+    """Return the power of the exact trend test over prevalences and odds ratios per step.
+
+    Returns:
+        Columns n, prevalence, odds_ratio, power and se (Monte Carlo standard error).
+    """
+    cells = [(n, p) for n in sizes for p in prevalences]
+    ratios = tuple(odds_ratios)
+    tasks: list[Task] = []
+    for n, prevalence in cells:
+        outcome = Margin((1 - prevalence, prevalence), (0.0, 1.0))
+        design = Design("trend_permutation", "odds_ratio", math.e, outcome, predictor)
+        tasks.append((design, n, tuple(math.log(ratio) for ratio in ratios)))
+    found = run(partial(_power_task, simulations=simulations, alpha=alpha, errors=False), tasks)
+    return pd.DataFrame(
+        {
+            "n": n,
+            "prevalence": prevalence,
+            "odds_ratio": ratio,
+            "power": power,
+            "se": math.sqrt(power * (1 - power) / simulations),
+        }
+        for (n, prevalence), results in zip(cells, found, strict=True)
+        for ratio, (power, *_) in zip(ratios, results, strict=True)
+    )
+
+
+def normal_design_errors(
+    effect: float, se: float, alpha: float = 0.05
+) -> tuple[float, float, float]:
+    """Return power, type S and type M error of an estimate that is normal around `effect`.
+
+    Closed form of Lu, Qiu and Deng (2019, doi:10.1111/bmsp.12132) for the quantities of Gelman and
+    Carlin (2014, doi:10.1177/1745691614551642); the check of the simulations.
+    """
+    ratio, z = abs(effect) / se, float(stats.norm.isf(alpha / 2))
+    above, below = float(stats.norm.sf(z - ratio)), float(stats.norm.cdf(-z - ratio))
+    power = above + below
+    mean = float(stats.norm.pdf(z - ratio) + stats.norm.pdf(z + ratio)) + ratio * (above - below)
+    return power, below / power, mean / (ratio * power) if ratio else math.inf
+
+
+def design_summary(
+    designs: Mapping[str, Design], power: pd.DataFrame, found: pd.DataFrame
+) -> pd.DataFrame:
+    """Join what the design shows per hypothesis into one table.
+
+    Args:
+        designs: by hypothesis id.
+        power: of `power_table` at one n, with the multiple 1 among the effects.
+        found: of `detectable`.
+
+    Returns:
+        One row per hypothesis id: hypothesis, test, effect (words), smallest (effect of interest),
+        power and se at it, detectable (effect size with the target power), type_s, type_m at the
+        smallest effect of interest.
+    """
+    at_one = power[np.isclose(power["effect"], 1.0)].set_index("hypothesis")
+    multiples = found.set_index("hypothesis")["multiple"]
+    rows = []
+    for design, names in distinct_designs(designs).items():
+        key = ", ".join(names)
+        line = {str(column): float(at_one[column][key]) for column in ("power", "se", *_ERRORS)}
+        multiple = float(multiples[key])
+        value = from_scale(
+            design.effect, multiple * design.sign * to_scale(design.effect, design.smallest)
+        )
+        for name in names:
+            rows.append(
+                {
+                    "hypothesis": name,
+                    "test": TEST_NAMES[table_models.STANDS_IN.get(design.test, design.test)],
+                    "effect": design.effect_words,
+                    "smallest": design.smallest,
+                    "power": line["power"],
+                    "se": line["se"],
+                    "detectable": value,
+                    **{column: line[column] for column in _ERRORS},
+                }
+            )
+    order = {name: at for at, name in enumerate(designs)}
+    return (
+        pd.DataFrame(rows)
+        .sort_values("hypothesis", key=lambda s: s.map(order))
+        .reset_index(drop=True)
+    )
+
+
+def design_labels(designs: Mapping[str, Design], plan: AnalysisPlan) -> dict[str, str]:
+    """Return for each joined id in a table of this module a label with the first hypothesis."""
+    labels = {}
+    for names in distinct_designs(designs).values():
+        also = f" (also {', '.join(names[1:])})" if len(names) > 1 else ""
+        labels[", ".join(names)] = f"{names[0]} {plan.hypothesis(names[0]).label}{also}"
+    return labels
+
+
+def published_intervals(facts: PublishedFacts, confidence: float = 0.95) -> pd.DataFrame:
+    """Return what the published counts say about shares, without any answers.
+
+    Returns:
+        One row per count: what, count, n, estimate, the Wilson interval (low, high), the
+        Clopper–Pearson interval (exact_low, exact_high) and known (in words). The last row is the
+        attack that none of the respondents reports; its exact_high is the one-sided bound that the
+        rule of three approximates.
+    """
+    n, evasion = int(facts.number("tifs2023.n")), int(facts.number("tifs2023.evasion"))
+    doubted = int(facts.number("tifs2023.evasion_doubted"))
+    known = {key: facts.fact(f"tifs2023.{key}").how_known for key in ("evasion", "evasion_doubted")}
+    rows = [
+        ("evasion cases left after coding", evasion, n, known["evasion"]),
+        ("of these, intent doubted", doubted, evasion, known["evasion_doubted"]),
+        ("evasion cases, intent not doubted", evasion - doubted, n, known["evasion_doubted"]),
+        ("an attack that nobody reports", 0, n, "by assumption"),
+    ]
+    table = pd.DataFrame(rows, columns=["what", "count", "n", "known"])
+    table["estimate"] = table["count"] / table["n"]
+    table["low"], table["high"] = proportions.wilson(table["count"], table["n"], confidence)
+    table["exact_low"], table["exact_high"] = proportions.clopper_pearson(
+        table["count"], table["n"], confidence
+    )
+    none = table["count"] == 0
+    table.loc[none, "exact_high"] = proportions.none_observed_bound(n, confidence)
+    return table
+
+
+def at_cell(grid: pd.DataFrame, n: int, cell: SizeCell) -> float:
+    """Return the power in the cell of the grid that is nearest to `cell`, at `n`."""
+    part = grid[grid["n"] == n]
+    far = (np.log(part["odds_ratio"]) - math.log(cell.odds_ratio)).abs() + (
+        special.logit(part["prevalence"]) - float(special.logit(cell.prevalence))
+    ).abs()
+    return float(part["power"].iloc[int(far.to_numpy().argmin())])
+
+
+def describe_size_question(grid: pd.DataFrame, cell: SizeCell, target: float) -> str:
+    """Say in words what the grid shows for both sample sizes, at one cell and over all of it."""
+    parts = []
+    for n in sorted(grid["n"].unique()):
+        share = float((grid.loc[grid["n"] == n, "power"] >= target).mean())
+        parts.append(
+            f"{n} respondents find it with {percent_text(at_cell(grid, int(n), cell))} power, and "
+            f"reach {percent_text(target)} in {percent_text(share)} of the cells"
+        )
+    return (
+        f"At an odds ratio of {cell.odds_ratio:g} per step and {percent_text(cell.prevalence)} "
+        f"with exposure, {'; '.join(parts)}"
+    )
+
+
+def error_curves(power: pd.DataFrame, most: int = 6, largest: float = 2.0) -> pd.DataFrame:
+    """Return the rows of a power table that `draw_error_rates` can show.
+
+    Designs whose effect has a sign, with power that is at least 1 % so that some results are
+    significant, for effects up to `largest` times the smallest of interest; the first `most`
+    designs, which is what a figure can tell apart.
+    """
+    shown = power["type_s"].notna() & (power["power"] >= 0.01) & (power["effect"] <= largest)
+    part = power[shown]
+    names = list(dict.fromkeys(part["hypothesis"]))[:most]
+    return part[part["hypothesis"].isin(names)].reset_index(drop=True)

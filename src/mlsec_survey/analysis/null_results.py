@@ -1,0 +1,442 @@
+"""What a family of hypotheses without an effect does and does not say.
+
+Four readings stand side by side, because each alone misleads: the corrected test, the smallest
+effect that the sample could have shown, the test against effects of interest, and the Bayes factor
+over a range of priors. `null_sentence` puts them into one sentence that somebody can quote.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from mlsec_survey.analysis.hypotheses import EFFECTS, PlanResults, run_hypothesis, sesoi_bounds
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.formatting import as_text, p_text
+from mlsec_survey.figures.describe import listed
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.plan import Hypothesis
+from mlsec_survey.report.basis import SYNTHETIC_SHORT
+from mlsec_survey.stats import association
+from mlsec_survey.stats import bayes_factor as bayes
+from mlsec_survey.stats.association.tables import LEAST_EXPECTED
+from mlsec_survey.stats.detectable import smallest_detectable
+from mlsec_survey.stats.equivalence import EquivalenceTest, Interval, equivalence_test
+from mlsec_survey.stats.pooling import normal_scale
+from mlsec_survey.stats.result import TestResult
+
+# Widths of the prior, in multiples of the smallest effect of interest.
+PRIOR_WIDTHS = tuple(float(width) for width in np.geomspace(0.25, 3.0, 12).round(4))
+
+
+def interval_of(hypothesis: Hypothesis, data: pd.DataFrame, codebook: Codebook) -> Interval:
+    """Return the interval of a hypothesis' effect, by its primary test, at any confidence."""
+
+    if hypothesis.test == "trend_permutation":
+        law, observed = association.conditional_law(
+            data[hypothesis.outcome], data[hypothesis.predictor]
+        )
+        if law is not None:
+            return partial(association.odds_ratio_interval, law, observed)
+
+    def interval(confidence: float) -> tuple[float, float]:
+        result = run_hypothesis(hypothesis, data, codebook, resamples=0, confidence=confidence)
+        return result.low, result.high
+
+    return interval
+
+
+def equivalence_of(
+    hypothesis: Hypothesis,
+    result: TestResult,
+    data: pd.DataFrame,
+    codebook: Codebook,
+    *,
+    alpha: float,
+) -> EquivalenceTest | None:
+    """Test a hypothesis' effect against its smallest effect of interest.
+
+    Returns:
+        The test, or None when the plan states that effect on another scale than the test's.
+    """
+    low, high = sesoi_bounds(hypothesis, result)
+    if math.isnan(low):
+        return None
+    interval = interval_of(hypothesis, data, codebook)
+    return equivalence_test(interval, low, high, null=result.null, alpha=alpha)
+
+
+def log_likelihood_of(
+    hypothesis: Hypothesis, result: TestResult, data: pd.DataFrame
+) -> bayes.LogLikelihood | None:
+    """Return the log-likelihood of a hypothesis' effect, measured from the null.
+
+    The exact conditional likelihood of the log odds ratio for a trend test; else the normal one on
+    the scale where the effect is about normal (log, logit, Fisher's z), with the standard error
+    that its interval implies. None for an effect without sign.
+    """
+    if hypothesis.test == "trend_permutation":
+        try:
+            return bayes.conditional_log_likelihood(
+                data[hypothesis.outcome], data[hypothesis.predictor]
+            )
+        except AnalysisError:
+            pass
+    scale = normal_scale(result.effect)
+    if scale is None:
+        return None
+    ends = [scale(value) for value in (result.low, result.estimate, result.high)]
+    if not np.isfinite(ends).all():
+        return None
+    error = (ends[2] - ends[0]) / 2 / float(stats.norm.ppf((1 + result.confidence) / 2))
+    return bayes.normal_log_likelihood(ends[1] - scale(result.null), error) if error > 0 else None
+
+
+def bayes_factor_of(
+    hypothesis: Hypothesis,
+    result: TestResult,
+    data: pd.DataFrame,
+    *,
+    width: float = 1.0,
+    prior: bayes.Prior = "normal",
+) -> float:
+    """Return the Bayes factor for no effect against effects of the size of interest.
+
+    Args:
+        hypothesis: with its smallest effect of interest.
+        result: of its primary test.
+        data: as `analysis_data` returns it.
+        width: of the prior, in multiples of the smallest effect of interest: at 1, that effect lies
+            one standard deviation from none.
+        prior: shape; an effect without sign has a normal one only.
+
+    Returns:
+        BF01, NaN where the plan states that effect on another scale, there is no likelihood, or a
+        table is too sparse for its chi-square.
+    """
+    likelihood = log_likelihood_of(hypothesis, result, data)
+    return _bayes_factor(hypothesis, result, likelihood, width, prior)
+
+
+def _bayes_factor(
+    hypothesis: Hypothesis,
+    result: TestResult,
+    likelihood: bayes.LogLikelihood | None,
+    width: float,
+    prior: bayes.Prior = "normal",
+) -> float:
+    if result.effect != EFFECTS[hypothesis.sesoi.effect]:
+        return math.nan
+    scale = normal_scale(result.effect)
+    if likelihood is not None and scale is not None:
+        size = abs(scale(hypothesis.sesoi.value) - scale(result.null))
+        return bayes.bayes_factor(likelihood, width * size, prior=prior)
+    # With smaller expected counts the statistic is no noncentral chi-square, which this rests on.
+    dense = result.extra.get("smallest_expected", 0.0) >= LEAST_EXPECTED
+    if hypothesis.sesoi.effect == "cramers_v" and prior == "normal" and dense:
+        # Uncorrected V² is chi-square / (n (k - 1)), which gives n (k - 1) back.
+        squared = result.extra["cramers_v_uncorrected"] ** 2
+        per_v = result.statistic / squared if squared > 0 else math.nan
+        mean = per_v * (width * hypothesis.sesoi.value) ** 2
+        # Cramér's V cannot exceed 1, so there is no prior wider than that.
+        if mean > 0 and width * hypothesis.sesoi.value <= 1:
+            return bayes.chi_square_bayes_factor(result.statistic, int(result.extra["df"]), mean)
+    return math.nan
+
+
+def bayes_curves(
+    hypotheses: Sequence[Hypothesis],
+    results: PlanResults,
+    data: pd.DataFrame,
+    *,
+    widths: Sequence[float] = PRIOR_WIDTHS,
+) -> pd.DataFrame:
+    """Compute Bayes factors for no effect over prior widths, for `draw_bayes_sensitivity`.
+
+    Returns:
+        One row per hypothesis and width: hypothesis (id and the label's part on the predictor),
+        scale (width in multiples of the smallest effect of interest), bf01.
+    """
+    rows = []
+    for entry in hypotheses:
+        result = results.results.get(entry.id)
+        if result is None:
+            continue
+        name = f"{entry.id} {entry.label.rpartition('~')[2].strip()}"
+        likelihood = log_likelihood_of(entry, result, data)
+        rows += [
+            {
+                "hypothesis": name,
+                "scale": width,
+                "bf01": _bayes_factor(entry, result, likelihood, width),
+            }
+            for width in widths
+        ]
+    table = pd.DataFrame(rows, columns=["hypothesis", "scale", "bf01"])
+    return table[table["bf01"].notna()].reset_index(drop=True)
+
+
+def null_readings(
+    hypotheses: Sequence[Hypothesis],
+    results: PlanResults,
+    data: pd.DataFrame,
+    codebook: Codebook,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+) -> pd.DataFrame:
+    """Set side by side what each hypothesis' data rule out, could have shown, and favour.
+
+    Args:
+        hypotheses: of one family.
+        results: of the plan's confirmatory hypotheses.
+        data: as `analysis_data` returns it.
+        codebook: of the data.
+        alpha: level of tests and of each one-sided equivalence test.
+        power: chance with which the smallest detectable effect is found.
+
+    Returns:
+        One row per hypothesis that could be tested: id, label, predictor, n, effect, estimate,
+        low and high (at confidence 1 - 2·alpha), sesoi_low, sesoi_high, p_equivalence, verdict,
+        detectable and detectable_low (upwards and downwards; not corrected for multiplicity), bf01
+        (prior as wide as the smallest effect of interest), bf01_cauchy (the same width, heavier
+        tails), evidence, p_adjusted.
+    """
+    adjusted = results.table.set_index("id")["p_adjusted"]
+    rows = []
+    for entry in hypotheses:
+        result = results.results.get(entry.id)
+        if result is None:
+            continue
+        row: dict[str, object] = {
+            "id": entry.id,
+            "label": entry.label,
+            "predictor": codebook.label(entry.predictor),
+            "n": result.n,
+            "effect": result.effect,
+            "estimate": result.estimate,
+            "p_adjusted": float(adjusted[entry.id]),
+        }
+        equivalence = equivalence_of(entry, result, data, codebook, alpha=alpha)
+        if equivalence is not None:
+            bounds = sesoi_bounds(entry, result)
+            row |= {
+                "low": equivalence.low,
+                "high": equivalence.high,
+                "sesoi_low": bounds[0],
+                "sesoi_high": bounds[1],
+                "p_equivalence": equivalence.p,
+                "verdict": equivalence.verdict,
+            }
+        outcome, predictor = data[entry.outcome], data[entry.predictor]
+        try:
+            found = smallest_detectable(entry.test, outcome, predictor, power=power, alpha=alpha)
+        except AnalysisError:
+            pass
+        else:
+            row |= {"detectable": found.value, "detectable_low": found.decrease}
+        likelihood = log_likelihood_of(entry, result, data)
+        bf01 = row["bf01"] = _bayes_factor(entry, result, likelihood, 1.0)
+        row["bf01_cauchy"] = _bayes_factor(entry, result, likelihood, 1.0, "cauchy")
+        row["evidence"] = "" if math.isnan(bf01) else bayes.evidence_in_words(bf01)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=_READING)
+
+
+_READING = [
+    "id",
+    "label",
+    "predictor",
+    "n",
+    "effect",
+    "estimate",
+    "low",
+    "high",
+    "sesoi_low",
+    "sesoi_high",
+    "p_equivalence",
+    "verdict",
+    "detectable",
+    "detectable_low",
+    "bf01",
+    "bf01_cauchy",
+    "evidence",
+    "p_adjusted",
+]
+
+
+def left_open(
+    hypotheses: Sequence[Hypothesis], readings: pd.DataFrame, *, alpha: float = 0.05
+) -> float:
+    """Count the hypotheses of which neither an effect nor the absence of one of interest is shown.
+
+    One that could not be tested is open too.
+
+    Args:
+        hypotheses: of one family.
+        readings: of these, from `null_readings`.
+        alpha: level of the adjusted p-values.
+
+    Returns:
+        The count; NaN without hypotheses, since nothing was examined then.
+    """
+    if not hypotheses:
+        return math.nan
+    undecided = readings["verdict"].isna() | (readings["verdict"] == "open")
+    closed = set(readings.loc[~undecided | (readings["p_adjusted"] < alpha), "id"])
+    return float(sum(entry.id not in closed for entry in hypotheses))
+
+
+def describe_sparse_tables(hypotheses: Sequence[Hypothesis], results: PlanResults) -> str:
+    """Name the hypotheses whose table is too sparse for an interval of Cramér's V; "" if none."""
+    sparse = [
+        entry.id
+        for entry in hypotheses
+        if entry.id in results.results
+        and results.results[entry.id].extra.get("smallest_expected", math.inf) < LEAST_EXPECTED
+    ]
+    if not sparse:
+        return ""
+    return (
+        f"{listed(sparse)}: an expected count is below {LEAST_EXPECTED:g}, where no interval of "
+        "Cramér's V covers as often as it says; 0 to 1 stands for it, and equivalence is open."
+    )
+
+
+def detectable_text(readings: pd.DataFrame, effect: str) -> str:
+    """Say the smallest detectable effects of one kind as a range, "1.6 to 1.9"; "" if none."""
+    values = readings.loc[readings["effect"] == effect, "detectable"].dropna()
+    if not len(values):
+        return ""
+    low, high = (as_text(float(value), "2s") for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def null_sentence(
+    readings: pd.DataFrame,
+    outcome: str,
+    *,
+    n: int,
+    cases: int | None = None,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    synthetic: bool = False,
+    untested: Sequence[str] = (),
+) -> str:
+    """Say in one sentence what a family of tests shows and what it leaves open.
+
+    Args:
+        readings: from `null_readings`.
+        outcome: what was to be explained, in words.
+        n: respondents whose outcome is known.
+        cases: how many of them have the outcome, if it is binary.
+        alpha, power: as there.
+        synthetic: the answers are synthetic; the sentence then says so first, wherever it is
+            quoted.
+        untested: predictors that could not be tested.
+    """
+    tested = readings[readings["p_adjusted"].notna()]
+    prefix = f"{SYNTHETIC_SHORT}. " if synthetic else ""
+    if tested.empty:
+        return f"{prefix}No hypothesis on {outcome} could be tested on these answers."
+    who = f"Among {n} respondents" + ("" if cases is None else f", {cases} with {outcome}")
+    smallest = p_text(float(tested["p_adjusted"].min()))
+    p_words = f"smallest adjusted p {smallest if smallest[0] in '<>' else f'= {smallest}'}"
+    clear = tested["p_adjusted"] < alpha
+    found = tested[clear]
+    with_effect, without = (
+        [_in_sentence(str(name)) for name in tested.loc[chosen, "predictor"]]
+        for chosen in (clear, ~clear)
+    )
+    if not with_effect:
+        start = f"no association of {outcome} with {_either(without)} was found ({p_words})"
+    else:
+        start = f"an association of {outcome} with {listed(with_effect)} was found ({p_words})"
+        start += f" and none with {_either(without)}" if without else ""
+    parts = [f"{who}, {start}"]
+    rest = tested[~clear]
+    if len(rest):
+        ruled_out = int((rest["verdict"] == "no effect of interest").sum())
+        share = f"{ruled_out or 'none'} of {'these' if found.empty else 'the'} {len(rest)}"
+        share += "" if found.empty else " without a finding"
+        parts.append(
+            f"effects of the size of interest are ruled out, one test at a time, for {share}"
+        )
+    reach = _reach(rest, f"at least {as_text(100 * power, 0)} %")
+    if reach:
+        parts.append(f"{reach}, so this is no proof that there is none")
+    if untested:
+        names = listed([_in_sentence(name) for name in untested])
+        parts.append(f"{names} could not be tested on these answers")
+    return f"{prefix}{'; '.join(parts)}."
+
+
+def sentence_on(
+    hypotheses: Sequence[Hypothesis],
+    readings: pd.DataFrame,
+    data: pd.DataFrame,
+    codebook: Codebook,
+    *,
+    synthetic: bool,
+    alpha: float = 0.05,
+) -> str:
+    """Return `null_sentence` for hypotheses on one outcome, as the answers at hand give it."""
+    if not hypotheses:
+        return "not examined by this plan"
+    name = hypotheses[0].outcome
+    given = data[name].dropna()
+    binary = codebook.measure(name) == "binary"
+    return null_sentence(
+        readings,
+        _in_sentence(codebook.label(name)),
+        n=len(given),
+        cases=int((given == 1).sum()) if binary else None,
+        alpha=alpha,
+        synthetic=synthetic,
+        untested=[
+            codebook.label(entry.predictor)
+            for entry in hypotheses
+            if entry.id not in set(readings["id"])
+        ],
+    )
+
+
+def _reach(readings: pd.DataFrame, chance: str) -> str:
+    """Say from which size on effects of each kind would have been found with this chance."""
+    within, beyond = [], []
+    for effect in dict.fromkeys(str(name) for name in readings["effect"]):
+        some = readings[readings["effect"] == effect]
+        finite = some[np.isfinite(some["detectable"])]
+        words = detectable_text(finite, effect)
+        if words:
+            article = "an" if effect[0].lower() in "aeiou" else "a"
+            step = " per step" if effect.endswith("ratio") else ""
+            within.append(f"{article} {effect}{step} of {words}")
+        beyond += [str(name) for name in some.loc[np.isinf(some["detectable"]), "predictor"]]
+    parts = []
+    if within:
+        parts.append(
+            f"only from {listed(within)} upwards was the chance to find one, before correction, "
+            f"{chance}"
+        )
+    if beyond:
+        names = _either([_in_sentence(name) for name in beyond])
+        parts.append(
+            f"for {names} no effect, however large, had a chance of {chance} to be found"
+            + ("" if within else ", even before correction")
+        )
+    return "; ".join(parts)
+
+
+def _in_sentence(label: str) -> str:
+    """Return a label as it stands within a sentence: small initial, unless it is an acronym."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

@@ -1,0 +1,651 @@
+"""Tables that describe the sample and its answers: counts, shares with intervals, what is missing.
+
+Shares are of those who answered unless a table says otherwise, and carry Wilson's score interval
+(Wilson 1927, doi:10.1080/01621459.1927.10502953). Columns are named alike throughout: count of n
+gives estimate, with low and high.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mlsec_survey.base.formatting import interval_text, percent_text
+from mlsec_survey.instrument.codebook import ANSWERED, Codebook, ExcludeEquals
+from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
+from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
+from mlsec_survey.study.literature import PublishedFacts
+
+NAN = math.nan
+
+
+def _share(count: int, n: int, confidence: float) -> dict[str, object]:
+    low, high = wilson(count, n, confidence)
+    return {
+        "count": count,
+        "n": n,
+        "estimate": count / n if n else NAN,
+        "low": float(low),
+        "high": float(high),
+    }
+
+
+def share_text(count: int, n: int, *, confidence: float = 0.95) -> str:
+    """Return a share as readers see it, such as "12 % (8 to 19 %)", with Wilson's interval."""
+    low, high = wilson(count, n, confidence)
+    interval = interval_text(float(low), float(high), 0, percent=True)
+    return f"{percent_text(count / n if n else NAN)} ({interval})"
+
+
+def items_about(codebook: Codebook, *constructs: str) -> list[str]:
+    """Return the ids of the single-choice items on the given constructs, in their order."""
+    return [
+        item.id
+        for item in codebook.items
+        if item.type == "single" and item.construct_ in constructs
+    ]
+
+
+# How the columns of this module's tables of shares are written, whichever of them a table has.
+PERCENT: dict[str, Callable[[float], str]] = dict.fromkeys(
+    ["estimate", "low", "high", "exact_low", "exact_high", "bound_low", "bound_high", "none_bound"],
+    lambda share: percent_text(share, 1),
+)
+WILSON_NOTE = "Low and high: ends of Wilson's 95 % interval of the share."
+
+# What the columns of this module's tables are called where readers see them.
+_HEADINGS = {
+    "option": "Answer",
+    "label": "Attack",
+    "report_label": "Report",
+    "count": "Count",
+    "n": "n",
+    "estimate": "Share",
+    "low": "Low",
+    "high": "High",
+    "dont_know": "Don't know",
+    "prefer_not": "Prefer not to say",
+    "no_answer": "No answer",
+    "not_answered": "Left empty",
+    "not_shown": "Not shown",
+    "bound_low": "Lower bound",
+    "bound_high": "Upper bound",
+    "none_bound": "Bound if none",
+    "doubted": "Intent doubted",
+    "published_n": "of",
+}
+
+
+def headings(columns: str, codebook: Codebook | None = None, **other: str) -> dict[str, str]:
+    """Return columns with their headings, for `Publisher.table`.
+
+    Args:
+        columns: names of columns, separated by spaces, in order; "counts_of:ITEM" stands for the
+            columns count_VALUE of all options of an item.
+        codebook: labels of the options of such an item.
+        other: headings that differ from the usual ones.
+    """
+    result: dict[str, str] = {}
+    for name in columns.split():
+        if name.startswith("counts_of:") and codebook is not None:
+            options = codebook.options(name.removeprefix("counts_of:"))
+            result |= {f"count_{option.value}": option.label for option in options}
+        else:
+            words = name.replace("_", " ")
+            usual = _HEADINGS.get(name, words[:1].upper() + words[1:])
+            result[name] = other.get(name, usual)
+    return result
+
+
+def _ruled_out(codebook: Codebook, item_id: str) -> set[object]:
+    """Return the options whose choice excludes a response; no analysed respondent can have one."""
+    return {
+        rule.value
+        for rule in codebook.exclusions
+        if isinstance(rule, ExcludeEquals) and rule.rule == "equals" and rule.item == item_id
+    }
+
+
+def table_one(
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    items: Sequence[str],
+    *,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Describe the sample by one option per row, as the first table of a study does.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: order and labels of the options.
+        items: ids of items of type single.
+        confidence: level of the intervals.
+
+    Returns:
+        Per item one row per option in its order, then one row per kind of missing answer that
+        occurs: variable, label, heading (the label with the number of those who answered), option,
+        kind ("answered" or the kind of missing), count, n, estimate, low, high. Options are shares
+        of those who answered; kinds of missing are shares of all respondents. An option that an
+        exclusion rules out is left out.
+    """
+    rows: list[dict[str, object]] = []
+    for item_id in items:
+        label = codebook.label(item_id)
+        answers = responses[item_id]
+        answered = int(answers.notna().sum())
+        heading = f"{label} (n = {answered})"
+        ruled_out = _ruled_out(codebook, item_id)
+        for option in codebook.options(item_id):
+            if option.value in ruled_out:
+                continue
+            count = int((answers == option.value).sum())
+            rows.append(
+                {
+                    "variable": item_id,
+                    "label": label,
+                    "heading": heading,
+                    "option": option.label,
+                    "kind": ANSWERED,
+                    **_share(count, answered, confidence),
+                }
+            )
+        for kind, entry in codebook.missing.items():
+            count = int((missing[item_id] == kind).sum())
+            if count:
+                rows.append(
+                    {
+                        "variable": item_id,
+                        "label": label,
+                        "heading": heading,
+                        "option": entry.label,
+                        "kind": kind,
+                        **_share(count, len(missing), confidence),
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def item_nonresponse(
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    *,
+    questions: bool = False,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Say for every variable how many were shown it, and how many of these did not answer.
+
+    Args:
+        missing: kinds of missing answer.
+        codebook: labels and pages.
+        questions: only what everybody was to answer and could leave empty: no answers in own words,
+            no item whose answer decided on inclusion, and a checklist, which is one question, once.
+        confidence: level of the intervals.
+
+    Returns:
+        One row per variable of the codebook: variable, item, construct, label, page, measure,
+        answered, not_answered, dont_know, prefer_not, not_shown (counts), and item non-response:
+        count (left empty) of n (shown), estimate, low, high.
+    """
+    rows = []
+    decided = {rule.item for rule in codebook.exclusions if isinstance(rule, ExcludeEquals)}
+    for variable in codebook.variables():
+        column = codebook.column(variable)
+        assert column.item is not None
+        checklist = column.item.type == "multiple"
+        if questions and (
+            codebook.measure(variable) == "text"
+            or (column.item.id in decided and column.item.construct_ == "screening")
+            or (checklist and variable != codebook.variables(column.item)[0])
+        ):
+            continue
+        counts = _kind_counts(missing[variable], codebook)
+        shown = len(missing) - counts["not_shown"]
+        rows.append(
+            {
+                "variable": variable,
+                "item": column.item.id,
+                "construct": column.item.construct_.capitalize(),
+                "label": column.item.label if questions and checklist else codebook.label(variable),
+                "page": column.page,
+                "measure": codebook.measure(variable),
+                **counts,
+                **_share(counts["not_answered"], shown, confidence),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def missing_kind_counts(missing: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """Count the kinds of missing answers per item, in cells (respondents × sub-questions).
+
+    Returns:
+        One row per item: item, label, cells, answered, not_answered, not_shown, dont_know,
+        prefer_not. The text of the option other is left out.
+    """
+    rows = []
+    for item in codebook.items:
+        variables = [
+            name for name in codebook.variables(item) if codebook.column(name).kind != "other"
+        ]
+        counts = [_kind_counts(missing[name], codebook) for name in variables]
+        total = {kind: sum(count[kind] for count in counts) for kind in counts[0]}
+        rows.append(
+            {
+                "item": item.id,
+                "label": item.label,
+                "cells": len(missing) * len(variables),
+                **total,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _kind_counts(kinds: pd.Series, codebook: Codebook) -> dict[str, int]:
+    names = [ANSWERED, *(kind for kind, _ in codebook.missing.items())]
+    counted = Counter(kinds.to_numpy(dtype=object))
+    return {name: counted[name] for name in names}
+
+
+def flag_counts(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """Count the respondents with each quality flag.
+
+    Args:
+        responses: with the columns of `cleaning.quality_flags`.
+        codebook: labels and reasons.
+
+    Returns:
+        One row per flag and one for any of them: flag, label, reason, count, n, share.
+    """
+    n = len(responses)
+    rows: list[dict[str, object]] = [
+        {
+            "flag": flag.id,
+            "label": flag.label,
+            "reason": flag.reason,
+            "count": int(responses[flag.id].sum()),
+            "n": n,
+        }
+        for flag in codebook.quality_flags
+    ]
+    rows.append(
+        {
+            "flag": "any",
+            "label": "Any of these",
+            "reason": "",
+            "count": int((responses["quality_flags"] > 0).sum()),
+            "n": n,
+        }
+    )
+    table = pd.DataFrame(rows)
+    return table.assign(share=table["count"] / table["n"])
+
+
+def occurrence_table(
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    *,
+    item: str = "occurrence",
+    values: Sequence[str] = ("yes", "suspected"),
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Tabulate how many report each attack: as having happened, as suspected, as either.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: order and labels of the attacks.
+        item: id of a nominal grid.
+        values: the answers that count as a report; each gets rows of its own, then all together.
+        confidence: level of the intervals.
+
+    Returns:
+        One row per sub-question and report: subquestion, label, report (a value, or "either"),
+        report_label, count, n (who gave a substantive answer), estimate, low, high, dont_know,
+        prefer_not and no_answer (counts).
+    """
+    option_labels = {option.value: option.label for option in codebook.options(item)}
+    reports: list[tuple[str, str, tuple[str, ...]]] = [
+        (value, option_labels[value], (value,)) for value in values
+    ]
+    reports.append(("either", "Either", tuple(values)))
+    rows = []
+    for entry, variable in codebook.rating_variables(item).items():
+        answers = responses[variable]
+        n = int(answers.notna().sum())
+        for report, report_label, members in reports:
+            count = int(answers.isin(members).sum())
+            rows.append(
+                {
+                    "subquestion": entry,
+                    "label": _part_label(codebook, variable),
+                    "report": report,
+                    "report_label": report_label,
+                    **_share(count, n, confidence),
+                    **_missing_counts(missing[variable]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def answer_counts(
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    item: str,
+    *,
+    values: Sequence[str] = ("yes", "suspected"),
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Count all answers to each sub-question of a nominal grid, with don't know among them.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: order and labels of sub-questions and options.
+        item: id of a nominal grid.
+        values: the answers that count as a report, for the bounds.
+        confidence: level of the interval.
+
+    Returns:
+        One row per sub-question: subquestion, label, count_VALUE per option, dont_know, prefer_not
+        and no_answer (counts); the share that does not know as count of n (who chose any answer)
+        with estimate, low and high; and bound_low and bound_high, the smallest and largest share of
+        reports among all respondents that the unknown answers allow: if none of those who gave no
+        substantive answer, or all of them, had made a report (Manski 1989, doi:10.2307/145818).
+    """
+    rows = []
+    for entry, variable in codebook.rating_variables(item).items():
+        answers = responses[variable]
+        counts = {o.value: int((answers == o.value).sum()) for o in codebook.options(item)}
+        absent = _missing_counts(missing[variable])
+        reports, n = int(answers.isin(list(values)).sum()), len(answers)
+        chosen = n - absent["no_answer"]
+        rows.append(
+            {
+                "subquestion": entry,
+                "label": _part_label(codebook, variable),
+                **{f"count_{value}": count for value, count in counts.items()},
+                **absent,
+                **_share(absent["dont_know"], chosen, confidence),
+                "bound_low": reports / n if n else NAN,
+                "bound_high": (reports + sum(absent.values())) / n if n else NAN,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def nonresponse_summary(nonresponse: pd.DataFrame) -> str:
+    """Say in a clause how item non-response spreads, from `item_nonresponse`."""
+    shares = nonresponse["estimate"].dropna()
+    if shares.empty:
+        return "No question was shown to anybody."
+    worst = nonresponse.iloc[int(nonresponse["estimate"].argmax())]
+    complete = int((shares == 0).sum())
+    return (
+        f"of {len(shares)} questions {complete} have an answer from everybody; the median question "
+        f"is left empty by {percent_text(float(shares.median()), 1)} of those who were shown it, "
+        f"the most by {percent_text(float(worst['estimate']), 1)} ({worst['label']})"
+    )
+
+
+def incidents_beside_published(
+    incidents: pd.DataFrame, n: int, facts: PublishedFacts, *, prefix: str = "tifs2023"
+) -> pd.DataFrame:
+    """Put the confirmed incidents of each attack beside the count that the publication states.
+
+    Args:
+        incidents: one row per attack with columns attack, label, reported, described, confirmed
+            and doubted, as `concerns.confirmed_incidents` returns them.
+        n: analysed respondents, the denominator of the shares.
+        facts: published facts; the count of an attack is the fact PREFIX.ATTACK, its denominator
+            the fact PREFIX.n.
+        prefix: the publication.
+
+    Returns:
+        The rows of `incidents` with n, estimate, low and high (Wilson), exact_low and exact_high
+        (Clopper and Pearson), none_bound (upper 95 % bound where none is confirmed, else NaN),
+        published, published_n (Int64, missing where the publication states no count), and
+        published_source, which says how the count is known (empty where there is none).
+    """
+    result = incidents.copy()
+    confirmed = incidents["confirmed"].to_numpy()
+    result["n"] = n
+    result["estimate"] = confirmed / n if n else NAN
+    result["low"], result["high"] = wilson(confirmed, n)
+    result["exact_low"], result["exact_high"] = clopper_pearson(confirmed, n)
+    result["none_bound"] = np.where(confirmed == 0, none_observed_bound(n), NAN)
+    stated = [facts.get(f"{prefix}.{attack}") for attack in incidents["attack"]]
+    counts = [None if fact is None or fact.value is None else fact.number for fact in stated]
+    total = facts.number(f"{prefix}.n")
+    result["published"] = pd.array(counts, dtype="Int64")
+    result["published_n"] = pd.array([None if c is None else total for c in counts], dtype="Int64")
+    result["published_source"] = [
+        "" if fact is None or count is None else fact.citation
+        for fact, count in zip(stated, counts, strict=True)
+    ]
+    return result
+
+
+def reports_and_confirmed(
+    occurrence: pd.DataFrame, incidents: pd.DataFrame, *, confirmed: str = "Confirmed in coding"
+) -> pd.DataFrame:
+    """Stack reports and confirmed incidents for one figure.
+
+    Args:
+        occurrence: as `occurrence_table` returns it; the rows "either" are left out.
+        incidents: as `incidents_beside_published` returns it.
+        confirmed: name of the series of confirmed incidents.
+
+    Returns:
+        Columns label, kind (the report's label, or `confirmed`), count, n, estimate, low,
+        high.
+    """
+    columns = ["label", "kind", "count", "n", "estimate", "low", "high"]
+    reports = occurrence[occurrence["report"] != "either"].rename(columns={"report_label": "kind"})
+    coded = incidents.rename(columns={"confirmed": "count"}).assign(kind=confirmed)
+    return pd.concat([reports[columns], coded[columns]], ignore_index=True)
+
+
+def binary_scales(
+    responses: pd.DataFrame, codebook: Codebook, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Tabulate the derived 0/1 quantities, such as exposure to any attack.
+
+    Returns:
+        One row per scale of the rule any: scale, label, count (of 1), n (with a value), estimate,
+        low, high and unknown (respondents without a value).
+    """
+    rows = []
+    for scale in codebook.scales:
+        if scale.measure != "binary":
+            continue
+        values = responses[scale.id].dropna()
+        rows.append(
+            {
+                "scale": scale.id,
+                "label": scale.label,
+                **_share(int(values.sum()), len(values), confidence),
+                "unknown": len(responses) - len(values),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def count_scales(
+    responses: pd.DataFrame,
+    codebook: Codebook,
+    construct: str,
+    rng: np.random.Generator,
+    *,
+    resamples: int,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Summarise the derived counts on one construct, such as numbers of defences.
+
+    The mean carries a bootstrap interval (BCa), since counts are bounded and skewed.
+
+    Args:
+        responses: with derived scales.
+        codebook: defines the scales.
+        construct: which scales of measure count to summarise.
+        rng: source of randomness.
+        resamples: bootstrap resamples of respondents.
+        confidence: level of the interval.
+
+    Returns:
+        One row per scale: scale, label, n (with a value), unknown (without), none (respondents who
+        count 0), quartile_1, median, quartile_3, maximum, mean, mean_low and mean_high.
+    """
+    rows = []
+    for scale in codebook.scales:
+        if scale.measure != "count" or scale.construct_ != construct:
+            continue
+        values = responses[scale.id].dropna().to_numpy(dtype=float)
+        quartiles = np.quantile(values, [0.25, 0.5, 0.75]) if len(values) else [NAN] * 3
+        low, high = _mean_interval(values, rng, resamples, confidence)
+        rows.append(
+            {
+                "scale": scale.id,
+                "label": scale.label,
+                "n": len(values),
+                "unknown": len(responses) - len(values),
+                "none": int((values == 0).sum()),
+                **dict(zip(("quartile_1", "median", "quartile_3"), quartiles, strict=True)),
+                "maximum": values.max() if len(values) else NAN,
+                "mean": values.mean() if len(values) else NAN,
+                "mean_low": low,
+                "mean_high": high,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _mean_interval(
+    values: np.ndarray, rng: np.random.Generator, resamples: int, confidence: float
+) -> tuple[float, float]:
+    n = len(values)
+    if n < 2:
+        return NAN, NAN
+    patterns, weights = np.unique(values, return_counts=True)
+    blocks = [block @ patterns / n for block in resampled_weights(weights, resamples, rng)]
+    left_out = (values.sum() - values) / (n - 1)
+    return bca_interval(np.concatenate(blocks), float(values.mean()), left_out, confidence)
+
+
+def rating_distribution(
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    item: str,
+    *,
+    top: int = 2,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Tabulate the ratings of each sub-question of an ordinal grid.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: order of sub-questions and options.
+        item: id of an ordinal grid.
+        top: number of highest options that make up the top box.
+        confidence: level of the interval.
+
+    Returns:
+        One row per sub-question: subquestion, label, n (who rated), count_K and share_K per value
+        K, median and mean of the values, the top box as count of n with estimate, low and high,
+        then dont_know, prefer_not and no_answer (counts).
+
+    Raises:
+        ValueError: the item is not ordinal.
+    """
+    values = [option.value for option in codebook.options(item)]
+    if not all(isinstance(value, int) for value in values):
+        raise ValueError(f"the item {item!r} is not ordinal")
+    rows = []
+    for entry, variable in codebook.rating_variables(item).items():
+        ratings = responses[variable].dropna().astype("int64")
+        n = len(ratings)
+        counts = {value: int((ratings == value).sum()) for value in values}
+        row: dict[str, object] = {
+            "subquestion": entry,
+            "label": _part_label(codebook, variable),
+            **{f"count_{value}": count for value, count in counts.items()},
+            **{f"share_{value}": count / n if n else NAN for value, count in counts.items()},
+            "median": float(ratings.median()) if n else NAN,
+            "mean": float(ratings.mean()) if n else NAN,
+        }
+        row |= _share(sum(counts[value] for value in values[-top:]), n, confidence)
+        rows.append(row | _missing_counts(missing[variable]))
+    return pd.DataFrame(rows)
+
+
+def checklist_table(
+    responses: pd.DataFrame, codebook: Codebook, item: str, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Tabulate how many ticked each box of a checklist.
+
+    Returns:
+        One row per box in its order: subquestion, label, count, n (who answered the checklist),
+        estimate, low, high.
+    """
+    rows = []
+    for entry, variable in codebook.rating_variables(item).items():
+        answers = responses[variable]
+        rows.append(
+            {
+                "subquestion": entry,
+                "label": _part_label(codebook, variable),
+                **_share(int((answers == "yes").sum()), int(answers.notna().sum()), confidence),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def checklists_together(
+    responses: pd.DataFrame, codebook: Codebook, items: Sequence[str], *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Stack several checklists over the same boxes: `checklist_table` of each, named in `list`."""
+    tables = [
+        checklist_table(responses, codebook, item, confidence=confidence).assign(
+            list=codebook.label(item)
+        )
+        for item in items
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _missing_counts(kinds: pd.Series) -> dict[str, int]:
+    return {
+        "dont_know": int((kinds == "dont_know").sum()),
+        "prefer_not": int((kinds == "prefer_not").sum()),
+        "no_answer": int(kinds.isin(["not_answered", "not_shown"]).sum()),
+    }
+
+
+def _part_label(codebook: Codebook, variable: str) -> str:
+    part = codebook.column(variable).subquestion
+    return codebook.label(variable) if part is None else part.label
+
+
+def describe_flow(flow: pd.DataFrame) -> str:
+    """Say in one sentence who was excluded, from the flow of `cleaning.apply_exclusions`."""
+    start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])
+    end = int(flow["remaining"].iloc[-1])
+    parts = [
+        f"{row['label'][:1].lower()}{row['label'][1:]} {row['excluded']}"
+        for _, row in flow.iterrows()
+        if row["excluded"]
+    ]
+    reasons = f" ({', '.join(parts)})" if parts else ""
+    return (
+        f"Of {start} exported responses {start - end} were excluded{reasons}; "
+        f"{end} respondents are analysed."
+    )

@@ -1,0 +1,159 @@
+"""The manifest beside a raw export: what the file is, and whether it is synthetic.
+
+`is_synthetic` is the one fact that decides whether outputs carry the stand-in label.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.yaml_input import Entry, YamlDocument, read_yaml, validate
+from mlsec_survey.instrument.codebook import Text
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Generator(Entry):
+    """The program that drew a synthetic export."""
+
+    name: Text
+    version: Text
+    seed: Annotated[int, Field(ge=0)]
+    parameters_sha256: Sha256
+
+
+class Manifest(Entry):
+    """What a raw export is.
+
+    Attributes:
+        synthetic: whether the responses were drawn by a model instead of given by people.
+        title: one line for readers.
+        format: the layout of the file.
+        rows: number of responses in the file.
+        sha256: hash of the file's bytes.
+        generator: how it was drawn, if synthetic.
+        note: what else a reader has to know.
+    """
+
+    version: Literal[1]
+    synthetic: bool
+    title: Text
+    format: Literal["limesurvey-csv"]
+    rows: Annotated[int, Field(ge=1)]
+    sha256: Sha256
+    generator: Generator | None = None
+    note: Text | None = None
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether outputs must carry the stand-in label."""
+        return self.synthetic
+
+
+def manifest_path(export_path: Path | str) -> Path:
+    """Return where the manifest of an export stands: `NAME.manifest.yml` beside `NAME.csv`."""
+    path = Path(export_path)
+    return path.with_name(f"{path.stem}.manifest.yml")
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def load_manifest(export_path: Path | str) -> Manifest:
+    """Read the manifest of an export and check that it speaks of these very bytes.
+
+    Args:
+        export_path: the CSV file.
+
+    Raises:
+        InputError: the export or its manifest is missing, the manifest is malformed, or the hash
+            differs; a missing manifest is answered with the text of one to complete.
+    """
+    export_path = Path(export_path)
+    if not export_path.is_file():
+        raise InputError(
+            "there is no such export",
+            file=export_path,
+            remedy="Check the path, or put the survey tool's CSV export there.",
+        )
+    path = manifest_path(export_path)
+    actual = file_sha256(export_path)
+    if not path.is_file():
+        raise InputError(
+            f"the export {export_path.name} has no manifest beside it",
+            file=path,
+            remedy=f"Write this file, with true or false for synthetic:\n{_example(actual)}",
+        )
+    document = read_yaml(path)
+    manifest = validate(document, Manifest)
+    _check(document, manifest, export_path, actual)
+    return manifest
+
+
+def _check(document: YamlDocument, manifest: Manifest, export_path: Path, actual: str) -> None:
+    if manifest.sha256 != actual:
+        raise document.error(
+            ("sha256",),
+            f"the export {export_path.name} is not the file that this manifest describes",
+            value=manifest.sha256,
+            remedy=f"If the export changed on purpose, set sha256 to {actual}; "
+            "otherwise restore the export.",
+        )
+    if manifest.synthetic and manifest.generator is None:
+        raise document.error(
+            ("synthetic",),
+            "a synthetic export must say how it was drawn",
+            remedy="Add generator with name, version, seed and parameters_sha256.",
+        )
+    if not manifest.synthetic and manifest.generator is not None:
+        raise document.error(
+            ("generator",),
+            "an export drawn by a generator is synthetic",
+            remedy="Set synthetic to true, or remove generator if people gave these responses.",
+        )
+
+
+def _example(sha256: str) -> str:
+    return (
+        "    version: 1\n"
+        "    synthetic: false\n"
+        "    title: Responses of the survey, exported on YYYY-MM-DD\n"
+        "    format: limesurvey-csv\n"
+        "    rows: 123\n"
+        f'    sha256: "{sha256}"'
+    )
+
+
+def manifest_text(manifest: Manifest) -> str:
+    """Return the YAML text of a manifest; the same manifest always gives the same bytes."""
+    lines = [
+        f"version: {manifest.version}",
+        f"synthetic: {'true' if manifest.synthetic else 'false'}",
+        f"title: {_quoted(manifest.title)}",
+        f"format: {manifest.format}",
+        f"rows: {manifest.rows}",
+        f"sha256: {_quoted(manifest.sha256)}",
+    ]
+    if manifest.generator is not None:
+        lines += [
+            "generator:",
+            f"  name: {_quoted(manifest.generator.name)}",
+            f"  version: {_quoted(manifest.generator.version)}",
+            f"  seed: {manifest.generator.seed}",
+            f"  parameters_sha256: {_quoted(manifest.generator.parameters_sha256)}",
+        ]
+    if manifest.note is not None:
+        lines.append(f"note: {_quoted(manifest.note)}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,0 +1,1 @@
+"""Many tasks in one process, in several, or on a cluster, with the same numbers."""

@@ -1,0 +1,1 @@
+"""From a raw export to analysed responses: exclusions, missing answers, scales."""

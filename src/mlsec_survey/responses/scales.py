@@ -1,0 +1,189 @@
+"""Quantities derived from several sub-questions, by the rules of the codebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.instrument.codebook import (
+    ANSWERED,
+    RESPONDENT,
+    AnyScale,
+    Codebook,
+    CountScale,
+    MeanScale,
+)
+
+
+def derive_scales(
+    responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook
+) -> pd.DataFrame:
+    """Derive the scales of the codebook.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses in the same order.
+        codebook: defines the scales.
+
+    Returns:
+        The responses with one more column per scale: float64 for means, Int64 for counts and for
+        0/1. A scale is missing where fewer sub-questions than its minimum were
+        answered (for a 0/1 scale: where none speaks for it and too few speak against it).
+
+    Raises:
+        ValueError: the two tables are not of the same respondents.
+    """
+    if (
+        not responses[RESPONDENT]
+        .reset_index(drop=True)
+        .equals(missing[RESPONDENT].reset_index(drop=True))
+    ):
+        raise ValueError("responses and missing are not of the same respondents in the same order")
+    scales: dict[str, object] = {}
+    for scale in codebook.scales:
+        names = list(codebook.rating_variables(scale.item).values())
+        answered = np.column_stack([(missing[name] == ANSWERED).to_numpy() for name in names])
+        enough = answered.sum(axis=1) >= scale.minimum
+        if isinstance(scale, MeanScale):
+            answers = responses[names].to_numpy(dtype=float, na_value=np.nan)
+            sums, given = np.nansum(answers, axis=1), (~np.isnan(answers)).sum(axis=1)
+            scales[scale.id] = np.where(enough, sums / np.maximum(given, 1), np.nan)
+        elif isinstance(scale, CountScale):
+            scales[scale.id] = _whole(_count(responses, names, scale.values), enough)
+        else:
+            assert isinstance(scale, AnyScale)
+            speaks_for = _count(responses, names, scale.values) > 0
+            against = _count(responses, names, scale.against) >= scale.minimum
+            scales[scale.id] = _whole(speaks_for, speaks_for | against)
+    return responses.join(pd.DataFrame(scales, index=responses.index))
+
+
+def _count(
+    responses: pd.DataFrame, names: Sequence[str], values: Sequence[int | str]
+) -> NDArray[np.int64]:
+    """Count the sub-questions that each respondent answered with one of these values."""
+    return np.sum([_is_one_of(responses[name], values) for name in names], axis=0, dtype=np.int64)
+
+
+def _is_one_of(answers: pd.Series, values: Sequence[int | str]) -> NDArray[np.bool_]:
+    if not isinstance(answers.dtype, pd.CategoricalDtype):
+        return answers.isin(list(values)).to_numpy(dtype=bool)
+    # By option and not by answer; the code of a missing one picks the False at the end.
+    chosen = [option in values for option in answers.cat.categories]
+    return np.array([*chosen, False])[answers.cat.codes]
+
+
+def _whole(values: np.ndarray, known: NDArray[np.bool_]) -> pd.arrays.IntegerArray:
+    return pd.arrays.IntegerArray(values.astype(np.int64), ~known)
+
+
+_RELIABILITY = [
+    "scale",
+    "label",
+    "parts",
+    "n",
+    "alpha",
+    "low",
+    "high",
+    "bootstrap_low",
+    "bootstrap_high",
+    "weakest",
+    "mean_correlation",
+]
+
+
+def scale_reliability(
+    responses: pd.DataFrame,
+    codebook: Codebook,
+    rng: np.random.Generator,
+    *,
+    resamples: int,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Say how reliable each mean scale is; counts over checklists claim no common cause.
+
+    Args:
+        responses: recoded responses.
+        codebook: defines the scales.
+        rng: source of randomness.
+        resamples: bootstrap resamples of respondents.
+        confidence: level of the intervals of alpha.
+
+    Returns:
+        One row per mean scale: scale, label, parts (sub-questions), n (respondents who answered
+        all of them), alpha with low and high (Feldt's interval) and bootstrap_low and
+        bootstrap_high (BCa), weakest, the smallest correlation of a sub-question with the sum of
+        the others, and mean_correlation, the mean correlation between two sub-questions. NaN where
+        too few answered for a value.
+    """
+    from mlsec_survey.stats.reliability import (
+        alpha_bootstrap,
+        cronbach_alpha,
+        item_rest_correlations,
+    )
+
+    rows = []
+    for scale in codebook.scales:
+        if not isinstance(scale, MeanScale):
+            continue
+        names = list(codebook.rating_variables(scale.item).values())
+        complete = responses[names].dropna().astype("float64")
+        row = {"scale": scale.id, "label": scale.label, "parts": len(names), "n": len(complete)}
+        try:
+            result = cronbach_alpha(complete, confidence=confidence)
+        except AnalysisError:
+            rows.append(row)
+            continue
+        low, high = alpha_bootstrap(complete, rng, resamples=resamples, confidence=confidence)
+        between = complete.corr().to_numpy()[np.triu_indices(len(names), 1)]
+        rows.append(
+            row
+            | {
+                "alpha": result.estimate,
+                "low": result.low,
+                "high": result.high,
+                "bootstrap_low": low,
+                "bootstrap_high": high,
+                "weakest": float(item_rest_correlations(complete).min()),
+                "mean_correlation": float(between.mean()),
+            }
+        )
+    return pd.DataFrame(rows, columns=_RELIABILITY)
+
+
+def describe_scales(codebook: Codebook) -> pd.DataFrame:
+    """Document the scales: how each is derived, from what, and when it is missing.
+
+    Returns:
+        One row per scale: scale, label, construct, measure, item, rule (in words), minimum, low,
+        high.
+    """
+    return pd.DataFrame(
+        {
+            "scale": scale.id,
+            "label": scale.label,
+            "construct": scale.construct_,
+            "measure": scale.measure,
+            "item": scale.item,
+            "rule": _rule_in_words(scale, codebook),
+            "minimum": scale.minimum,
+            "low": scale.low,
+            "high": scale.high,
+        }
+        for scale in codebook.scales
+    )
+
+
+def _rule_in_words(scale: MeanScale | CountScale | AnyScale, codebook: Codebook) -> str:
+    if isinstance(scale, MeanScale):
+        return f"mean of the answers, if at least {scale.minimum} are given"
+    labels = {option.value: option.label for option in codebook.options(scale.item)}
+    chosen = " or ".join(f"“{labels[value]}”" for value in scale.values)
+    if isinstance(scale, CountScale):
+        return f"number of {chosen}, if at least {scale.minimum} answers are given"
+    against = " or ".join(f"“{labels[value]}”" for value in scale.against)
+    return f"1 if any is {chosen}; 0 if none is and at least {scale.minimum} is {against}"

@@ -1,0 +1,1 @@
+"""Warm kernels, behind a door of their own."""

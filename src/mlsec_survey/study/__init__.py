@@ -1,0 +1,1 @@
+"""The only room that names this study: its attacks, incidents, literature and claims."""
