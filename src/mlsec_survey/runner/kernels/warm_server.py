@@ -1,10 +1,11 @@
 """A process that has done the heavy imports and forks kernels and jobs from that state.
 
 Run as `python -m mlsec_survey.runner.kernels.warm_server FD FIRST USED`, with FD one end of a
-socket pair whose other end the runner holds, and what the first notebooks and all notebooks
-import, with commas between. The first line from the runner is JSON with what is still missing in
-the environment; then a request is one JSON line, and so is the reply. When the runner goes away, however that happens,
-the socket closes and the server ends; Linux then ends the server's children, which asked for that.
+socket pair whose other end the runner holds, and what the first notebooks and all notebooks import,
+with commas between. The first line from the runner is JSON with what is still missing in the
+environment; then a request is one JSON line, and so is the reply. When the runner goes away,
+however that happens, the socket closes and the server ends; Linux then ends the server's children,
+which asked for that.
 
 Fork copies one thread only, so the server stays single-threaded: it checks before each fork.
 """
