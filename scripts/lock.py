@@ -1,4 +1,4 @@
-"""Refresh the locked environment: requirements.lock, requirements-test.lock and environment.yml.
+"""Refresh the locked environment: requirements*.lock and environment.yml.
 
 Run it after a change of the dependencies in pyproject.toml; it needs `uv` on the PATH.
 With `--environment-only` it just rewrites environment.yml from the lock that is there.
@@ -17,8 +17,14 @@ COMPILE = (
     "uv pip compile pyproject.toml --universal --generate-hashes --no-emit-index-url "
     f"--no-header --quiet --python-version {PYTHON}"
 ).split()
+# Each lock with the extras that it holds; all agree on versions with the first.
+LOCKS: dict[str, tuple[str, ...]] = {
+    "requirements.lock": (),
+    "requirements-lab.lock": ("lab", "cluster"),
+    "requirements-test.lock": ("test",),
+}
 HEADER = """\
-# Written by scripts/lock.py from requirements.lock; edit pyproject.toml and run that script.
+# Written by scripts/lock.py from requirements-lab.lock; edit pyproject.toml and run that script.
 # Conda provides Python itself; pip installs the locked rest. binder/environment.yml is a copy.
 """
 
@@ -49,22 +55,16 @@ def environment(pins: list[str]) -> str:
 
 
 def main() -> None:
-    """Compile both locks and derive environment.yml."""
+    """Compile the locks and derive environment.yml."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--environment-only", action="store_true")
     if not parser.parse_args().environment_only:
-        subprocess.run([*COMPILE, "-o", "requirements.lock"], cwd=ROOT, check=True)
-        test = [
-            *COMPILE,
-            "--extra",
-            "test",
-            "-c",
-            "requirements.lock",
-            "-o",
-            "requirements-test.lock",
-        ]
-        subprocess.run(test, cwd=ROOT, check=True)
-    pins = locked_pins((ROOT / "requirements.lock").read_text(encoding="utf-8"))
+        for name, extras in LOCKS.items():
+            wanted = [word for extra in extras for word in ("--extra", extra)]
+            if extras:
+                wanted += ["-c", "requirements.lock"]
+            subprocess.run([*COMPILE, *wanted, "-o", name], cwd=ROOT, check=True)
+    pins = locked_pins((ROOT / "requirements-lab.lock").read_text(encoding="utf-8"))
     for folder in (ROOT, ROOT / "binder"):
         (folder / "environment.yml").write_text(environment(pins), encoding="utf-8")
 

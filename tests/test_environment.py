@@ -16,7 +16,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 from lock import environment, locked_pins  # noqa: E402
 
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-LOCKS = ["requirements.lock", "requirements-test.lock"]
+LAB_LOCK = (ROOT / "requirements-lab.lock").read_text(encoding="utf-8")
+LOCKS = ["requirements.lock", "requirements-lab.lock", "requirements-test.lock"]
 
 
 def pins(path: Path) -> list[str]:
@@ -25,13 +26,13 @@ def pins(path: Path) -> list[str]:
 
 
 def test_every_locked_requirement_is_pinned_in_the_conda_environment() -> None:
-    locked = [line for line in LOCK.splitlines() if re.match(r"[A-Za-z0-9]", line)]
+    locked = [line for line in LAB_LOCK.splitlines() if re.match(r"[A-Za-z0-9]", line)]
     assert len(locked) > 100
     assert pins(ROOT / "environment.yml") == [line.rstrip("\\ ") for line in locked]
 
 
 def test_both_environment_files_are_what_the_lock_gives() -> None:
-    expected = environment(locked_pins(LOCK))
+    expected = environment(locked_pins(LAB_LOCK))
     assert (ROOT / "environment.yml").read_text(encoding="utf-8") == expected
     assert (ROOT / "binder" / "environment.yml").read_text(encoding="utf-8") == expected
 
@@ -45,9 +46,10 @@ def test_locks_carry_hashes_and_no_addresses(name: str) -> None:
     assert "index" not in re.sub(r"#.*", "", text)
 
 
-def test_the_test_lock_extends_the_lock() -> None:
-    test_lock = (ROOT / "requirements-test.lock").read_text(encoding="utf-8")
-    assert set(locked_pins(LOCK)) <= set(locked_pins(test_lock))
+@pytest.mark.parametrize("name", LOCKS[1:])
+def test_the_other_locks_extend_the_lock(name: str) -> None:
+    other = locked_pins((ROOT / name).read_text(encoding="utf-8"))
+    assert set(locked_pins(LOCK)) <= set(other)
 
 
 def test_direct_dependencies_are_locked() -> None:
