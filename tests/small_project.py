@@ -74,7 +74,7 @@ FIRST = (
         title="The first",
         name="01_first",
         parameters='export = "auto"\nseed = 1',
-        more=", generator",
+        more="\nfrom mlsec_survey.base.randomness import generator",
     )
     + """\
 # %%

@@ -58,8 +58,8 @@ def test_results_are_in_task_order_and_small_work_stays_in_this_process() -> Non
 
 
 def test_each_task_has_numbers_of_its_own_that_depend_on_seed_purpose_and_position() -> None:
-    def drawn(seed: int, purpose: str | tuple[str, ...], tasks: list[int]) -> list[list[int]]:
-        return [result[1] for result in tasks.run(draw, tasks, seed=seed, purpose=purpose)]
+    def drawn(seed: int, purpose: str | tuple[str, ...], inputs: list[int]) -> list[list[int]]:
+        return [result[1] for result in tasks.run(draw, inputs, seed=seed, purpose=purpose)]
 
     first = drawn(1, "p", [0, 1, 2, 3])
     assert len({tuple(values) for values in first}) == 4

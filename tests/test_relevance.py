@@ -151,10 +151,10 @@ def test_model_table_shows_odds_ratios_and_their_thresholds():
 def split_association(seed, *, complete=False, **settings):
     """Log odds ratios within and between respondents, and whether their intervals hold 1."""
     generator = rng(seed)
-    ratings, known = drawn(generator, 139, **settings)
-    ratings = pd.DataFrame(with_gaps(generator, ratings))
+    rated, known = drawn(generator, 139, **settings)
+    rated = pd.DataFrame(with_gaps(generator, rated))
     known = pd.DataFrame(known if complete else with_gaps(generator, known))
-    rows = ratings._all_attacks(ratings, ratings._Predictor("known", known, False), 0.95, 0.05)
+    rows = ratings._all_attacks(rated, ratings._Predictor("known", known, False), 0.95, 0.05)
     return [(math.log(row["estimate"]), row["low"] < 1 < row["high"]) for row in rows]
 
 

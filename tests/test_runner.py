@@ -123,7 +123,7 @@ def test_no_part_of_it_is_heavy_when_there_is_nothing_to_do(done: SmallProject) 
         ("notebooks/02_second.py", "Prose of", "Other prose of", {"02_second"}),
         # A module that one notebook imports; one that all reach through others.
         ("src/mlsec_survey/stats/proportions.py", '"""', '"""Changed. ', {"03_third"}),
-        ("src/mlsec_survey/text_safety.py", '"""', '"""Changed. ', set(NOTEBOOKS)),
+        ("src/mlsec_survey/base/text_safety.py", '"""', '"""Changed. ', set(NOTEBOOKS)),
         ("src/mlsec_survey/figures/style.py", '"""', '"""Changed. ', set(NOTEBOOKS)),
         # A module that no notebook uses, directly or not.
         ("src/mlsec_survey/stats/reliability.py", '"""', '"""Changed. ', set()),
@@ -136,7 +136,12 @@ def test_no_part_of_it_is_heavy_when_there_is_nothing_to_do(done: SmallProject) 
         ("notebooks/pipeline.yml", "seed: 1", "seed: 2", {"01_first", "02_second"}),
         ("notebooks/pipeline.yml", "scheduler: null", "scheduler: here", set()),
         # How pages look: pages only. What the paper says: the paper's numbers only.
-        ("src/mlsec_survey/runner/template/compendium/style.css", "body {", "body  {", set()),
+        (
+            "src/mlsec_survey/runner/outputs/template/compendium/style.css",
+            "body {",
+            "body  {",
+            set(),
+        ),
     ],
 )
 def test_a_change_reruns_those_that_use_it(
