@@ -35,7 +35,8 @@ from mlsec_survey.base.formatting import percent_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.figures import draw_exclusion_flow
 from mlsec_survey.project import open_project
-from mlsec_survey.responses import cleaning, scales
+from mlsec_survey.responses import exclusions, quality, recode, scales
+from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers.limesurvey import read_export
 from mlsec_survey.study.literature import load_facts
 
@@ -61,7 +62,7 @@ pub.number("n_raw", len(raw.frame), unit="rows", description="rows of the raw ex
 # and never excludes anyone here; notebook 05 shows what would change if it did.
 
 # %%
-kept, flow = cleaning.apply_exclusions(raw, book)
+kept, flow = exclusions.apply_exclusions(raw, book)
 pub.figure(
     "exclusion_flow",
     draw_exclusion_flow(flow),
@@ -95,10 +96,10 @@ pub.number(
 # twin of the same shape that says for each cell which kind it is.
 
 # %%
-missing = cleaning.missing_kinds(kept, book)
-responses = cleaning.recode(kept, book, missing)
+missing = missing_kinds(kept, book)
+responses = recode.recode(kept, book, missing)
 responses = scales.derive_scales(responses, missing, book)
-responses = responses.join(cleaning.quality_flags(responses, book))
+responses = responses.join(quality.quality_flags(responses, book))
 pub.table(
     "missing_kinds",
     sample.missing_kind_counts(missing, book),
@@ -165,10 +166,10 @@ pub.table(
 # %%
 project.write("responses.parquet", responses)
 project.write("missing_kinds.parquet", missing)
-project.write("responses_labelled.csv", cleaning.labelled(responses, book))
-project.write("variables.csv", cleaning.variable_list(book))
+project.write("responses_labelled.csv", recode.labelled(responses, book))
+project.write("variables.csv", recode.variable_list(book))
 project.write("exclusion_flow.csv", flow)
-project.write("candidates.parquet", cleaning.candidates(raw, book))
+project.write("candidates.parquet", exclusions.candidates(raw, book))
 pub.close()
 
 # %% [markdown]

@@ -664,7 +664,7 @@ pub.table(
 # respondents alone: how ATLAS selects its cases is not in it.
 
 # %%
-relevance = responses[list(book.rating_variables("relevance").values())]
+relevance = responses[[part.name for part in book.parts("relevance").values()]]
 relevance = relevance.set_axis(list(book.attacks), axis=1).astype("float64")
 compared = atlas.compare_ranking(
     relevance, documented, resamples=resamples, rng=generator(seed, "documented ranking")

@@ -26,9 +26,10 @@ from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
 from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
 from mlsec_survey.instrument.coding_scheme import load_coding_scheme  # noqa: E402
 from mlsec_survey.project import resolve_export  # noqa: E402
-from mlsec_survey.responses import cleaning  # noqa: E402
 from mlsec_survey.responses.coding import answers_in_own_words, load_sheets  # noqa: E402
+from mlsec_survey.responses.exclusions import apply_exclusions  # noqa: E402
 from mlsec_survey.responses.readers.limesurvey import read_export  # noqa: E402
+from mlsec_survey.responses.recode import recode  # noqa: E402
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -72,8 +73,8 @@ def _sheets(step: str, export: str, folder: Path) -> dict[str, list[list[object]
     codebook = load_codebook(ROOT / "data" / "codebook.yml")
     book = load_coding_scheme(ROOT / "data" / "concern_codes.yml", codebook)
     raw = read_export(resolve_export(ROOT, export), codebook)
-    kept, _ = cleaning.apply_exclusions(raw, codebook)
-    responses = cleaning.recode(kept, codebook)
+    kept, _ = apply_exclusions(raw, codebook)
+    responses = recode(kept, codebook)
     texts = answers_in_own_words(book, responses, codebook)
     if step == "blank":
         blank: list[list[object]] = [

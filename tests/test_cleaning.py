@@ -11,18 +11,11 @@ import pytest
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
-from mlsec_survey.responses.cleaning import (
-    KINDS,
-    apply_exclusions,
-    candidates,
-    exclusion_reasons,
-    labelled,
-    missing_kinds,
-    quality_flags,
-    recode,
-    variable_list,
-)
+from mlsec_survey.responses.exclusions import apply_exclusions, candidates, exclusion_reasons
+from mlsec_survey.responses.missing import KINDS, missing_kinds
+from mlsec_survey.responses.quality import quality_flags
 from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.recode import labelled, recode, variable_list
 from mlsec_survey.responses.scales import derive_scales
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -238,11 +231,12 @@ def test_older_exports_that_write_every_empty_cell_alike(
 def test_tables_fit_together(standin: RawExport, codebook: Codebook) -> None:
     kept, _ = apply_exclusions(standin, codebook)
     responses, kinds = recode(kept, codebook), missing_kinds(kept, codebook)
-    assert list(kinds.columns) == ["respondent_id", *codebook.variables()]
+    answers = [variable.name for item in codebook.items for variable in codebook.variables(item)]
+    assert list(kinds.columns) == ["respondent_id", *answers]
     assert list(responses.columns[: len(kinds.columns)]) == list(kinds.columns)
     assert responses["respondent_id"].equals(kinds["respondent_id"])
     assert list(kinds["role"].cat.categories) == list(KINDS)
-    for variable in codebook.variables():
+    for variable in answers:
         assert responses[variable].notna().equals(kinds[variable] == "answered"), variable
 
 

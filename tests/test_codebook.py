@@ -56,9 +56,11 @@ def test_columns_follow_limesurveys_order_and_names() -> None:
 
 def test_variables_labels_measures_and_order() -> None:
     codebook = load_codebook(CODEBOOK)
-    assert codebook.variables("concern")[0] == "concern__evasion"
-    assert codebook.variables("role") == ["role", "role__other"]
-    assert "defence" not in codebook.variables()
+    assert codebook.variables("concern")[0].name == "concern__evasion"
+    assert [variable.name for variable in codebook.variables("role")] == ["role", "role__other"]
+    names = [variable.name for variable in codebook.variables()]
+    assert "defence" not in names
+    assert names[-1] == codebook.scales[-1].id
     assert codebook.label("concern__evasion") == "Concern: Evasion"
     assert codebook.label("exposure") == "Threat exposure"
     assert codebook.label("role__other") == "Role: other, in own words"
@@ -71,7 +73,7 @@ def test_variables_labels_measures_and_order() -> None:
         "model_inversion",
     ]
     measures = {
-        name: codebook.measure(name)
+        name: codebook.variable(name).measure
         for name in ("consent", "role", "org_size", "why__evasion", "defence__monitoring")
     }
     assert measures == {
@@ -81,11 +83,36 @@ def test_variables_labels_measures_and_order() -> None:
         "why__evasion": "text",
         "defence__monitoring": "binary",
     }
-    dtype = codebook.ordered_dtype("concern")
-    assert dtype.ordered
-    assert dtype.categories[0] == "Not at all concerned"
-    assert not codebook.ordered_dtype("role").ordered
-    assert list(codebook.ordered_dtype("role").categories)[-1] == "Other"
+
+
+def test_a_variable_knows_what_an_analysis_asks_of_it() -> None:
+    codebook = load_codebook(CODEBOOK)
+    concern = codebook.variable("concern__evasion")
+    assert concern.is_ordered and not concern.is_text
+    assert (concern.minimum, concern.maximum, concern.levels) == (1, 5, (1, 2, 3, 4, 5))
+    assert concern.level_labels[1] == "Not at all concerned"
+    assert concern.short_label == "Evasion"
+    assert concern.missing == ("not_answered", "not_shown", "dont_know")
+    role = codebook.variable("role")
+    assert not role.is_ordered
+    assert role.options[-1].label == "Other"
+    assert len(role.levels) == len(role.options)
+    words = codebook.variable("role__other")
+    assert words.is_text and words.other and words.levels == ()
+    assert codebook.variable("consent").positive == "yes"
+    assert codebook.variable("consent").level_labels == {0: "no", 1: "yes"}
+
+
+def test_a_scale_is_a_variable_like_any_other() -> None:
+    codebook = load_codebook(CODEBOOK)
+    mean = codebook.variable("concern_scale")
+    assert mean.construct == codebook.item("concern").construct_
+    assert mean.parts == tuple(part.name for part in codebook.parts("concern").values())
+    assert len(mean.levels) == 4 * 6 + 1 and mean.levels[-1] == 5
+    assert mean.largest_count is None and mean.missing == ()
+    count = codebook.variable("defence_count")
+    assert count.largest_count == 10 and count.levels == tuple(range(11))
+    assert codebook.variable("exposure").levels == (0, 1)
 
 
 def test_digest_ignores_layout_and_notices_content(

@@ -16,9 +16,10 @@ from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme
-from mlsec_survey.responses import cleaning
 from mlsec_survey.responses.coding import Coding, load_coding
+from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.readers.limesurvey import read_export
+from mlsec_survey.responses.recode import recode
 from mlsec_survey.study.incidents import confirmed_incidents
 from mlsec_survey.study.literature import load_facts
 
@@ -33,8 +34,8 @@ def codebook() -> Codebook:
 
 @pytest.fixture(scope="module")
 def responses(codebook: Codebook) -> pd.DataFrame:
-    kept, _ = cleaning.apply_exclusions(read_export(DATA / "raw/standin.csv", codebook), codebook)
-    return cleaning.recode(kept, codebook)
+    kept, _ = apply_exclusions(read_export(DATA / "raw/standin.csv", codebook), codebook)
+    return recode(kept, codebook)
 
 
 @pytest.fixture(scope="module")

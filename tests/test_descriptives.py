@@ -34,8 +34,11 @@ from mlsec_survey.analysis.sample import (
 )
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
 from mlsec_survey.report.disclosure import suppress_small_cells
-from mlsec_survey.responses.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
+from mlsec_survey.responses.exclusions import apply_exclusions
+from mlsec_survey.responses.missing import missing_kinds
+from mlsec_survey.responses.quality import quality_flags
 from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 from mlsec_survey.study.literature import load_facts
 
@@ -67,7 +70,7 @@ def responses(kept: RawExport, missing: pd.DataFrame, codebook: Codebook) -> pd.
 def made(
     codebook: Codebook, variable: str, values: list[object], kinds: list[str]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    ordinal = codebook.measure(variable) == "ordinal"
+    ordinal = codebook.variable(variable).measure == "ordinal"
     series = pd.Series(values, dtype="Int64" if ordinal else "object")
     return pd.DataFrame({variable: series}), pd.DataFrame({variable: kinds})
 
@@ -149,7 +152,7 @@ def test_flags(responses: pd.DataFrame, codebook: Codebook) -> None:
 
 
 def test_occurrence_counts_substantive_answers_only(codebook: Codebook) -> None:
-    names = codebook.rating_variables("occurrence")
+    names = {key: part.name for key, part in codebook.parts("occurrence").items()}
     values = ["yes", "suspected", "suspected", "no", None, None, None]
     kinds = ["answered"] * 4 + ["dont_know", "prefer_not", "not_answered"]
     responses = pd.DataFrame(dict.fromkeys(names.values(), values))
@@ -164,7 +167,7 @@ def test_occurrence_counts_substantive_answers_only(codebook: Codebook) -> None:
 
 
 def test_rating_distribution(codebook: Codebook) -> None:
-    names = codebook.rating_variables("concern")
+    names = {key: part.name for key, part in codebook.parts("concern").items()}
     values = pd.Series([1, 4, 4, 5, None, None], dtype="Int64")
     kinds = ["answered"] * 4 + ["dont_know", "not_answered"]
     responses = pd.DataFrame(dict.fromkeys(names.values(), values))
@@ -302,7 +305,8 @@ def test_questions_leave_out_texts_screening_and_repeated_boxes(
 
 def test_all_answers_on_occurrence_and_the_bounds(codebook: Codebook) -> None:
     values = {
-        variable: ["no"] * 10 for variable in codebook.rating_variables("occurrence").values()
+        variable: ["no"] * 10
+        for variable in (part.name for part in codebook.parts("occurrence").values())
     }
     kinds = {name: ["answered"] * 10 for name in values}
     first = next(iter(values))

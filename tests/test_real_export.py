@@ -159,7 +159,7 @@ def test_small_cells_of_table_one_are_hidden_and_cannot_be_found(
 def test_nobodys_words_and_nothing_identifying_leave_the_analysis(real: Drill) -> None:
     codebook = load_codebook(ROOT / "data" / "codebook.yml")
     answers = pd.read_parquet(real.folder / "data" / "processed" / "responses.parquet")
-    texts = [name for name in codebook.variables() if codebook.measure(name) == "text"]
+    texts = [variable.name for variable in codebook.variables() if variable.is_text]
     said = {
         text
         for name in texts

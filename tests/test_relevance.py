@@ -51,7 +51,7 @@ def made_up(generator, n=150):
     responses, missing = {}, {}
     for item in ITEMS:
         answers = with_gaps(generator, values[item])
-        for column, variable in enumerate(BOOK.rating_variables(item).values()):
+        for column, variable in enumerate(part.name for part in BOOK.parts(item).values()):
             one = pd.Series(answers[:, column])
             words = one.map({0.0: "no", 1.0: "yes"})
             responses[variable] = words if item == "occurrence" else one.astype("Int64")
@@ -87,7 +87,7 @@ def test_profile_has_one_row_per_attack_and_measure_in_one_order():
     relevant = table[table["measure"] == ratings.option_names(BOOK, "relevance")]
     assert relevant["estimate"].is_monotonic_decreasing
     met = table[table["measure"] == table["measure"].iloc[0]].set_index("label")
-    reports = RESPONSES[BOOK.rating_variables("occurrence")[PARTS[0]]]
+    reports = RESPONSES[BOOK.parts("occurrence")[PARTS[0].name]]
     assert met.loc[LABELS[0], "count"] == int((reports == "yes").sum())
     assert met.loc[LABELS[0], "n"] == int(reports.notna().sum())
     backwards = ratings.attack_profile(RESPONSES, MISSING, BOOK, order=LABELS[::-1])
@@ -189,8 +189,8 @@ def test_each_attack_is_tested_with_those_who_answered_both():
     table = ratings.relevance_by_exposure(RESPONSES, BOOK, rng=rng(), resamples=99)
     assert len(table) == 2 * (len(LABELS) + 2)
     first = table.iloc[0]
-    rating = RESPONSES[BOOK.rating_variables("relevance")[PARTS[0]]]
-    met = RESPONSES[BOOK.rating_variables("occurrence")[PARTS[0]]]
+    rating = RESPONSES[BOOK.parts("relevance")[PARTS[0].name]]
+    met = RESPONSES[BOOK.parts("occurrence")[PARTS[0].name]]
     both = rating.notna() & met.notna()
     assert (first["n"], first["exposed"]) == (int(both.sum()), int((met[both] == "yes").sum()))
     have, lack = (rating[both & (met == answer)].astype(float) for answer in ("yes", "no"))
@@ -224,7 +224,7 @@ def test_detectable_superiority_is_found_with_80_percent_power():
 
 def test_an_attack_that_nobody_met_is_not_estimable_and_breaks_nothing():
     responses = RESPONSES.copy()
-    for variable in BOOK.rating_variables("occurrence").values():
+    for variable in (part.name for part in BOOK.parts("occurrence").values()):
         responses[variable] = "no"
     table = ratings.relevance_by_exposure(responses, BOOK, rng=rng(), resamples=99)
     met = table[table["predictor"] == BOOK.item("occurrence").label]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
-from mlsec_survey.responses.cleaning import KIND_DTYPE
+from mlsec_survey.responses.missing import KIND_DTYPE
 from mlsec_survey.responses.scales import derive_scales, describe_scales, scale_reliability
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,10 +27,10 @@ def tables(codebook: Codebook, **answers: list[list[object]]) -> tuple[pd.DataFr
     responses: dict[str, object] = {"respondent_id": range(1, n + 1)}
     kinds: dict[str, object] = {"respondent_id": range(1, n + 1)}
     for item in ("concern", "relevance", "familiarity", "occurrence", "defence", "planned"):
-        for at, variable in enumerate(codebook.rating_variables(item).values()):
+        for at, variable in enumerate(part.name for part in codebook.parts(item).values()):
             rows = answers.get(item)
             values = [None] * n if rows is None else [row[at] for row in rows]
-            ordinal = codebook.measure(variable) == "ordinal"
+            ordinal = codebook.variable(variable).measure == "ordinal"
             responses[variable] = pd.Series(values, dtype="Int64" if ordinal else "object")
             kinds[variable] = pd.Categorical(
                 ["not_answered" if value is None else "answered" for value in values],

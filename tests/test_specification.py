@@ -14,7 +14,8 @@ from mlsec_survey.analysis import hypotheses, multiverse
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.instrument.plan import load_plan
-from mlsec_survey.responses import cleaning
+from mlsec_survey.responses.exclusions import apply_exclusions, candidates
+from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers.limesurvey import read_export
 from mlsec_survey.stats import association, table_models
 
@@ -43,8 +44,8 @@ def choices(codebook):
 @pytest.fixture(scope="module")
 def answers(codebook):
     raw = read_export(ROOT / "data/raw/standin.csv", codebook)
-    kept, _ = cleaning.apply_exclusions(raw, codebook)
-    return cleaning.candidates(raw, codebook), cleaning.missing_kinds(kept, codebook)
+    kept, _ = apply_exclusions(raw, codebook)
+    return candidates(raw, codebook), missing_kinds(kept, codebook)
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_planned_specifications_are_direct_calls(curves, plan, answers, codebook
                 continue
             result = hypotheses.run_test(
                 LARGE_SAMPLE[name], data[entry.outcome], data[entry.predictor],
-                trials=hypotheses.largest_count(codebook, entry.outcome),
+                trials=codebook.variable(entry.outcome).largest_count,
             )  # fmt: skip
             assert row["n"] == result.n, (key, name)
             assert row["p"] == pytest.approx(result.p, rel=1e-7, abs=1e-10), (key, name)
@@ -200,7 +201,7 @@ def test_codings_are_what_they_say(curves, answers, codebook):
     candidates, _ = answers
     kept = candidates[candidates["exclusion"].isna()]
     data = hypotheses.analysis_data(kept, codebook)
-    items = data[list(codebook.rating_variables("concern").values())]
+    items = data[[part.name for part in codebook.parts("concern").values()]]
     enough = items.notna().sum(axis=1) >= 4
     for label, outcome in (
         ("item median", items.median(axis=1).where(enough)),

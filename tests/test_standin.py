@@ -18,8 +18,11 @@ from scipy import stats
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import read_yaml
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
-from mlsec_survey.responses.cleaning import apply_exclusions, missing_kinds, quality_flags, recode
+from mlsec_survey.responses.exclusions import apply_exclusions
+from mlsec_survey.responses.missing import missing_kinds
+from mlsec_survey.responses.quality import quality_flags
 from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 from mlsec_survey.standin.draws import Draws, grade
 from mlsec_survey.standin.parameters import load_parameters
@@ -181,7 +184,7 @@ def test_directions_that_the_abstract_reports(analysed: pd.DataFrame) -> None:
 def test_ratings_differ_by_attack_and_hang_together_in_a_respondent(
     analysed: pd.DataFrame, codebook: Codebook
 ) -> None:
-    ratings = analysed[list(codebook.rating_variables("relevance").values())].astype(float)
+    ratings = analysed[[part.name for part in codebook.parts("relevance").values()]].astype(float)
     means = ratings.mean()
     assert means.max() - means.min() > 0.8
     correlations = ratings.corr().to_numpy()[np.triu_indices(6, 1)]
@@ -192,7 +195,7 @@ def test_grids_have_skips_and_dont_knows(raw: RawExport, codebook: Codebook) -> 
     kept, _ = apply_exclusions(raw, codebook)
     kinds = missing_kinds(kept, codebook)
     for item in ("concern", "relevance"):
-        cells = kinds[list(codebook.rating_variables(item).values())].stack()
+        cells = kinds[[part.name for part in codebook.parts(item).values()]].stack()
         share = cells.value_counts(normalize=True)
         assert 0.03 < share["not_answered"] < 0.08
         assert 0.03 < share["dont_know"] < 0.10

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.instrument.codebook import RESPONDENT
 from mlsec_survey.instrument.coding_scheme import WHY
+from mlsec_survey.instrument.entries import RESPONDENT
 from mlsec_survey.responses.coding import CODERS, FINAL, Coding
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from scipy import optimize, special, stats
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.formatting import as_text, percent_text
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
-from mlsec_survey.instrument.codebook import Codebook, CountScale, MeanScale, Text
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import Text
 from mlsec_survey.instrument.plan import TEST_NAMES, AnalysisPlan, EffectName, Hypothesis, TestName
 from mlsec_survey.stats import proportions, table_models
 from mlsec_survey.stats import tables as table_tests
@@ -104,21 +105,22 @@ def load_assumptions(path: Path | str, codebook: Codebook) -> DesignAssumptions:
     """
     document = read_yaml(Path(path))
     assumptions = validate(document, DesignAssumptions)
-    known = [*codebook.variables(), *(scale.id for scale in codebook.scales)]
+    known = {variable.name: variable for variable in codebook.variables()}
+    ordinal = [name for name, variable in known.items() if variable.measure == "ordinal"]
     predictor = assumptions.company_size.predictor
-    if predictor not in known or codebook.measure(predictor) != "ordinal":
+    if predictor not in ordinal:
         raise document.error(
             ("company_size", "predictor"),
             "the codebook has no ordinal variable of this name",
             value=predictor,
-            remedy=near(predictor, [name for name in known if codebook.measure(name) == "ordinal"]),
+            remedy=near(predictor, ordinal),
         )
     for name, shares in assumptions.shares.items():
         if name not in known:
             raise document.error(
                 ("shares", name), "the codebook has no such variable", remedy=near(name, known)
             )
-        levels = len(_levels(name, codebook))
+        levels = len(known[name].levels)
         if len(shares) != levels or not math.isclose(sum(shares), 1, abs_tol=1e-6):
             raise document.error(
                 ("shares", name),
@@ -147,17 +149,17 @@ class Margin:
 
 def assumed_margin(variable: str, codebook: Codebook, assumptions: DesignAssumptions) -> Margin:
     """Return how the levels of a variable are used when no answers are known."""
-    levels = _levels(variable, codebook)
-    measure = codebook.measure(variable)
+    known = codebook.variable(variable)
+    levels, measure = known.levels, known.measure
     if variable in assumptions.shares:
         shares = assumptions.shares[variable]
     elif measure == "binary":
         shares = (1 - assumptions.prevalence, assumptions.prevalence)
-    elif measure == "text":
-        raise AnalysisError(f"{variable} is free text, for which no power can be computed")
+    elif measure == "text" or not levels:
+        raise AnalysisError(f"{variable} has no list of values, so no power can be computed")
     else:
         shares = _shape(assumptions.shapes.get(measure, "even"), len(levels))
-    return Margin(shares, levels, measure != "nominal", _limit(variable, codebook))
+    return Margin(shares, levels, known.is_ordered, known.largest_count)
 
 
 def observed_margin(variable: str, values: pd.Series, codebook: Codebook) -> Margin:
@@ -177,30 +179,8 @@ def observed_margin(variable: str, values: pd.Series, codebook: Codebook) -> Mar
     if len(counts) < 2:
         raise AnalysisError(f"{variable} is the same for all {len(given)} respondents")
     shares = tuple((counts / counts.sum()).astype(float))
-    ordered = codebook.measure(variable) != "nominal"
-    return Margin(shares, levels, ordered, _limit(variable, codebook))
-
-
-def _levels(variable: str, codebook: Codebook) -> tuple[float, ...]:
-    scales = {scale.id: scale for scale in codebook.scales}
-    if variable in scales:
-        scale = scales[variable]
-        if isinstance(scale, MeanScale):
-            steps = round((scale.high - scale.low) * len(codebook.rating_variables(scale.item)))
-            return tuple(np.linspace(scale.low, scale.high, steps + 1).tolist())
-        return tuple(float(k) for k in range(round(scale.low), round(scale.high) + 1))
-    item = codebook.column(variable).item
-    assert item is not None
-    if codebook.measure(variable) == "ordinal":
-        return tuple(sorted({float(option.value) for option in codebook.options(item)}))
-    return tuple(float(k) for k in range(max(2, len(codebook.options(item)))))
-
-
-def _limit(variable: str, codebook: Codebook) -> float | None:
-    for scale in codebook.scales:
-        if scale.id == variable and isinstance(scale, CountScale):
-            return float(scale.high)
-    return None
+    known = codebook.variable(variable)
+    return Margin(shares, levels, known.is_ordered, known.largest_count)
 
 
 def _shape(shape: Shape, levels: int) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from mlsec_survey.analysis.missing_answers import impute, under_each_handling
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.formatting import as_text, interval_text, p_text
 from mlsec_survey.base.randomness import generator
-from mlsec_survey.instrument.codebook import Codebook, CountScale
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import (
     TEST_NAMES,
     AnalysisPlan,
@@ -137,26 +137,17 @@ def analysis_data(
         the first of two options); nominal ones as categories without order. Missing stays missing.
     """
     if names is None:
-        known = [*codebook.variables(), *(scale.id for scale in codebook.scales)]
-        names = [name for name in known if codebook.measure(name) != "text"]
+        names = [variable.name for variable in codebook.variables() if not variable.is_text]
     columns: dict[str, pd.Series] = {}
     for name in dict.fromkeys(names):
-        values, measure = responses[name], codebook.measure(name)
-        if measure == "nominal":
+        values, variable = responses[name], codebook.variable(name)
+        if variable.measure == "nominal":
             columns[name] = values.astype("category").cat.as_unordered()
-        elif measure == "binary" and not pd.api.types.is_numeric_dtype(values.dtype):
-            options = [option.value for option in codebook.options(_item_of(codebook, name))]
-            true = "yes" if "yes" in options else options[0]
-            columns[name] = (values == true).astype("float64").where(values.notna())
+        elif variable.measure == "binary" and not pd.api.types.is_numeric_dtype(values.dtype):
+            columns[name] = (values == variable.positive).astype("float64").where(values.notna())
         else:
             columns[name] = values.astype("Float64").astype("float64")
     return pd.DataFrame(columns, index=responses.index)
-
-
-def _item_of(codebook: Codebook, name: str) -> str:
-    item = codebook.column(name).item
-    assert item is not None
-    return item.id
 
 
 def plan_variables(plan: AnalysisPlan, kind: Kind | None = None) -> list[str]:
@@ -168,15 +159,6 @@ def plan_variables(plan: AnalysisPlan, kind: Kind | None = None) -> list[str]:
         if model.family in families:
             names += [model.outcome, *model.predictors]
     return list(dict.fromkeys(names))
-
-
-def largest_count(codebook: Codebook, name: str) -> int | None:
-    """Return the largest value that a count scale can take; None for any other variable."""
-    try:
-        scale = codebook.scale(name)
-    except KeyError:
-        return None
-    return int(scale.high) if isinstance(scale, CountScale) else None
 
 
 # One test
@@ -237,7 +219,7 @@ def run_hypothesis(
         rng=rng,
         resamples=resamples,
         confidence=confidence,
-        trials=largest_count(codebook, hypothesis.outcome),
+        trials=codebook.variable(hypothesis.outcome).largest_count,
     )
 
 
@@ -443,9 +425,9 @@ def run_joint_model(
         return logistic.firth_logistic_model(outcome, predictors, confidence=confidence)
     if model.model == "proportional_odds":
         return ordinal.proportional_odds_model(outcome, predictors, confidence=confidence)
-    trials = (
-        (largest_count(codebook, model.outcome) or 1) if model.model == "quasi_binomial" else None
-    )
+    trials = None
+    if model.model == "quasi_binomial":
+        trials = codebook.variable(model.outcome).largest_count or 1
     return counts.count_model(
         outcome, predictors, model=model.model, trials=trials, confidence=confidence
     )
@@ -568,7 +550,7 @@ def effect_on(
         construct: such as "prior knowledge".
     """
     for entry in hypotheses:
-        if construct_of(codebook, entry.predictor) == construct:
+        if codebook.variable(entry.predictor).construct == construct:
             result = results.results.get(entry.id)
             return "could not be tested" if result is None else effect_text(result)
     return "not examined by this plan"
@@ -598,16 +580,6 @@ def found_among(
         as_predicted = side == 0 or side * (row["estimate"] - row["null"]) > 0
         found += bool(row["p_adjusted"] < alpha and as_predicted)
     return float(found)
-
-
-def construct_of(codebook: Codebook, name: str) -> str:
-    """Return the construct that a variable or scale belongs to."""
-    try:
-        return codebook.scale(name).construct_
-    except KeyError:
-        item = codebook.column(name).item
-        assert item is not None
-        return item.construct_
 
 
 def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
@@ -682,35 +654,19 @@ def mean_by_level(
     return pd.DataFrame(rows)
 
 
-def level_labels(codebook: Codebook, name: str) -> dict[float, str]:
-    """Return the words for the values of a variable; empty for a scale that only counts."""
-    if codebook.measure(name) == "binary":
-        return {0.0: "no", 1.0: "yes"}
-    try:
-        item = codebook.column(name).item
-    except KeyError:
-        return {}
-    assert item is not None
-    return {
-        float(option.value): option.label
-        for option in codebook.options(item)
-        if isinstance(option.value, int)
-    }
-
-
 def dose_response_panels(
     hypotheses: Sequence[Hypothesis], data: pd.DataFrame, codebook: Codebook, **options: float
 ) -> list[tuple[str, str, pd.DataFrame]]:
     """Return one panel for `draw_dose_response` per hypothesis whose predictor has an order."""
     panels = []
     for entry in hypotheses:
-        if codebook.measure(entry.predictor) == "nominal":
+        if not codebook.variable(entry.predictor).is_ordered:
             continue
         try:
             table = mean_by_level(
                 data[entry.outcome],
                 data[entry.predictor],
-                level_labels(codebook, entry.predictor),
+                codebook.variable(entry.predictor).level_labels,
                 confidence=options.get("confidence", 0.95),
             )
         except AnalysisError:
@@ -731,9 +687,9 @@ def count_model_table(
     """
     rows: list[dict[str, object]] = []
     for entry in hypotheses:
-        if codebook.measure(entry.outcome) != "count":
+        if codebook.variable(entry.outcome).measure != "count":
             continue
-        trials = largest_count(codebook, entry.outcome)
+        trials = codebook.variable(entry.outcome).largest_count
         outcome, predictor = data[entry.outcome], data[entry.predictor]
         try:
             choice = counts.choose_count_model(outcome, predictor, trials=trials)
@@ -803,7 +759,7 @@ def proportional_odds_table(
     """
     rows: list[dict[str, object]] = []
     for entry in hypotheses:
-        if codebook.measure(entry.outcome) not in ("ordinal", "count", "interval"):
+        if codebook.variable(entry.outcome).measure not in ("ordinal", "count", "interval"):
             continue
         outcome, predictor = data[entry.outcome], data[entry.predictor]
         named = {"id": entry.id, "label": entry.label}

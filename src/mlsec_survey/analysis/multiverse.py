@@ -27,15 +27,10 @@ from scipy import special
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.yaml_input import Entry, Location, near, read_yaml, validate
 from mlsec_survey.base.yaml_input import Sequence as Listed
-from mlsec_survey.instrument.codebook import (
-    RESPONDENT,
-    Codebook,
-    CountScale,
-    MeanScale,
-    Measure,
-    Text,
-)
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import RESPONDENT, MeanScale, Measure, Text
 from mlsec_survey.instrument.plan import TEST_NAMES, AnalysisPlan, Hypothesis, test_fits
+from mlsec_survey.instrument.variables import Variable
 from mlsec_survey.stats import table_models
 from mlsec_survey.stats import tables as table_tests
 
@@ -130,8 +125,8 @@ def _problems(
 ) -> Iterator[tuple[Location, str, str, str]]:
     liftable = [rule.id for rule in codebook.exclusions if rule.liftable]
     flags = [flag.id for flag in codebook.quality_flags]
-    known = [*codebook.variables(), *(scale.id for scale in codebook.scales)]
-    numbers = [name for name in known if codebook.measure(name) not in ("text", "nominal")]
+    known = {variable.name: variable for variable in codebook.variables()}
+    numbers = [name for name, variable in known.items() if variable.is_ordered]
     for at, choice in enumerate(specifications.exclusions):
         for name in choice.lift:
             if name not in liftable:
@@ -148,7 +143,7 @@ def _problems(
                 yield where, "the codebook has no such quality flag", name, near(name, flags)
     for name, others in specifications.measures.items():
         for other in (name, *others):
-            if other not in known or codebook.measure(other) == "text":
+            if other not in known or known[other].is_text:
                 where = ("measures", name)
                 yield where, "the codebook has no such variable or scale", other, near(other, known)
     for at, covariates in enumerate(specifications.covariates):
@@ -254,7 +249,7 @@ def multiverse(
 
     Args:
         hypothesis: an entry of the plan.
-        candidates: as `cleaning.candidates` returns them, with the column exclusion.
+        candidates: as `exclusions.candidates` returns them, with the column exclusion.
         missing: kinds of missing answers of the kept respondents (`respondent_id` and variables).
         codebook: defines variables, scales, exclusions and flags.
         specifications: the choices.
@@ -311,8 +306,8 @@ def _multiverse(hypothesis: Hypothesis, prepared: _Prepared) -> Multiverse:
     predictors = prepared.variants[hypothesis.predictor]
     covariates = _covariate_sets(hypothesis, candidates, specifications)
     reason = candidates["exclusion"].cat.codes.to_numpy().astype(np.int64)
-    directed = codebook.measure(hypothesis.predictor) != "nominal" and (
-        codebook.measure(hypothesis.outcome) != "nominal"
+    directed = all(
+        codebook.variable(name).is_ordered for name in (hypothesis.outcome, hypothesis.predictor)
     )
     found = _combinations(
         hypothesis, members, outcomes, predictors, covariates, specifications.models, directed
@@ -373,37 +368,33 @@ def _variants(
     found = []
     names = (variable, *specifications.measures.get(variable, ()))
     for name in names:
-        measure = codebook.measure(name)
-        label = "" if name == variable else codebook.label(name)
+        meant = codebook.variable(name)
+        measure = meant.measure
+        label = "" if name == variable else meant.label
         for coding in specifications.codings.get(measure, ("steps",)):
-            if coding in ("item_median", "top_two") and not _is_mean(name, codebook):
+            if coding in ("item_median", "top_two") and not isinstance(meant.derived, MeanScale):
                 continue
             plain = coding in ("steps", "groups")
             words = _PLAIN if plain else coding.replace("_", " ")
             text = f"{label}, {words}" if label and not plain else (label or words)
-            numbers = _numbers(name, candidates, codebook, coding)
+            numbers = _numbers(meant, candidates, coding)
             for choice in specifications.missing:
-                values = _handled(numbers, name, choice.rule, kinds, kept, codebook)
-                variant = _coded(text, choice.id, values, coding, measure, name, kept, codebook)
+                values = _handled(numbers, meant, choice.rule, kinds, kept)
+                variant = _coded(text, choice.id, values, coding, meant, kept)
                 if variant is not None:
                     found.append(variant)
     return tuple(found)
 
 
-def _is_mean(name: str, codebook: Codebook) -> bool:
-    return any(scale.id == name and isinstance(scale, MeanScale) for scale in codebook.scales)
-
-
 def _handled(
     values: Floats,
-    name: str,
+    variable: Variable,
     rule: MissingRule,
     kinds: pd.DataFrame,
     kept: Booleans,
-    codebook: Codebook,
 ) -> Floats:
     """Return the numbers of a variable with its missing answers dealt with."""
-    ordinal = codebook.measure(name) == "ordinal"
+    name, ordinal = variable.name, variable.measure == "ordinal"
     if rule in ("dont_know_lowest", "dont_know_highest") and ordinal and name in kinds:
         unsure = (kinds[name] == "dont_know").to_numpy()
         given = values[np.isfinite(values)]
@@ -417,7 +408,7 @@ def _handled(
             gap &= (kinds[name] != "not_shown").to_numpy()
         if gap.any() and len(given):
             levels, counts = np.unique(given, return_counts=True)
-            if codebook.measure(name) in ("nominal", "binary"):
+            if variable.measure in ("nominal", "binary"):
                 fill = levels[counts.argmax()]
             else:
                 fill = np.sort(given)[(len(given) - 1) // 2]
@@ -425,11 +416,14 @@ def _handled(
     return values
 
 
-def _numbers(name: str, candidates: pd.DataFrame, codebook: Codebook, coding: Coding) -> Floats:
-    if coding in ("item_median", "top_two"):
-        scale = codebook.scale(name)
-        parts = list(codebook.rating_variables(scale.item).values())
-        answers = candidates[parts].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+def _numbers(variable: Variable, candidates: pd.DataFrame, coding: Coding) -> Floats:
+    scale = variable.derived
+    if coding in ("item_median", "top_two") and scale is not None:
+        answers = (
+            candidates[list(variable.parts)]
+            .astype("Float64")
+            .to_numpy(dtype=float, na_value=np.nan)
+        )
         enough = np.isfinite(answers).sum(1) >= scale.minimum
         if coding == "item_median":
             with np.errstate(all="ignore"):
@@ -437,12 +431,12 @@ def _numbers(name: str, candidates: pd.DataFrame, codebook: Codebook, coding: Co
                 value[enough] = np.nanmedian(answers[enough], axis=1)
             return value
         return np.where(enough, (answers >= scale.high - 1).sum(1), np.nan)
-    column = candidates[name]
+    column = candidates[variable.name]
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = column.cat.codes.to_numpy().astype(float)
-        if codebook.measure(name) == "binary":
-            yes = [str(level) for level in column.cat.categories]
-            codes = np.where(codes < 0, np.nan, codes == (yes.index("yes") if "yes" in yes else 0))
+        if variable.measure == "binary":
+            yes = [str(level) for level in column.cat.categories].index(str(variable.positive))
+            codes = np.where(codes < 0, np.nan, codes == yes)
             return np.asarray(codes, dtype=float)
         return np.where(codes < 0, np.nan, codes)
     return np.asarray(column.astype("Float64").to_numpy(dtype=float, na_value=np.nan))
@@ -453,18 +447,14 @@ def _coded(
     missing: str,
     values: Floats,
     coding: Coding,
-    measure: Measure,
-    name: str,
+    variable: Variable,
     kept: Booleans,
-    codebook: Codebook,
 ) -> Variant | None:
     given = values[kept & np.isfinite(values)]
     if len(given) < 3 or np.ptp(given) == 0:
         return None
-    limit = None
-    scales = {scale.id: scale for scale in codebook.scales}
-    if measure == "count" and isinstance(scales.get(name), CountScale):
-        limit = float(scales[name].high)
+    measure, largest = variable.measure, variable.largest_count
+    limit = None if largest is None else float(largest)
     if coding == "halves":
         # The cut that comes closest to parting the planned sample in the middle.
         cuts = np.unique(given)[1:]
@@ -478,7 +468,7 @@ def _coded(
             values = np.where(np.isfinite(values), np.clip(values, levels[1], levels[-2]), np.nan)
     elif coding == "top_two":
         measure = "count"
-        limit = float(len(codebook.rating_variables(codebook.scale(name).item)))
+        limit = float(len(variable.parts))
     elif coding == "merged":
         levels, counts = np.unique(given, return_counts=True)
         small = levels[counts < _SMALL_GROUP]

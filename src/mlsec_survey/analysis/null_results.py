@@ -390,7 +390,7 @@ def sentence_on(
         return "not examined by this plan"
     name = hypotheses[0].outcome
     given = data[name].dropna()
-    binary = codebook.measure(name) == "binary"
+    binary = codebook.variable(name).measure == "binary"
     return null_sentence(
         readings,
         _in_sentence(codebook.label(name)),

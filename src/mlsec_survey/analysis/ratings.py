@@ -20,7 +20,8 @@ from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.formatting import as_text, interval_text, p_text, percent_text
 from mlsec_survey.figures.describe import listed
 from mlsec_survey.figures.style import entries
-from mlsec_survey.instrument.codebook import AnyScale, Codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import AnyScale
 from mlsec_survey.stats import association
 from mlsec_survey.stats.multiplicity import benjamini_hochberg, holm
 from mlsec_survey.stats.ordinal_repeated import (
@@ -83,9 +84,8 @@ def attack_values(responses: pd.DataFrame, codebook: Codebook, item: str) -> pd.
         KeyError: the codebook has no such item.
     """
     labels = {part.id: part.label for part in codebook.subquestions(item)}
-    variables = codebook.rating_variables(item)
-    table = responses[list(variables.values())].copy()
-    table.columns = pd.Index([labels[part] for part in variables])
+    table = responses[[variable.name for variable in codebook.parts(item).values()]].copy()
+    table.columns = pd.Index(list(labels.values()))
     return table
 
 
@@ -470,7 +470,7 @@ def _all_attacks(
 
 
 def _exposure(codebook: Codebook) -> AnyScale:
-    scale = codebook.scale("exposure")
+    scale = codebook.variable("exposure").derived
     if not isinstance(scale, AnyScale):
         raise AnalysisError("the scale `exposure` must say which answers report an attack")
     return scale

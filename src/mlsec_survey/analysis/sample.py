@@ -15,7 +15,8 @@ import numpy as np
 import pandas as pd
 
 from mlsec_survey.base.formatting import interval_text, percent_text
-from mlsec_survey.instrument.codebook import ANSWERED, Codebook, ExcludeEquals
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import ANSWERED, ExcludeEquals
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
 from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
 from mlsec_survey.study.literature import PublishedFacts
@@ -195,25 +196,27 @@ def item_nonresponse(
     rows = []
     decided = {rule.item for rule in codebook.exclusions if isinstance(rule, ExcludeEquals)}
     for variable in codebook.variables():
-        column = codebook.column(variable)
-        assert column.item is not None
-        checklist = column.item.type == "multiple"
-        if questions and (
-            codebook.measure(variable) == "text"
-            or (column.item.id in decided and column.item.construct_ == "screening")
-            or (checklist and variable != codebook.variables(column.item)[0])
+        item = variable.item
+        checklist = item.type == "multiple"
+        if variable.derived is not None or (
+            questions
+            and (
+                variable.is_text
+                or (item.id in decided and item.construct_ == "screening")
+                or (checklist and variable != codebook.variables(item)[0])
+            )
         ):
             continue
-        counts = _kind_counts(missing[variable], codebook)
+        counts = _kind_counts(missing[variable.name], codebook)
         shown = len(missing) - counts["not_shown"]
         rows.append(
             {
-                "variable": variable,
-                "item": column.item.id,
-                "construct": column.item.construct_.capitalize(),
-                "label": column.item.label if questions and checklist else codebook.label(variable),
-                "page": column.page,
-                "measure": codebook.measure(variable),
+                "variable": variable.name,
+                "item": item.id,
+                "construct": item.construct_.capitalize(),
+                "label": item.label if questions and checklist else variable.label,
+                "page": item.page,
+                "measure": variable.measure,
                 **counts,
                 **_share(counts["not_answered"], shown, confidence),
             }
@@ -230,10 +233,8 @@ def missing_kind_counts(missing: pd.DataFrame, codebook: Codebook) -> pd.DataFra
     """
     rows = []
     for item in codebook.items:
-        variables = [
-            name for name in codebook.variables(item) if codebook.column(name).kind != "other"
-        ]
-        counts = [_kind_counts(missing[name], codebook) for name in variables]
+        variables = [variable for variable in codebook.variables(item) if not variable.other]
+        counts = [_kind_counts(missing[variable.name], codebook) for variable in variables]
         total = {kind: sum(count[kind] for count in counts) for kind in counts[0]}
         rows.append(
             {
@@ -256,7 +257,7 @@ def flag_counts(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     """Count the respondents with each quality flag.
 
     Args:
-        responses: with the columns of `cleaning.quality_flags`.
+        responses: with the columns of `quality.quality_flags`.
         codebook: labels and reasons.
 
     Returns:
@@ -316,19 +317,19 @@ def occurrence_table(
     ]
     reports.append(("either", "Either", tuple(values)))
     rows = []
-    for entry, variable in codebook.rating_variables(item).items():
-        answers = responses[variable]
+    for entry, variable in codebook.parts(item).items():
+        answers = responses[variable.name]
         n = int(answers.notna().sum())
         for report, report_label, members in reports:
             count = int(answers.isin(members).sum())
             rows.append(
                 {
                     "subquestion": entry,
-                    "label": _part_label(codebook, variable),
+                    "label": variable.short_label,
                     "report": report,
                     "report_label": report_label,
                     **_share(count, n, confidence),
-                    **_missing_counts(missing[variable]),
+                    **_missing_counts(missing[variable.name]),
                 }
             )
     return pd.DataFrame(rows)
@@ -361,16 +362,16 @@ def answer_counts(
         substantive answer, or all of them, had made a report (Manski 1989, doi:10.2307/145818).
     """
     rows = []
-    for entry, variable in codebook.rating_variables(item).items():
-        answers = responses[variable]
+    for entry, variable in codebook.parts(item).items():
+        answers = responses[variable.name]
         counts = {o.value: int((answers == o.value).sum()) for o in codebook.options(item)}
-        absent = _missing_counts(missing[variable])
+        absent = _missing_counts(missing[variable.name])
         reports, n = int(answers.isin(list(values)).sum()), len(answers)
         chosen = n - absent["no_answer"]
         rows.append(
             {
                 "subquestion": entry,
-                "label": _part_label(codebook, variable),
+                "label": variable.short_label,
                 **{f"count_{value}": count for value, count in counts.items()},
                 **absent,
                 **_share(absent["dont_know"], chosen, confidence),
@@ -570,20 +571,20 @@ def rating_distribution(
     if not all(isinstance(value, int) for value in values):
         raise ValueError(f"the item {item!r} is not ordinal")
     rows = []
-    for entry, variable in codebook.rating_variables(item).items():
-        ratings = responses[variable].dropna().astype("int64")
+    for entry, variable in codebook.parts(item).items():
+        ratings = responses[variable.name].dropna().astype("int64")
         n = len(ratings)
         counts = {value: int((ratings == value).sum()) for value in values}
         row: dict[str, object] = {
             "subquestion": entry,
-            "label": _part_label(codebook, variable),
+            "label": variable.short_label,
             **{f"count_{value}": count for value, count in counts.items()},
             **{f"share_{value}": count / n if n else NAN for value, count in counts.items()},
             "median": float(ratings.median()) if n else NAN,
             "mean": float(ratings.mean()) if n else NAN,
         }
         row |= _share(sum(counts[value] for value in values[-top:]), n, confidence)
-        rows.append(row | _missing_counts(missing[variable]))
+        rows.append(row | _missing_counts(missing[variable.name]))
     return pd.DataFrame(rows)
 
 
@@ -597,12 +598,12 @@ def checklist_table(
         estimate, low, high.
     """
     rows = []
-    for entry, variable in codebook.rating_variables(item).items():
-        answers = responses[variable]
+    for entry, variable in codebook.parts(item).items():
+        answers = responses[variable.name]
         rows.append(
             {
                 "subquestion": entry,
-                "label": _part_label(codebook, variable),
+                "label": variable.short_label,
                 **_share(int((answers == "yes").sum()), int(answers.notna().sum()), confidence),
             }
         )
@@ -630,13 +631,8 @@ def _missing_counts(kinds: pd.Series) -> dict[str, int]:
     }
 
 
-def _part_label(codebook: Codebook, variable: str) -> str:
-    part = codebook.column(variable).subquestion
-    return codebook.label(variable) if part is None else part.label
-
-
 def describe_flow(flow: pd.DataFrame) -> str:
-    """Say in one sentence who was excluded, from the flow of `cleaning.apply_exclusions`."""
+    """Say in one sentence who was excluded, from the flow of `exclusions.apply_exclusions`."""
     start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])
     end = int(flow["remaining"].iloc[-1])
     parts = [

@@ -19,7 +19,7 @@ def draw_exclusion_flow(flow: pd.DataFrame) -> Figure:
     """Draw the exclusions from top to bottom, what remains on the left, who leaves on the right.
 
     Args:
-        flow: as `cleaning.apply_exclusions` returns it: one row per exclusion in order, with
+        flow: as `exclusions.apply_exclusions` returns it: one row per exclusion in order, with
             columns step (from 1), label, excluded and remaining; a row of step 0 for the export
             itself may come first.
     """

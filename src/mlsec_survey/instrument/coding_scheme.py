@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
-from mlsec_survey.instrument.codebook import Basis, Codebook, Identifier, Text
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import Basis, Identifier, Text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import Entry, YamlDocument, read_yaml, validate
-from mlsec_survey.instrument.codebook import Text
+from mlsec_survey.instrument.entries import Text
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 

@@ -15,7 +15,9 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, StringConstraints
 
 from mlsec_survey.base.yaml_input import Entry, Location, Sequence, more, near, read_yaml, validate
-from mlsec_survey.instrument.codebook import Codebook, CountScale, Measure, Text
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import Measure, Text
+from mlsec_survey.instrument.variables import Variable
 
 TestName = Literal[
     "trend_permutation",
@@ -225,8 +227,8 @@ Problem = tuple[Location, str, object, str | None]
 
 def _problems(plan: AnalysisPlan, codebook: Codebook) -> Iterator[Problem]:
     families = {family.id: family for family in plan.families}
-    known = [*codebook.variables(), *(scale.id for scale in codebook.scales)]
-    usable = [name for name in known if codebook.measure(name) != "text"]
+    known = {variable.name: variable for variable in codebook.variables()}
+    usable = [name for name, variable in known.items() if not variable.is_text]
     seen: set[str] = set()
     entries: list[tuple[Location, Family | Hypothesis | JointModel]] = [
         *((("families", at), family) for at, family in enumerate(plan.families)),
@@ -285,24 +287,25 @@ def _problems(plan: AnalysisPlan, codebook: Codebook) -> Iterator[Problem]:
         if unknown:
             continue
         if isinstance(entry, Hypothesis):
-            yield from _fit_problems(entry, codebook, here)
+            yield from _fit_problems(entry, known, here)
             yield from _effect_problems(entry, here)
-        elif codebook.measure(entry.outcome) not in _MODELS[entry.model]:
+        elif known[entry.outcome].measure not in _MODELS[entry.model]:
             yield (
                 (*here, "model"),
                 f"it does not fit the outcome {entry.outcome!r}, which is "
-                f"{codebook.measure(entry.outcome)}",
+                f"{known[entry.outcome].measure}",
                 entry.model,
                 "Choose another model.",
             )
 
 
-def _fit_problems(entry: Hypothesis, codebook: Codebook, here: Location) -> Iterator[Problem]:
-    outcome = codebook.measure(entry.outcome)
-    predictor = codebook.measure(entry.predictor)
+def _fit_problems(
+    entry: Hypothesis, known: Mapping[str, Variable], here: Location
+) -> Iterator[Problem]:
+    outcome, predictor = known[entry.outcome].measure, known[entry.predictor].measure
 
-    # A binomial count needs a known number of trials, which is what a count scale has.
-    counted = outcome != "count" or isinstance(codebook.scale(entry.outcome), CountScale)
+    # A binomial count needs a known number of trials.
+    counted = outcome != "count" or known[entry.outcome].largest_count is not None
 
     possible = [
         test for test in get_args(TestName) if test_fits(test, outcome, predictor, counted=counted)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import near
-from mlsec_survey.instrument.codebook import PARTS, RESPONDENT, Codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.coding_scheme import CodingScheme
+from mlsec_survey.instrument.entries import PARTS, RESPONDENT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,14 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.instrument.codebook import (
-    ANSWERED,
-    RESPONDENT,
-    AnyScale,
-    Codebook,
-    CountScale,
-    MeanScale,
-)
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import ANSWERED, RESPONDENT, AnyScale, CountScale, MeanScale
 
 
 def derive_scales(
@@ -45,7 +39,7 @@ def derive_scales(
         raise ValueError("responses and missing are not of the same respondents in the same order")
     scales: dict[str, object] = {}
     for scale in codebook.scales:
-        names = list(codebook.rating_variables(scale.item).values())
+        names = list(codebook.variable(scale.id).parts)
         answered = np.column_stack([(missing[name] == ANSWERED).to_numpy() for name in names])
         enough = answered.sum(axis=1) >= scale.minimum
         if isinstance(scale, MeanScale):
@@ -130,7 +124,7 @@ def scale_reliability(
     for scale in codebook.scales:
         if not isinstance(scale, MeanScale):
             continue
-        names = list(codebook.rating_variables(scale.item).values())
+        names = list(codebook.variable(scale.id).parts)
         complete = responses[names].dropna().astype("float64")
         row = {"scale": scale.id, "label": scale.label, "parts": len(names), "n": len(complete)}
         try:

@@ -18,7 +18,8 @@ from mlsec_survey.base.yaml_input import (
     read_yaml,
     validate,
 )
-from mlsec_survey.instrument.codebook import Codebook, Text
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import Text
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]

@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mlsec_survey.instrument.codebook import OTHER_CODE, Codebook, Item
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import OTHER_CODE, Item
 from mlsec_survey.standin.draws import Draws, grade
 from mlsec_survey.standin.parameters import StandinParameters
 

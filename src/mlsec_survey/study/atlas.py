@@ -24,7 +24,8 @@ from pydantic import Field, StringConstraints
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
-from mlsec_survey.instrument.codebook import Codebook, Identifier, Text
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import Identifier, Text
 from mlsec_survey.stats.bootstrap import percentile_interval
 from mlsec_survey.stats.ranks import mean_rank_draws
 from mlsec_survey.stats.result import TestResult

@@ -17,7 +17,7 @@ from pydantic import Field, StringConstraints, model_validator
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
-from mlsec_survey.instrument.codebook import Text
+from mlsec_survey.instrument.entries import Text
 from mlsec_survey.study.literature import HOW_KNOWN, PublishedFacts
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlsec_survey.instrument.codebook import PARTS, Codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.coding_scheme import CONFIRMED, DOUBTED, INCIDENT
+from mlsec_survey.instrument.entries import PARTS
 from mlsec_survey.responses.coding import Coding
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ checklist as `Y` or empty; then timings as `interviewtime` and `groupTimeN`. A q
 shown is NULL in the database and comes out as a cell without quotes, while a question left empty
 comes out as `""` (pull requests 3651 and 3718 there). Python's `csv` module cannot tell the two
 apart, hence the tokeniser below. An export saved again by a spreadsheet has lost the difference;
-`cleaning.missing_kinds` then infers it from the last page and the filters.
+`missing.missing_kinds` then infers it from the last page and the filters.
 """
 
 from __future__ import annotations

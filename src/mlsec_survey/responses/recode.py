@@ -1,0 +1,197 @@
+"""From response codes to values for analysis, and from values to labels for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlsec_survey.base.text_safety import escape_spreadsheet, tidy
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import RESPONDENT
+from mlsec_survey.instrument.variables import Variable
+from mlsec_survey.responses.cells import as_numbers, plain_cells
+from mlsec_survey.responses.missing import IS_ANSWERED, missing_kinds
+from mlsec_survey.responses.readers.limesurvey import RawExport
+
+
+def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Turn response codes into values for analysis.
+
+    Args:
+        kept: responses to recode; any rows of an export.
+        codebook: defines values and their order.
+        kinds: of missing answer of these responses, from `missing_kinds`, if at hand.
+
+    Returns:
+        One row per response in the order of the export, with a plain index: `respondent_id`
+        (int64), then every variable of the codebook. Ordinal variables are Int64 with the values
+        of the codebook; nominal ones and checklist boxes are categories of the option values in
+        their order; texts are strings, tidied of control characters and surplus space. Then the
+        paradata: submitted, started and last_action as datetime64, last_page as Int64, language as
+        category, duration_seconds and page_seconds_N as float64. Identifying paradata (invitation,
+        referrer) are left out. A missing answer of whatever kind is NA.
+    """
+    cells = plain_cells(kept.frame)
+    if kinds is None:
+        kinds = missing_kinds(kept, codebook)
+    columns: dict[str, object] = {RESPONDENT: as_numbers(kept.frame["id"], "int64").to_numpy()}
+    for item in codebook.items:
+        options = codebook.options(item)
+        values = {option.code: option.value for option in options}
+        place = {option.code: at for at, option in enumerate(options)}
+        for column in codebook.columns_of(item):
+            name, raw = column.variable, cells[column.name]
+            answered = kinds[name].cat.codes.to_numpy() == IS_ANSWERED
+            if column.kind in {"text", "other"}:
+                texts = [
+                    (tidy(text) or None) if given else None
+                    for text, given in zip(raw, answered, strict=True)
+                ]
+                columns[name] = pd.array(texts, dtype="str")
+                continue
+            if item.type == "multiple":
+                # What is not ticked is "no", whether the cell is empty or NULL.
+                raw = np.where(raw == "Y", "Y", "N")
+            if codebook.variable(name).measure == "ordinal":
+                numbers: list[Any] = [
+                    values.get(code) if given else None
+                    for code, given in zip(raw, answered, strict=True)
+                ]
+                columns[name] = pd.array(numbers, dtype="Int64")
+            else:
+                codes = np.array([place.get(code, -1) for code in raw])
+                dtype = pd.CategoricalDtype([str(option.value) for option in options])
+                columns[name] = pd.Categorical.from_codes(
+                    np.where(answered, codes, -1), dtype=dtype
+                )
+    columns.update(_paradata(kept.frame.reset_index(drop=True), codebook))
+    return pd.DataFrame(columns)
+
+
+def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd.Series]]:
+    for column in codebook.column_specs:
+        entry = column.paradata
+        cells = frame[column.name]
+        if column.kind == "timing":
+            yield column.variable, as_numbers(cells, "float64")
+        elif entry is None or entry.variable == RESPONDENT or entry.identifying:
+            continue
+        elif entry.kind == "datetime":
+            filled = cells.where(cells != "")
+            yield (
+                entry.variable,
+                pd.to_datetime(filled, format="%Y-%m-%d %H:%M:%S").astype("datetime64[ms]"),
+            )
+        elif entry.kind == "integer":
+            yield entry.variable, as_numbers(cells)
+        elif entry.kind == "number":
+            yield entry.variable, as_numbers(cells, "float64")
+        elif entry.kind == "category":
+            yield entry.variable, cells.astype(pd.CategoricalDtype(list(entry.values)))
+        else:
+            yield entry.variable, cells.where(cells != "")
+
+
+def variable_list(codebook: Codebook) -> pd.DataFrame:
+    """Describe every variable of the analysis file, scales and flags included.
+
+    Returns:
+        One row per variable: variable, label, measure, construct, about, basis, values (as text),
+        missing (kinds that can occur), page, identifying, source (column of the export or rule).
+    """
+    rows = [_described(variable, codebook) for variable in codebook.variables()]
+    for flag in codebook.quality_flags:
+        rows.append(
+            {
+                "variable": flag.id,
+                "label": flag.label,
+                "measure": "binary",
+                "construct": "quality",
+                "about": flag.reason,
+                "basis": "reconstructed",
+                "values": "True; False",
+                "missing": "",
+                "page": 0,
+                "identifying": False,
+                "source": flag.rule,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _described(variable: Variable, codebook: Codebook) -> dict[str, object]:
+    item, part, scale = variable.item, variable.part, variable.derived
+    row: dict[str, object] = {
+        "variable": variable.name,
+        "label": variable.label,
+        "measure": variable.measure,
+        "construct": variable.construct,
+    }
+    if scale is not None:
+        return row | {
+            "about": f"{scale.rule} over {item.label.lower()}",
+            "basis": item.basis,
+            "values": f"{scale.low:g} to {scale.high:g}",
+            "missing": f"fewer than {scale.minimum} answers",
+            "page": item.page,
+            "identifying": False,
+            "source": f"{scale.rule} of {item.id}",
+        }
+    return row | {
+        "about": item.about if part is None else f"{item.about}: {part.about}",
+        "basis": item.basis,
+        "values": "; ".join(f"{option.value} = {option.label}" for option in variable.options),
+        "missing": ", ".join(variable.missing),
+        "page": item.page,
+        "identifying": item.identifying or variable.is_text,
+        "source": codebook.column(variable.name).name,
+    }
+
+
+def labelled(
+    responses: pd.DataFrame, codebook: Codebook, *, texts: bool = False, identifying: bool = False
+) -> pd.DataFrame:
+    """Return responses with option labels in place of values, for people and other programs.
+
+    Args:
+        responses: recoded responses; columns that the codebook does not know stay as they are.
+        codebook: defines labels.
+        texts: keep free text, escaped against execution by a spreadsheet; dropped otherwise.
+        identifying: keep what can point to a person together with other columns: the items that the
+            codebook marks so, the response number, and dates and times; dropped otherwise.
+
+    Returns:
+        One row per response. Without response numbers rows are in the order of their answers, so
+        that the order of the export does not lead back to them.
+    """
+    dated = {entry.variable for entry in codebook.paradata if entry.kind == "datetime"}
+    private = set() if identifying else {RESPONDENT, *dated}
+    result: dict[str, object] = {}
+    answers = {v.name: v for v in codebook.variables() if v.derived is None}
+    for name in responses.columns:
+        values = responses[name]
+        if name in private:
+            continue
+        variable = answers.get(str(name))
+        if variable is None:
+            result[name] = values
+            continue
+        if variable.item.identifying and not identifying:
+            continue
+        if variable.is_text:
+            if texts:
+                result[name] = values.map(escape_spreadsheet, na_action="ignore")
+            continue
+        options = variable.options
+        dtype = pd.CategoricalDtype(
+            [option.label for option in options], ordered=variable.measure == "ordinal"
+        )
+        codes = pd.Index([option.value for option in options]).get_indexer(pd.Index(values))
+        result[name] = pd.Categorical.from_codes(codes, dtype=dtype)
+    table = pd.DataFrame(result, index=responses.index)
+    if identifying or not len(table.columns):
+        return table
+    return table.sort_values(list(table.columns), ignore_index=True)
