@@ -251,6 +251,8 @@ pub.table(
 for row in exposure.itertuples():
     text = sample.share_text(row.count, row.n)
     pub.number(f"{row.scale}_share", text, description=row.label, show=False, keep=True)
+    what = f"respondents with a value of {row.label[:1].lower()}{row.label[1:]}"
+    pub.number(f"{row.scale}_n", row.n, description=what, show=False, keep=True)
 
 # %% [markdown]
 # ## How concerned respondents are about each attack

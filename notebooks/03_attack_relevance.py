@@ -537,6 +537,24 @@ pub.table(
     "interval over respondents.",
     keep=True,
 )
+named = coded_answers.most_named(coded)
+pub.number(
+    "concerns_most_named",
+    "; ".join(
+        f"{row.label[:1].lower()}{row.label[1:]} {share_text(row.count, row.n)}"
+        for row in named.itertuples(name="Concern", index=False)
+    )
+    or "none",
+    description="concerns that most respondents name as a reason, for any attack",
+    keep=True,
+)
+pub.number(
+    "concerns_named_n",
+    int(named["n"].max()) if len(named) else 0,
+    unit="respondents",
+    description="respondents with a coded reason",
+    keep=True,
+)
 across = coded_answers.cross_cutting(coded)
 pub.number(
     "cross_cutting_concern_share",

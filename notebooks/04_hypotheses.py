@@ -254,6 +254,14 @@ pub.number(
     keep=True,
 )
 pub.number(
+    "exposure_tested_n",
+    hyp.respondents_in(exposure, confirmatory),
+    unit="respondents",
+    description="respondents in the tests of exposure",
+    show=False,
+    keep=True,
+)
+pub.number(
     "exposure_found",
     hyp.found_among(exposure, confirmatory, alpha=the_plan.alpha),
     unit=f"of {len(exposure)}",
@@ -322,6 +330,14 @@ if len(count_models):
 
 # %%
 pub.number(
+    "defences_tested_n",
+    hyp.respondents_in(defences, confirmatory),
+    unit="respondents",
+    description="respondents in the tests of defences",
+    show=False,
+    keep=True,
+)
+pub.number(
     "defences_found",
     hyp.found_among(defences, confirmatory, alpha=the_plan.alpha),
     unit=f"of {len(defences)}",
@@ -365,6 +381,14 @@ if len(odds):
         width="page",
         keep=True,
     )
+pub.number(
+    "perception_tested_n",
+    hyp.respondents_in(perception, confirmatory),
+    unit="respondents",
+    description="respondents in the tests of threat perception",
+    show=False,
+    keep=True,
+)
 pub.number(
     "perception_found",
     hyp.found_among(perception, confirmatory, alpha=the_plan.alpha),

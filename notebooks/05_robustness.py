@@ -182,6 +182,14 @@ pub.table(
     width="page",
     keep=True,
 )
+pub.number(
+    "power_at_sesoi",
+    interval_text(summary["power"].min(), summary["power"].max(), 0, percent=True),
+    description=f"power of {n} respondents to find the smallest effect of interest, over the "
+    "confirmatory hypotheses",
+    basis="design",
+    keep=True,
+)
 
 # %% [markdown]
 # ## Could 139 respondents have shown an effect of company size?

@@ -35,11 +35,11 @@ pub = project.publisher()
 project.describe()
 
 # %% [markdown]
-# ## What goes in
+# ## The ledger
 #
-# Claims and the rule of grading are in `data/claims.yml`, published facts in
-# `data/published/facts.csv`, numbers in the records of notebooks 01 to 05. A claim that names a
-# fact or a number that does not exist stops the run.
+# Read a row from left to right: what was claimed and how this project knows of the claim, what kind
+# of evidence stands behind it, what this run computed, how far that carries the claim as a
+# statement about the sample, and what follows or does not follow from it *if* it is carried.
 
 # %%
 facts = load_facts(project.root / "data/published/facts.csv")
@@ -50,6 +50,75 @@ numbers = claims.published_numbers(
     )
 )
 pub.number("n_claims", len(ledger.claims), basis="published", description="claims in the ledger")
+
+# %%
+table = claims.ledger_table(ledger, facts, numbers)
+pub.table(
+    "claim_ledger",
+    table,
+    caption="Claim ledger: what is claimed in public, what this run adds, and what may be "
+    "concluded from a claim that is carried.",
+    columns={
+        "claim": "Claim",
+        "rests_on": "Rests on",
+        "this_run": "In this run",
+        "strength": "Strength",
+        "may": "May be concluded",
+        "may_not": "May not be concluded",
+    },
+    wrap={
+        "claim": 0.17,
+        "rests_on": 0.1,
+        "this_run": 0.19,
+        "strength": 0.1,
+        "may": 0.17,
+        "may_not": 0.19,
+    },
+    note="Claims in the words of this project, after the publication's abstract. Strength: grade "
+    "by the checks in data/claims.yml, in brackets how many of them hold.",
+    width="page",
+)
+pub.number(
+    "ledger_reading",
+    claims.describe_ledger(table, ledger),
+    description="grades in this run",
+)
+
+# %% [markdown]
+# ## Questions for an auditor
+#
+# Each claim leads to one question that can be answered for a single organisation, whatever the
+# survey found elsewhere. The question is the usable part: its answer does not depend on whether the
+# respondents stand for anybody else.
+
+# %%
+audiences = claims.audience_table(ledger)
+pub.table(
+    "audit_questions",
+    audiences,
+    caption="One question per claim for an audit, and what to ask to see.",
+    columns={"label": "Claim", "audit": "Question", "evidence": "Ask to see"},
+    wrap={"label": 0.17, "audit": 0.39, "evidence": 0.37},
+    basis="published",
+)
+
+# %%
+pub.table(
+    "implications_by_audience",
+    audiences,
+    caption="What follows from each claim for those who make rules and for those who do research.",
+    columns={"label": "Claim", "regulator": "Regulator", "researcher": "Researcher"},
+    wrap={"label": 0.17, "regulator": 0.37, "researcher": 0.37},
+    basis="published",
+    keep=True,
+)
+
+# %% [markdown]
+# ## What goes in
+#
+# Claims and the rule of grading are in `data/claims.yml`, published facts in
+# `data/published/facts.csv`, numbers in the records of notebooks 01 to 05. A claim that names a
+# fact or a number that does not exist stops the run.
 
 # %% [markdown]
 # ## The rule
@@ -94,46 +163,6 @@ pub.number(
 )
 
 # %% [markdown]
-# ## The ledger
-#
-# Read a row from left to right: what was claimed and how this project knows of the claim, what kind
-# of evidence stands behind it, what this run computed, how far that carries the claim as a
-# statement about the sample, and what follows or does not follow from it *if* it is carried.
-
-# %%
-table = claims.ledger_table(ledger, facts, numbers)
-pub.table(
-    "claim_ledger",
-    table,
-    caption="Claim ledger: what is claimed in public, what this run adds, and what may be "
-    "concluded from a claim that is carried.",
-    columns={
-        "claim": "Claim",
-        "rests_on": "Rests on",
-        "this_run": "In this run",
-        "strength": "Strength",
-        "may": "May be concluded",
-        "may_not": "May not be concluded",
-    },
-    wrap={
-        "claim": 0.17,
-        "rests_on": 0.1,
-        "this_run": 0.19,
-        "strength": 0.1,
-        "may": 0.17,
-        "may_not": 0.19,
-    },
-    note="Claims in the words of this project, after the publication's abstract. Strength: grade "
-    "by the checks in data/claims.yml, in brackets how many of them hold.",
-    width="page",
-)
-pub.number(
-    "ledger_reading",
-    claims.describe_ledger(table, ledger),
-    description="grades in this run",
-)
-
-# %% [markdown]
 # ## Published counts next to this run's
 #
 # The publication's raw answers are not public, so only the counts that it or others state can be
@@ -159,35 +188,6 @@ pub.number(
     "comparison_reading",
     claims.describe_comparison(comparisons, synthetic=project.manifest.is_synthetic),
     description="comparison of counts",
-    keep=True,
-)
-
-# %% [markdown]
-# ## Questions for an auditor
-#
-# Each claim leads to one question that can be answered for a single organisation, whatever the
-# survey found elsewhere. The question is the usable part: its answer does not depend on whether the
-# respondents stand for anybody else.
-
-# %%
-audiences = claims.audience_table(ledger)
-pub.table(
-    "audit_questions",
-    audiences,
-    caption="One question per claim for an audit, and what to ask to see.",
-    columns={"label": "Claim", "audit": "Question", "evidence": "Ask to see"},
-    wrap={"label": 0.17, "audit": 0.39, "evidence": 0.37},
-    basis="published",
-)
-
-# %%
-pub.table(
-    "implications_by_audience",
-    audiences,
-    caption="What follows from each claim for those who make rules and for those who do research.",
-    columns={"label": "Claim", "regulator": "Regulator", "researcher": "Researcher"},
-    wrap={"label": 0.17, "regulator": 0.37, "researcher": 0.37},
-    basis="published",
     keep=True,
 )
 pub.close()

@@ -334,6 +334,18 @@ def test_cross_cutting_counts_respondents(coding, scheme) -> None:
     assert result["low"] <= result["estimate"] <= result["high"]
 
 
+def test_the_most_named_concerns_count_each_respondent_once(coding, scheme) -> None:
+    people: dict[str, set[object]] = {code: set() for code in scheme.concerns}
+    units = coding.of_field("why")
+    for person, codes in zip(units["respondent_id"], units["final"], strict=True):
+        for code in codes & set(scheme.concerns):
+            people[code].add(person)
+    table = coded_answers.most_named(coding, most=2)
+    assert table["count"].tolist() == sorted(map(len, people.values()), reverse=True)[:2]
+    assert set(table["n"]) == {units["respondent_id"].nunique()}
+    assert len(coded_answers.most_named(coding, most=99)) == len(scheme.concerns)
+
+
 @pytest.mark.parametrize(
     ("estimate", "low", "start", "end"),
     [

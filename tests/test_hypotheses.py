@@ -480,3 +480,12 @@ def test_found_counts_adjusted_p_values_in_the_predicted_direction(
     table["p_adjusted"] = math.nan
     assert math.isnan(hyp.found_among(entries, results))  # nothing was tested: nothing looked for
     assert math.isnan(hyp.found_among([], results))
+
+
+def test_respondents_of_several_hypotheses_are_a_range(plan, data, codebook) -> None:
+    entries = plan.of_kind("confirmatory")
+    results = hyp.run_plan(plan, data, codebook, kind="confirmatory", seed=1, resamples=49)
+    n = results.table["n"]
+    assert hyp.respondents_in(entries, results) == f"{n.min()} to {n.max()}"
+    assert hyp.respondents_in(entries[:1], results) == str(n.iloc[0])
+    assert hyp.respondents_in([], results) == "not examined by this plan"

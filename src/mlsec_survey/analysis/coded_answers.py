@@ -270,6 +270,33 @@ def combinations(
     return codes.sum(), listed, others, contingency.pair_counts(codes)
 
 
+def most_named(coding: Coding, *, most: int = 3, confidence: float = 0.95) -> pd.DataFrame:
+    """Return the concerns that most respondents name as a reason, for any attack.
+
+    Args:
+        coding: adjudicated coding.
+        most: concerns to return at most; ties stand in the order of the coding scheme.
+        confidence: level of Wilson's interval.
+
+    Returns:
+        One row per concern, most named first: label, count (respondents), n (respondents with a
+        coded reason), estimate, low, high.
+    """
+    from mlsec_survey.stats.proportions import wilson
+
+    units, scheme = coding.of_field(WHY), coding.scheme
+    concerns = list(scheme.concerns)
+    people = units[RESPONDENT].to_numpy()
+    named = coding.indicators(WHY)[concerns].groupby(people).any().sum()
+    top = named.sort_values(ascending=False, kind="stable").head(most)
+    n = len(set(people))
+    table = top.rename("count").to_frame().assign(n=n)
+    table.insert(0, "label", [scheme.labels(WHY)[code] for code in top.index])
+    table["estimate"] = table["count"] / n if n else float("nan")
+    table["low"], table["high"] = wilson(table["count"].to_numpy(), n, confidence)
+    return table.reset_index(drop=True)
+
+
 def cross_cutting(coding: Coding, *, confidence: float = 0.95) -> dict[str, float]:
     """Return the share of respondents who name one concern for at least two attacks.
 

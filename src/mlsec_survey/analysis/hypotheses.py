@@ -582,6 +582,20 @@ def found_among(
     return float(found)
 
 
+def respondents_in(hypotheses: Sequence[Hypothesis], results: PlanResults) -> str:
+    """Say how many respondents the hypotheses rest on: "131", or "131 to 134" where they differ.
+
+    Args:
+        hypotheses: those to look at.
+        results: of the plan.
+    """
+    n = results.table.set_index("id").loc[[entry.id for entry in hypotheses], "n"]
+    if n.empty:
+        return "not examined by this plan"
+    low, high = int(n.min()), int(n.max())
+    return f"{low}" if low == high else f"{low} to {high}"
+
+
 def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
     """Say per family how many hypotheses have an adjusted p-value below the level, and which."""
     sentences = []
