@@ -1,49 +1,48 @@
-# `make` sets up and runs the main job; `make test` sets up and runs the tests.
+# `make` sets up and runs the main job; `make test` sets up and runs the tests; `make help` lists all.
 # Pass options of the runner on: make ARGS="--only 02_sample --why 04_hypotheses"
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+# Tests run in two processes; more only where there are more processors to spare.
+TESTS  ?= -n 2 --dist loadgroup
 
-.PHONY: all setup test lint standin clean
+.PHONY: all help setup setup-lab setup-test quick check test coverage standin clean
 
-all: setup
-	$(BIN)/python scripts/run_all.py $(ARGS)
+all: setup ## set up, then everything that a change made necessary: notebooks, figures, pages, PDF
+	@$(BIN)/python scripts/run_all.py $(ARGS)
 
-setup: $(VENV)/.locked
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
-test: $(VENV)/.locked-test
-	$(BIN)/python -m mlsec_survey.runner.outputs.tools
+setup: ## the environment .venv from requirements.lock
+	@$(PYTHON) scripts/setup.py --venv $(VENV) --lock requirements.lock
+
+setup-lab: ## the same with JupyterLab and Dask
+	@$(PYTHON) scripts/setup.py --venv $(VENV) --lock requirements-lab.lock
+
+setup-test: ## the same with what the tests need
+	@$(PYTHON) scripts/setup.py --venv $(VENV) --lock requirements-test.lock
+
+quick: setup-test ## under 30 s: linters, types, fast tests
+	@$(BIN)/ruff check -q . && $(BIN)/ruff format --check -q .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q $(TESTS) -m "not slow and not browser and not full"
+
+test: setup-test ## linters, types, all tests, and a full run compared byte for byte
+	@$(BIN)/python -m mlsec_survey.base.system tex browser
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest $(TESTS)
 
-# uv installs the same lock faster where it is at hand.
-define install
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(BIN)/python --require-hashes -r $(1); \
-	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1); \
-	fi
-	$(BIN)/python -c "import compileall, sys; compileall.compile_dir(sys.prefix, quiet=2, workers=0)" || true
-	if command -v uv >/dev/null; then \
-	  uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
-	else \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .; \
-	fi
-	touch $@
-endef
+check: test ## the same as test
 
-$(VENV)/.locked: requirements.lock pyproject.toml
-	$(call install,requirements.lock)
+coverage: setup-test ## which lines the tests reach
+	$(BIN)/python -m pytest -q $(TESTS) --cov --cov-report=term:skip-covered
 
-$(VENV)/.locked-test: $(VENV)/.locked requirements-test.lock
-	$(call install,requirements-test.lock)
-
-standin:
+standin: setup ## the synthetic export and its coding, from data/standin.yml
 	$(BIN)/python scripts/make_standin.py
 
-clean:
+clean: ## remove what a run leaves outside the tracked folders
 	rm -rf html .cache runs

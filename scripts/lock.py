@@ -64,6 +64,11 @@ def main() -> None:
             if extras:
                 wanted += ["-c", "requirements.lock"]
             subprocess.run([*COMPILE, *wanted, "-o", name], cwd=ROOT, check=True)
+        # uv itself, which scripts/setup.py installs the others with.
+        alone = [*(word for word in COMPILE if word != "pyproject.toml"), "-"]
+        subprocess.run(
+            [*alone, "-o", "requirements-uv.lock"], input="uv\n", text=True, cwd=ROOT, check=True
+        )
     pins = locked_pins((ROOT / "requirements-lab.lock").read_text(encoding="utf-8"))
     for folder in (ROOT, ROOT / "binder"):
         (folder / "environment.yml").write_text(environment(pins), encoding="utf-8")

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlsec_survey.base.system import TEX
 from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.report.latex import latex_tabular
 from mlsec_survey.report.macros import assemble, macros, uses_in
-from mlsec_survey.runner.outputs.tools import TEX, missing_tex
 from mlsec_survey.runner.outputs.typesetting import typeset
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +29,7 @@ SOURCES = (Path("paper/sections"), Path("paper/references.bib"))
 ALT = "Größe: 3 of 139"
 
 needs_tex = pytest.mark.skipif(
-    bool(missing_tex()) or shutil.which("pdfinfo") is None, reason="TeX or poppler is not there"
+    bool(TEX.missing()) or shutil.which("pdfinfo") is None, reason="TeX or poppler is not there"
 )
 pytestmark = pytest.mark.xdist_group("tex")
 
@@ -191,10 +191,6 @@ def test_alternative_sentences_are_balanced() -> None:
         text = re.sub(r"(?<!\\)%.*", "", path.read_text(encoding="utf-8"))
         if path.name != "publishing.tex":
             assert text.count(r"\ifsynthetic") == len(re.findall(r"\\fi\b", text)), path.name
-
-
-def test_binder_and_the_runner_install_the_same_tex() -> None:
-    assert sorted((ROOT / "binder/apt.txt").read_text().split()) == sorted(TEX)
 
 
 def test_macros_of_a_real_export_switch_the_label_off() -> None:

@@ -383,14 +383,14 @@ def _paper_step(run: Run, shop: Workshop) -> Step:
                     for path in sorted((run.folder / "figures").glob("*.pdf"))
                 }
             ),
-        } | _environment(shop, "typeset.py")
+        } | _environment(shop, "outputs/typesetting.py")
 
     def make(output: Path) -> None:
-        from mlsec_survey.runner.outputs.tools import TEX, install, missing_tex
+        from mlsec_survey.base.system import TEX, install
         from mlsec_survey.runner.outputs.typesetting import typeset
 
-        if missing_tex():
-            install(TEX, "the paper")
+        if TEX.missing():
+            install(TEX)
         log = shop.cache / f"latex-{run.name}.log"
         typeset(shop.root, run.folder, main, shop.pipeline.paper_inputs, output, log)
 

@@ -9,8 +9,8 @@ import tempfile
 from pathlib import Path
 
 from mlsec_survey.base.errors import AnalysisError, CompendiumError
+from mlsec_survey.base.system import TEX, command_for
 from mlsec_survey.runner.kernels.provisioner import lifeline
-from mlsec_survey.runner.outputs.tools import TEX, missing_tex
 
 # Any fixed moment does; this one is the start of 2023, the year of the publication.
 SOURCE_DATE = "1672531200"
@@ -39,11 +39,11 @@ def typeset(
         TexMissing: TeX or one of its packages is not installed.
         AnalysisError: LaTeX failed; the message has its first error.
     """
-    absent = missing_tex()
+    absent = TEX.missing()
     if absent:
         raise TexMissing(
             f"the PDF was not made: TeX is missing ({', '.join(absent)}).\n"
-            f"  What to do: apt-get install {' '.join(TEX)}"
+            f"  What to do: {command_for(TEX)}"
         )
     with tempfile.TemporaryDirectory(prefix="mlsec-tex-") as scratch:
         work = Path(scratch)
