@@ -21,12 +21,13 @@ sys.path.insert(0, str(ROOT / "src"))
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
-from mlsec_survey.analysis import design_analysis, hypotheses  # noqa: E402
+from mlsec_survey.analysis import design_analysis  # noqa: E402
 from mlsec_survey.analysis.design_analysis import Design, Margin  # noqa: E402
 from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
-from mlsec_survey.instrument.plan import TEST_NAMES, TestName, load_plan  # noqa: E402
+from mlsec_survey.instrument.plan import load_plan  # noqa: E402
 from mlsec_survey.parallel import tasks  # noqa: E402
 from mlsec_survey.stats import error_rates, proportions  # noqa: E402
+from mlsec_survey.stats.tests import TESTS  # noqa: E402
 from mlsec_survey.study.literature import load_facts  # noqa: E402
 
 SEED = 20230308
@@ -97,7 +98,7 @@ def main() -> int:
 
 
 def _conditions(
-    designs: Mapping[str, Design], alternatives: Mapping[str, Sequence[TestName]]
+    designs: Mapping[str, Design], alternatives: Mapping[str, Sequence[str]]
 ) -> list[Condition]:
     found = []
     for name, primary in designs.items():
@@ -145,7 +146,7 @@ def _rates(
     alpha: float,
 ) -> list[dict[str, object]]:
     design = condition.design
-    test = TEST_NAMES[design.test]
+    test = TESTS[design.test].label
     row: dict[str, object] = {
         "test": design.test,
         "form": _form(design),
@@ -161,16 +162,14 @@ def _rates(
         error = {"quantity": "type I error", "nominal": alpha, "rate": rate, "se": se}
         return [row | error | {"method": label, "simulations": len(tables)}]
     slope = 0.0 if condition.effect == 0 else design_analysis.slope_for(design, condition.effect)
-    true = design_analysis.from_scale(
-        design.effect, condition.effect * design_analysis.to_scale(design.effect, design.smallest)
-    )
+    true = design.measure.at(condition.effect * design.measure.distance(design.smallest))
     tables = design_analysis.simulate(design, slope, n, simulations, rng)
     x, y = design.predictor, design.outcome
     samples = [
         error_rates.respondents(table, x.values, y.values, ordered=x.ordered) for table in tables
     ]
     trials = None if y.limit is None else int(y.limit)
-    run = partial(hypotheses.run_test, design.test, rng=rng, resamples=PERMUTATIONS, trials=trials)
+    run = partial(TESTS[design.test].run, rng=rng, resamples=PERMUTATIONS, trials=trials)
     rates = error_rates.procedure_rates(samples, run, true, alpha)
     row |= {"method": f"{test}{error_rates.AS_USED}", "simulations": simulations}
     (rate, se), found = rates["covered"], []

@@ -15,8 +15,8 @@ from mlsec_survey.stats.detectable import (
     brunner_munzel_power,
     expected_table,
     kendall_power,
-    smallest_detectable,
 )
+from mlsec_survey.stats.tests import TESTS
 
 
 def test_trend_power_is_exact_over_all_samples() -> None:
@@ -110,19 +110,19 @@ def test_smallest_tau_and_superiority_have_the_power_asked_for() -> None:
     outcome = pd.Series(rng.integers(0, 8, 139))
     predictor = pd.Series(rng.integers(0, 5, 139))
     group = pd.Series((rng.random(139) < 0.3).astype(int))
-    tau = smallest_detectable("kendall_tau_b", outcome, predictor)
+    tau = TESTS["kendall_tau_b"].detects(outcome, predictor)
     assert tau.effect == "Kendall's tau-b" and 0.1 < tau.value < 0.3
     assert tau.decrease == pytest.approx(-tau.value, abs=0.02)
     # Rough check by Kendall's variance without ties: (z + z) * sqrt(2(2n + 5) / 9n(n - 1)).
     rough = (1.96 + 0.84) * math.sqrt(2 * (2 * 139 + 5) / (9 * 139 * 138))
     assert tau.value == pytest.approx(rough, rel=0.15)
-    superiority = smallest_detectable("brunner_munzel", outcome, group)
+    superiority = TESTS["brunner_munzel"].detects(outcome, group)
     sizes = group.value_counts()
     # Noether (1987) for groups without ties.
     noether = 0.5 + (1.96 + 0.84) * math.sqrt(140 / (12 * sizes[0] * sizes[1]))
     assert superiority.value == pytest.approx(noether, abs=0.01)
     assert superiority.decrease == pytest.approx(1 - superiority.value, abs=0.02)
-    swapped = smallest_detectable("brunner_munzel", group, outcome)
+    swapped = TESTS["brunner_munzel"].detects(group, outcome)
     assert swapped.value == pytest.approx(superiority.value)
 
 
@@ -131,17 +131,17 @@ def test_smallest_cramers_v_agrees_with_cohens_tables() -> None:
     for groups, noncentrality in ((2, 7.849), (3, 9.635)):
         outcome = pd.Series([0, 1] * 60)
         predictor = pd.Series(np.arange(120) % groups)
-        found = smallest_detectable("contingency_permutation", outcome, predictor)
+        found = TESTS["contingency_permutation"].detects(outcome, predictor)
         assert found.value == pytest.approx(math.sqrt(noncentrality / 120), rel=1e-3)
         assert math.isnan(found.decrease)
     few = pd.Series([0, 1] * 3)
-    assert smallest_detectable("contingency_permutation", few, few).value == math.inf
+    assert TESTS["contingency_permutation"].detects(few, few).value == math.inf
 
 
 def test_whitehead_is_the_logistic_formula_for_two_levels() -> None:
     outcome = pd.Series([0, 1, 1, 0, 0] * 20)
     predictor = pd.Series(np.arange(100) % 4)
-    found = smallest_detectable("proportional_odds", outcome, predictor)
+    found = TESTS["proportional_odds"].detects(outcome, predictor)
     information = 100 * 0.4 * 0.6 * 1.25
     reach = stats.norm.ppf(0.975) + stats.norm.ppf(0.8)
     assert found.value == pytest.approx(math.exp(reach / math.sqrt(information)))
@@ -151,11 +151,11 @@ def test_whitehead_is_the_logistic_formula_for_two_levels() -> None:
 def test_trend_by_name_uses_the_respondents_with_both_answers() -> None:
     outcome = pd.Series([0.0, 1, 0, 0, 1, math.nan] * 20)
     predictor = pd.Series([1.0, 2, 3, 4, 5, 5] * 20)
-    found = smallest_detectable("trend_permutation", outcome, predictor)
+    found = TESTS["trend_permutation"].detects(outcome, predictor)
     assert (found.n, found.effect) == (100, "odds ratio")
     assert found.value == pytest.approx(TrendDesign((20,) * 5).smallest_odds_ratio(0.4))
 
 
 def test_tests_without_a_formula_are_named() -> None:
-    with pytest.raises(AnalysisError, match="quasi_poisson"):
-        smallest_detectable("quasi_poisson", pd.Series([0, 1, 2]), pd.Series([0, 1, 0]))
+    with pytest.raises(AnalysisError, match="quasi-Poisson"):
+        TESTS["quasi_poisson"].detects(pd.Series([0, 1, 2]), pd.Series([0, 1, 0]))

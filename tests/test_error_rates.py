@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey.analysis import hypotheses
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.instrument.plan import load_plan
-from mlsec_survey.stats import error_rates, proportions, table_models
+from mlsec_survey.stats import error_rates, proportions
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tests import TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "data/simulation/error_rates.csv"
@@ -103,7 +103,7 @@ def test_a_liberal_test_is_found_out():
     """Brunner–Munzel's t approximation with three respondents in a group rejects too often."""
     rng = np.random.default_rng(3)
     rows = [rng.multinomial(m, [1 / 11] * 11, size=4000) for m in (136, 3)]
-    p = table_models.signed_test("brunner_munzel", np.stack(rows, axis=1)).p
+    p = TESTS["brunner_munzel"].on_stack(np.stack(rows, axis=1)).p
     rate, se = error_rates.share_with_error(np.nan_to_num(p, nan=1) < 0.05)
     row = {"quantity": ["type I error"], "nominal": [0.05], "rate": [rate], "se": [se]}
     assert not error_rates.holds(pd.DataFrame(row))[0]
@@ -175,7 +175,7 @@ def test_the_committed_table_is_reproduced_in_part(committed):
         table = np.stack([rng.multinomial(m, shape) for m in (28, 28, 28, 28, 27)])
         samples.append(error_rates.respondents(table, range(5), range(11), ordered=True))
     found = error_rates.procedure_rates(
-        samples, lambda y, x: hypotheses.run_test("kendall_tau_b", y, x), true=0.0, alpha=0.05
+        samples, lambda y, x: TESTS["kendall_tau_b"].run(y, x), true=0.0, alpha=0.05
     )
     assert row["rate"] == pytest.approx(found["covered"][0], abs=0.04)
 

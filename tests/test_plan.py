@@ -119,7 +119,7 @@ def test_digest_is_of_the_content(
         (
             "D1",
             {"sesoi": {"effect": "probability_of_superiority", "value": 0.4, "reason": "x"}},
-            ["'D1'", "between 0.5 and 1"],
+            ["'D1'", "above 0.5 and below 1"],
         ),
         ("D1", {"sesoi": {"effect": "tau_b", "value": 0.2}}, ["'D1'", "reason", "required"]),
         ("D", {"adjust": "benjamini_hochberg"}, ["families[1]", "confirmatory families"]),

@@ -16,6 +16,7 @@ from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.stats import association, counts, logistic, ordinal, table_models
+from mlsec_survey.stats.tests import TESTS
 from mlsec_survey.study.literature import load_facts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,7 +83,7 @@ def test_tests_on_tables_are_the_tests_on_respondents(name, direct, shape):
     stack = tables(3, *shape, size=12)
     if name == "trend_permutation":  # few enough cases to be enumerated
         stack = tables(3, *shape, size=12, n=60)
-    result = table_models.signed_test(name, stack, trials=8)
+    result = TESTS[name].on_stack(stack, trials=8)
     for at, table in enumerate(stack):
         want = direct(*respondents(table))
         assert result.p[at] == pytest.approx(want.p, rel=1e-8, abs=1e-12)
@@ -173,9 +174,9 @@ def test_constant_variables_have_no_slope_and_leave_the_others_alone(fit):
 
 def test_score_test_of_proportional_odds_is_near_the_likelihood_ratio():
     stack = tables(6, 5, 12, size=200, n=400)
-    fitted = table_models.signed_test("proportional_odds", stack).z
+    fitted = TESTS["proportional_odds"].on_stack(stack).z
     wide = np.concatenate([stack, np.zeros((200, 5, 1), int)], axis=2)  # 13 levels: score test
-    score = table_models.signed_test("proportional_odds", wide).z
+    score = TESTS["proportional_odds"].on_stack(wide).z
     assert np.abs(fitted - score).max() < 0.15
 
 
@@ -188,7 +189,7 @@ def test_contingency_test_rejects_as_often_as_the_permutation_test():
         ).p
         for y, x in map(respondents, stack)
     ]
-    quick = table_models.signed_test("contingency_permutation", stack).p
+    quick = TESTS["contingency_permutation"].on_stack(stack).p
     assert np.abs(np.asarray(exact) - quick).mean() < 0.02
     assert abs(np.mean(np.asarray(exact) < 0.05) - np.mean(quick < 0.05)) < 0.03
 
@@ -445,9 +446,14 @@ def test_assumptions_are_checked(codebook, tmp_path, old, new, match):
 )
 def test_effects_that_come_with_a_test_are_the_estimates_of_the_design(test, effect, shape):
     design = Design(test, effect, 2.0, even(shape[1]), even(shape[0]))
-    assert design_analysis._EFFECT_OF_TEST[test] == effect
+    assert TESTS[test].effect is design.measure
     stack = tables(11, *shape, size=30)
     found = design_analysis._tested(design, stack).effect
     np.testing.assert_allclose(
-        found, design_analysis.estimates(design, stack), rtol=1e-6, atol=1e-7
+        found,
+        design.measure.on_tables(
+            stack.astype(float), np.arange(float(shape[0])), np.arange(float(shape[1])), None
+        ),
+        rtol=1e-6,
+        atol=1e-7,
     )

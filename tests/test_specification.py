@@ -18,6 +18,7 @@ from mlsec_survey.responses.exclusions import apply_exclusions, candidates
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers.limesurvey import read_export
 from mlsec_survey.stats import association, table_models
+from mlsec_survey.stats.tests import TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -87,8 +88,8 @@ def test_planned_specifications_are_direct_calls(curves, plan, answers, codebook
         for name, row in at(curve).iterrows():
             if name not in LARGE_SAMPLE:
                 continue
-            result = hypotheses.run_test(
-                LARGE_SAMPLE[name], data[entry.outcome], data[entry.predictor],
+            result = TESTS[LARGE_SAMPLE[name]].run(
+                data[entry.outcome], data[entry.predictor],
                 trials=codebook.variable(entry.outcome).largest_count,
             )  # fmt: skip
             assert row["n"] == result.n, (key, name)
@@ -117,9 +118,7 @@ def test_correlations_of_score_tests_are_correlations(curves, plan, answers, cod
     got = at(curves["K3"][1]).loc["proportional odds", "z"]
     assert got == pytest.approx(z * math.sqrt(inflate), rel=1e-9)
     # The score test is close to the likelihood ratio of the fitted model.
-    fitted = hypotheses.run_test(
-        "proportional_odds", data["target_likelihood"], data["prior_knowledge"]
-    )
+    fitted = TESTS["proportional_odds"].run(data["target_likelihood"], data["prior_knowledge"])
     assert got == pytest.approx(stats.norm.isf(fitted.p / 2), abs=0.3)
 
 
@@ -336,15 +335,9 @@ def plain_effect(verse, spec, row):
     rows = verse.exclusions[spec.exclusion][1] & (dealt >= 0) & (predictor.codes >= 0)
     if spec.test not in ("linear_model", "rank_model"):
         table = pd.crosstab(predictor.levels[predictor.codes[rows]], outcome.levels[dealt[rows]])
-        score = {"proportional_odds": table_models.proportional_odds_score}.get(spec.test)
-        if score is not None:
-            return rows.sum(), score(table, table.index)
-        found = table_models.signed_test(
-            spec.test, table, table.index, table.columns, trials=outcome.limit
-        )
-        # The trend test of a curve keeps its large-sample form.
-        exact = spec.test == "trend_permutation"
-        return rows.sum(), found.statistic if exact else np.nan_to_num(found.z)
+        test = TESTS[spec.test]
+        found = test.on_stack(table, table.index, table.columns, trials=outcome.limit, quick=True)
+        return rows.sum(), np.nan_to_num(found.z)
     rows &= np.isfinite(covariates).all(1)
     by = "ranks" if spec.test == "rank_model" else "levels"
     y, x = getattr(outcome, by)[dealt[rows]], getattr(predictor, by)[predictor.codes[rows]]
@@ -399,7 +392,7 @@ def test_the_deviate_of_a_correlation_has_the_p_value_of_its_t_test(df, close):
     r = np.linspace(-0.75, 0.75, 61)
     t = np.abs(r) * np.sqrt(df / (1 - r**2))
     exact = np.sign(r) * stats.norm.isf(stats.t.sf(t, df))
-    assert multiverse._deviate(r, np.array(df)) == pytest.approx(exact, rel=close, abs=1e-12)
+    assert table_models.t_deviate(r, np.array(df)) == pytest.approx(exact, rel=close, abs=1e-12)
 
 
 def test_a_constant_variable_has_no_curve(plan, answers, codebook, choices):

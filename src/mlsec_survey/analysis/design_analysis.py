@@ -27,9 +27,12 @@ from mlsec_survey.base.formatting import as_text, percent_text
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import Text
-from mlsec_survey.instrument.plan import TEST_NAMES, AnalysisPlan, EffectName, Hypothesis, TestName
-from mlsec_survey.stats import proportions, table_models
+from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
+from mlsec_survey.stats import proportions
 from mlsec_survey.stats import tables as table_tests
+from mlsec_survey.stats.effects import EFFECTS, EffectSize
+from mlsec_survey.stats.table_models import SignedTest
+from mlsec_survey.stats.tests import TESTS, for_groups
 from mlsec_survey.study.literature import PublishedFacts
 
 Floats = NDArray[np.float64]
@@ -39,27 +42,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, le=20)]
 Shape = Literal["even", "bell"]
 
-_EFFECT_WORDS: dict[EffectName, str] = {
-    "odds_ratio": "odds ratio",
-    "cramers_v": "Cramér's V",
-    "probability_of_superiority": "probability of superiority",
-    "tau_b": "tau-b",
-    "incidence_rate_ratio": "incidence-rate ratio",
-}
-
-# Effect sizes that a test estimates itself, as `estimates` would.
-_EFFECT_OF_TEST: dict[TestName, EffectName] = {
-    "kendall_tau_b": "tau_b",
-    "brunner_munzel": "probability_of_superiority",
-    "mann_whitney": "probability_of_superiority",
-    "firth_logistic": "odds_ratio",
-    "proportional_odds": "odds_ratio",
-    "quasi_poisson": "incidence_rate_ratio",
-    "negative_binomial": "incidence_rate_ratio",
-}
-
 _ERRORS = ("type_s", "type_m")
-_KRUSKAL = "kruskal_permutation"
 
 
 # ── Assumptions ───────────────────────────────────────────────────────────────────────────────────
@@ -197,29 +180,29 @@ class Design:
     """A test of one hypothesis, and the margins of its two variables.
 
     Attributes:
-        test: name of the primary test in the plan.
-        effect: name of the effect size in which the smallest effect of interest is stated.
+        test: key of the primary test in the plan.
+        effect: key of the effect size in which the smallest effect of interest is stated.
         smallest: the smallest effect size of interest.
         outcome, predictor: their margins.
         sign: -1 if the plan predicts a decrease, else 1.
     """
 
-    test: TestName
-    effect: EffectName
+    test: str
+    effect: str
     smallest: float
     outcome: Margin
     predictor: Margin
     sign: int = 1
 
     @property
-    def directed(self) -> bool:
-        """Whether the effect size has a sign, so that a result can point the wrong way."""
-        return self.effect != "cramers_v"
+    def measure(self) -> EffectSize:
+        """The measure of effect in which the smallest effect of interest is stated."""
+        return EFFECTS[self.effect]
 
     @property
-    def effect_words(self) -> str:
-        """The effect size in words."""
-        return _EFFECT_WORDS[self.effect]
+    def smallest_distance(self) -> float:
+        """The smallest effect of interest as its distance from none, with the predicted sign."""
+        return self.sign * self.measure.distance(self.smallest)
 
 
 def plan_designs(
@@ -298,39 +281,24 @@ def _population(
     return np.maximum(np.diff(cumulative, axis=1), 0.0)
 
 
-def to_scale(effect: EffectName, value: float) -> float:
-    """Return an effect size on the scale on which effects add up and 0 is none."""
-    if effect in ("odds_ratio", "incidence_rate_ratio"):
-        return math.log(value)
-    return value - 0.5 if effect == "probability_of_superiority" else value
-
-
-def from_scale(effect: EffectName, value: float) -> float:
-    """Return an effect size from the scale of `to_scale`."""
-    if effect in ("odds_ratio", "incidence_rate_ratio"):
-        return math.exp(value)
-    return value + 0.5 if effect == "probability_of_superiority" else value
-
-
 def estimates(design: Design, tables: Floats | Counts) -> Floats:
-    """Return the estimated effect size per table, on the scale of `to_scale`."""
-    t = np.asarray(tables, dtype=float)
-    x, y = np.asarray(_steps(design.predictor)), np.asarray(design.outcome.values)
-    if design.effect == "tau_b":
-        return table_tests.kendall_tau_b(t).effect
-    if design.effect == "probability_of_superiority":
-        two = t if t.shape[-2] == 2 else np.swapaxes(t, -1, -2)
-        return table_tests.superiority(two) - 0.5
-    if design.effect == "cramers_v":
-        return table_tests.corrected_cramers_v(t)
-    if design.effect == "incidence_rate_ratio":
-        return table_models.quasi_likelihood_slopes(t, x, y).slope
-    if design.test == "quasi_binomial":
-        trials = design.outcome.limit or float(y.max())
-        return table_models.quasi_likelihood_slopes(t, x, y, trials=trials).slope
-    if t.shape[-1] == 2:
-        return table_models.firth_slopes(t, x).slope
-    return table_models.cumulative_logit_slopes(t, x).slope
+    """Return the estimated effect size per table, as its distance from no effect.
+
+    By the test itself, if it estimates what the smallest effect of interest is stated in.
+    """
+    test = TESTS[design.test]
+    if test.effect is design.measure and design.predictor.ordered:
+        found = _tested(design, tables).effect
+        if found is not None:
+            return found
+    on_tables = design.measure.on_tables
+    assert on_tables is not None, "a plan states no smallest effect in such a measure"
+    return on_tables(
+        np.asarray(tables, dtype=float),
+        np.asarray(_steps(design.predictor)),
+        np.asarray(design.outcome.values),
+        design.outcome.limit,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -340,9 +308,7 @@ def slope_for(design: Design, multiple: float = 1.0) -> float:
     Raises:
         AnalysisError: no slope reaches that effect with these margins.
     """
-    wanted = multiple * to_scale(design.effect, design.smallest)
-    if design.effect == "odds_ratio" and design.test != "quasi_binomial":
-        return design.sign * wanted
+    wanted = multiple * abs(design.smallest_distance)
     rows = np.asarray(design.predictor.shares)[:, None]
 
     def gap(slope: float) -> float:
@@ -350,13 +316,16 @@ def slope_for(design: Design, multiple: float = 1.0) -> float:
         tables = 1e9 * rows * population(design, design.sign * slope)
         return design.sign * float(estimates(design, tables)) - wanted
 
+    # In the measure of the model that samples are drawn from there is nothing to solve.
+    if design.measure.is_ratio and abs(gap(wanted)) < 1e-5 * wanted:
+        return design.sign * wanted
     high = 0.25
     while gap(high) < 0:
         high *= 2
         if high > 64:
             raise AnalysisError(
-                f"a {design.effect_words} of "
-                f"{as_text(from_scale(design.effect, design.sign * wanted), 2)} is out of reach "
+                f"a {design.measure.name} of "
+                f"{as_text(design.measure.at(design.sign * wanted), 2)} is out of reach "
                 "with these shares"
             )
     return design.sign * float(optimize.brentq(gap, 0.0, high, xtol=1e-6))
@@ -386,17 +355,10 @@ def p_values(design: Design, tables: Floats | Counts) -> Floats:
     return np.nan_to_num(_tested(design, tables).p, nan=1.0)
 
 
-def _tested(design: Design, tables: Floats | Counts) -> table_models.SignedTest:
-    name: str = design.test
-    if not design.predictor.ordered and name not in ("contingency_permutation", _KRUSKAL):
-        # A model of groups without order: a test of the same hypothesis on the table.
-        name = _KRUSKAL if design.outcome.ordered else "contingency_permutation"
-    return table_models.signed_test(
-        name,
-        tables,
-        _steps(design.predictor),
-        design.outcome.values,
-        trials=design.outcome.limit,
+def _tested(design: Design, tables: Floats | Counts) -> SignedTest:
+    test = TESTS[design.test]
+    return (test if design.predictor.ordered else for_groups(test)).on_stack(
+        tables, _steps(design.predictor), design.outcome.values, trials=design.outcome.limit
     )
 
 
@@ -418,17 +380,13 @@ def _power_task(
             rows.append((math.nan,) * 4)
             continue
         tables = simulate(design, slope, n, simulations, rng)
-        test = _tested(design, tables)
-        clear = np.nan_to_num(test.p, nan=1.0) < alpha
-        true = multiple * design.sign * to_scale(design.effect, design.smallest)
+        clear = p_values(design, tables) < alpha
+        true = multiple * design.smallest_distance
         type_s = type_m = math.nan
         if errors and clear.any():
-            if test.effect is not None and _EFFECT_OF_TEST.get(design.test) == design.effect:
-                found = test.effect[clear]
-            else:
-                found = estimates(design, tables[clear])
+            found = estimates(design, tables[clear])
             type_m = float(np.mean(np.abs(found)) / abs(true))
-            if design.directed:
+            if design.measure.signed:
                 type_s = float(np.mean(np.sign(found) != np.sign(true)))
         rows.append((float(clear.mean()), type_s, type_m, true))
     return rows
@@ -476,7 +434,7 @@ def power_table(
                 {
                     "hypothesis": ", ".join(distinct[design]),
                     "effect": multiple,
-                    "value": from_scale(design.effect, true),
+                    "value": design.measure.at(true),
                     "n": n,
                     "power": power,
                     "se": math.sqrt(power * (1 - power) / simulations),
@@ -589,7 +547,7 @@ def replication_table(
     return pd.DataFrame(
         {
             "hypothesis": ", ".join(names),
-            "effect": design.effect_words,
+            "effect": design.measure.name,
             "value": design.smallest,
             **{f"n_{round(100 * goal)}": n for goal, n in zip(goals, sizes, strict=True)},
         }
@@ -670,15 +628,14 @@ def design_summary(
         key = ", ".join(names)
         line = {str(column): float(at_one[column][key]) for column in ("power", "se", *_ERRORS)}
         multiple = float(multiples[key])
-        value = from_scale(
-            design.effect, multiple * design.sign * to_scale(design.effect, design.smallest)
-        )
+        value = design.measure.at(multiple * design.smallest_distance)
+        test = TESTS[design.test]
         for name in names:
             rows.append(
                 {
                     "hypothesis": name,
-                    "test": TEST_NAMES[table_models.STANDS_IN.get(design.test, design.test)],
-                    "effect": design.effect_words,
+                    "test": test.on_tables_label or test.label,
+                    "effect": design.measure.name,
                     "smallest": design.smallest,
                     "power": line["power"],
                     "se": line["se"],

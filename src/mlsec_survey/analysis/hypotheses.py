@@ -21,50 +21,15 @@ from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.formatting import as_text, interval_text, p_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.plan import (
-    TEST_NAMES,
-    AnalysisPlan,
-    Family,
-    Hypothesis,
-    JointModel,
-    TestName,
-)
-from mlsec_survey.stats import association, counts, logistic, ordinal
+from mlsec_survey.instrument.plan import AnalysisPlan, Family, Hypothesis, JointModel
+from mlsec_survey.stats import association, counts, ordinal
 from mlsec_survey.stats.design import ModelResult
 from mlsec_survey.stats.multiplicity import Tested, benjamini_hochberg, holm, westfall_young
 from mlsec_survey.stats.pairs import as_scores, complete_pairs
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tests import TESTS
 
 Kind = Literal["confirmatory", "exploratory"]
-
-# Tests whose p-value can come from random permutations, and those that need no random numbers.
-_RESAMPLED: Mapping[str, Callable[..., TestResult]] = {
-    "trend_permutation": association.trend_permutation,
-    "contingency_permutation": association.contingency_permutation,
-    "kruskal_permutation": association.kruskal_permutation,
-    "kendall_tau_b": association.kendall_tau_b,
-    "spearman": association.spearman,
-    "brunner_munzel": association.brunner_munzel,
-    "mann_whitney": association.mann_whitney,
-    "jonckheere": association.jonckheere,
-}
-_ANALYTIC: Mapping[str, Callable[..., TestResult]] = {
-    "fisher_exact": association.fisher_exact,
-    "firth_logistic": logistic.firth_logistic,
-    "proportional_odds": ordinal.proportional_odds,
-    "poisson": counts.poisson,
-    "quasi_poisson": counts.quasi_poisson,
-    "negative_binomial": counts.negative_binomial,
-    "quasi_binomial": counts.quasi_binomial,
-}
-# How a plan names the effect size that a result calls by its usual name.
-EFFECTS: Mapping[str, str] = {
-    "odds_ratio": "odds ratio",
-    "cramers_v": "Cramér's V",
-    "probability_of_superiority": "probability of superiority",
-    "tau_b": "Kendall's tau-b",
-    "incidence_rate_ratio": "incidence-rate ratio",
-}
 
 # Headings of the columns of results, for publishing.
 _HEADINGS: Mapping[str, str] = {
@@ -164,43 +129,6 @@ def plan_variables(plan: AnalysisPlan, kind: Kind | None = None) -> list[str]:
 # One test
 
 
-def run_test(
-    test: TestName | str,
-    outcome: pd.Series,
-    predictor: pd.Series,
-    *,
-    rng: np.random.Generator | None = None,
-    resamples: int = association.RESAMPLES,
-    confidence: float = 0.95,
-    trials: int | None = None,
-) -> TestResult:
-    """Run the test of this name on two variables.
-
-    Args:
-        test: one of the names that an analysis plan can use.
-        outcome, predictor: as `analysis_data` returns them.
-        rng: for permutations; None gives the large-sample p-value where a test has one.
-        resamples: number of permutations; 0, without `rng`, leaves the p-value out where a test
-            has no large-sample one.
-        confidence: level of the interval.
-        trials: largest possible count, for `quasi_binomial`.
-
-    Raises:
-        AnalysisError: the test cannot be computed on these answers (a constant variable, say).
-        KeyError: no such test.
-        ValueError: the test needs `rng` and has none.
-    """
-    if test in _RESAMPLED:
-        return _RESAMPLED[test](
-            outcome, predictor, confidence=confidence, rng=rng, resamples=resamples
-        )
-    if test == "quasi_binomial":
-        return counts.quasi_binomial(outcome, predictor, trials=trials, confidence=confidence)
-    if test in _ANALYTIC:
-        return _ANALYTIC[test](outcome, predictor, confidence=confidence)
-    raise KeyError(f"no test {test!r}; there are {', '.join([*_RESAMPLED, *_ANALYTIC])}")
-
-
 def run_hypothesis(
     hypothesis: Hypothesis,
     data: pd.DataFrame,
@@ -209,11 +137,10 @@ def run_hypothesis(
     rng: np.random.Generator | None = None,
     resamples: int = association.RESAMPLES,
     confidence: float = 0.95,
-    test: TestName | None = None,
+    test: str | None = None,
 ) -> TestResult:
     """Run a hypothesis by its primary test, or by `test`, on the respondents with both answers."""
-    return run_test(
-        test or hypothesis.test,
+    return TESTS[test or hypothesis.test].run(
         data[hypothesis.outcome],
         data[hypothesis.predictor],
         rng=rng,
@@ -226,18 +153,11 @@ def run_hypothesis(
 def sesoi_bounds(hypothesis: Hypothesis, result: TestResult) -> tuple[float, float]:
     """Return the range of effects that are too small to be of interest, on the result's scale.
 
-    NaN at both ends when the plan states the smallest effect of interest on another scale.
+    NaN at both ends when the plan states the smallest effect of interest in another measure.
     """
-    effect, value = hypothesis.sesoi.effect, hypothesis.sesoi.value
-    if result.effect != EFFECTS[effect]:
+    if result.effect != hypothesis.sesoi.measure.name:
         return math.nan, math.nan
-    if effect in ("odds_ratio", "incidence_rate_ratio"):
-        return 1 / value, value
-    if effect == "cramers_v":
-        return 0.0, value
-    if effect == "probability_of_superiority":
-        return 1 - value, value
-    return -value, value
+    return hypothesis.sesoi.bounds
 
 
 # The whole plan
@@ -353,8 +273,8 @@ _COLUMNS = [
 def _not_tested(entry: Hypothesis, data: pd.DataFrame, error: AnalysisError) -> TestResult:
     both = data[[entry.outcome, entry.predictor]].notna().all(axis=1)
     return TestResult(
-        method=TEST_NAMES[entry.test],
-        effect=EFFECTS[entry.sesoi.effect],
+        method=TESTS[entry.test].label,
+        effect=entry.sesoi.measure.name,
         estimate=math.nan,
         low=math.nan,
         high=math.nan,
@@ -420,16 +340,11 @@ def run_joint_model(
     Raises:
         AnalysisError: it cannot be fitted to these answers.
     """
-    outcome, predictors = data[model.outcome], data[list(model.predictors)]
-    if model.model == "firth_logistic":
-        return logistic.firth_logistic_model(outcome, predictors, confidence=confidence)
-    if model.model == "proportional_odds":
-        return ordinal.proportional_odds_model(outcome, predictors, confidence=confidence)
-    trials = None
-    if model.model == "quasi_binomial":
-        trials = codebook.variable(model.outcome).largest_count or 1
-    return counts.count_model(
-        outcome, predictors, model=model.model, trials=trials, confidence=confidence
+    return TESTS[model.model].run_model(
+        data[model.outcome],
+        data[list(model.predictors)],
+        confidence=confidence,
+        trials=codebook.variable(model.outcome).largest_count,
     )
 
 
@@ -494,9 +409,9 @@ def plan_table(plan: AnalysisPlan) -> pd.DataFrame:
             "kind": families[entry.family].kind,
             "label": entry.label,
             "direction": entry.direction,
-            "test": TEST_NAMES[entry.test],
-            "alternatives": ", ".join(TEST_NAMES[name] for name in entry.alternatives),
-            "sesoi": f"{EFFECTS[entry.sesoi.effect]} {as_text(entry.sesoi.value, '2s')}",
+            "test": TESTS[entry.test].label,
+            "alternatives": ", ".join(TESTS[name].label for name in entry.alternatives),
+            "sesoi": f"{entry.sesoi.measure.name} {as_text(entry.sesoi.value, '2s')}",
             "reason": entry.sesoi.reason,
         }
         for entry in plan.hypotheses
@@ -716,13 +631,13 @@ def count_model_table(
                 continue
             chosen = name == choice.model
             try:
-                result = run_test(name, outcome, predictor, confidence=confidence, trials=trials)
+                result = TESTS[name].run(outcome, predictor, confidence=confidence, trials=trials)
             except AnalysisError as error:
                 rows.append(
                     {
                         "id": entry.id,
                         "label": entry.label,
-                        "model": TEST_NAMES[name],
+                        "model": TESTS[name].label,
                         "chosen": "yes" if chosen else "no",
                         "notes": f"not fitted: {error}",
                     }
@@ -732,7 +647,7 @@ def count_model_table(
                 {
                     "id": entry.id,
                     "label": entry.label,
-                    "model": TEST_NAMES[name],
+                    "model": TESTS[name].label,
                     "chosen": "yes" if chosen else "no",
                     **_fields(result),
                     "dispersion": result.extra.get("dispersion", math.nan),
@@ -935,8 +850,8 @@ class _Analysis:
         """Test a variable with one more level, outside of its order, as groups."""
         outcome, predictor = data[self.hypothesis.outcome], data[self.hypothesis.predictor]
         grouped = isinstance(outcome.dtype, pd.CategoricalDtype) or outcome.nunique() == 2
-        return run_test(
-            "contingency_permutation" if grouped else "kruskal_permutation",
+        test = TESTS["contingency_permutation" if grouped else "kruskal_permutation"]
+        return test.run(
             outcome,
             predictor,
             rng=generator(self.seed, "hypothesis", self.hypothesis.id),

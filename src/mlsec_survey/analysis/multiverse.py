@@ -29,10 +29,10 @@ from mlsec_survey.base.yaml_input import Entry, Location, near, read_yaml, valid
 from mlsec_survey.base.yaml_input import Sequence as Listed
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import RESPONDENT, MeanScale, Measure, Text
-from mlsec_survey.instrument.plan import TEST_NAMES, AnalysisPlan, Hypothesis, test_fits
+from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
 from mlsec_survey.instrument.variables import Variable
-from mlsec_survey.stats import table_models
-from mlsec_survey.stats import tables as table_tests
+from mlsec_survey.stats.table_models import t_deviate
+from mlsec_survey.stats.tests import TESTS, for_groups
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -43,15 +43,13 @@ Coding = Literal["steps", "halves", "ends_merged", "item_median", "top_two", "gr
 MissingRule = Literal["complete", "dont_know_lowest", "dont_know_highest", "median"]
 ModelName = Literal["linear_model", "rank_model"]
 _MODELS = get_args(ModelName)
+_MODEL_LABELS = {"linear_model": "linear regression", "rank_model": "regression on ranks"}
 _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 # Permutations of one task; a bound on memory, and part of what decides the random numbers.
 BLOCK = 250
 _SMALL_GROUP = 10
 _PLAIN = "as planned"
-# Tests that can compare groups without an order.
-_OF_GROUPS = ("contingency_permutation", "kruskal_permutation")
-
 CHOICES = {
     "exclusions": "Exclusions",
     "missing": "Missing",
@@ -61,9 +59,6 @@ CHOICES = {
     "covariates": "Covariates",
 }
 EFFECT = "correlation (z/√(n − 1))"
-
-
-_FEW = ("binary", "nominal")
 
 
 # ── Choices ───────────────────────────────────────────────────────────────────────────────────────
@@ -530,19 +525,15 @@ def _combinations(
 def _tests(hypothesis: Hypothesis, outcome: Variant, predictor: Variant) -> list[str]:
     """Return the plan's tests that fit the coded variables, each statistic once."""
     tests: dict[object, str] = {}
-    for test in (hypothesis.test, *hypothesis.alternatives):
-        run = table_models.STANDS_IN.get(test, test)
-        if (
-            run in table_models.TABLE_TESTS
-            and (predictor.measure != "nominal" or test in _OF_GROUPS)
-            and test_fits(
-                test, outcome.measure, predictor.measure, counted=outcome.limit is not None
-            )
-        ):
-            tests.setdefault(table_models.TABLE_TESTS[run], run)
-    if predictor.measure == "nominal" and not tests:
-        # The plan has a model of the groups: a test of the same hypothesis on the table.
-        return ["contingency_permutation" if outcome.measure in _FEW else "kruskal_permutation"]
+    for key in (hypothesis.test, *hypothesis.alternatives):
+        test = TESTS[key]
+        if predictor.measure == "nominal":
+            # The plan may have a model of the groups: a test of the same hypothesis on the table.
+            test = for_groups(test)
+        run = test.score or test.on_tables
+        counted = outcome.limit is not None
+        if run and test.takes(outcome.measure, predictor.measure, counted=counted):
+            tests.setdefault(run, test.key)
     return list(tests.values())
 
 
@@ -644,27 +635,16 @@ def _distinct(tables: Floats) -> tuple[Floats, Integers]:
 
 
 def _table_effects(
-    name: str, tables: Floats, scores: Floats, values: Floats, limit: float | None
+    key: str, tables: Floats, scores: Floats, values: Floats, limit: float | None
 ) -> tuple[Floats, Floats]:
     """Return the deviate of a test and the correlation that it corresponds to."""
     n = tables.sum((-2, -1))
-    if name == "trend_permutation":
-        z = np.nan_to_num(table_tests.trend(tables, scores).statistic)
-    elif name == "proportional_odds":
-        z = np.nan_to_num(table_models.proportional_odds_score(tables, scores))
-    elif name == "spearman":
-        r = np.nan_to_num(table_models.score_correlation(tables, scores, values, ranks=True))
-        z = _deviate(r, n - 2)
-    else:
-        test = table_models.signed_test(name, tables, scores, values, trials=limit)
-        z = np.nan_to_num(test.z)
-        if name in _OF_GROUPS:
-            df = (tables.sum(-1) > 0).sum(-1) - 1
-            if name == "contingency_permutation":
-                df = df * ((tables.sum(-2) > 0).sum(-1) - 1)
-            # What is left of the statistic after chance has had its share (Cohen's w, corrected).
-            return z, np.sqrt(np.maximum(0.0, np.nan_to_num(test.statistic) - df) / n)
-    return z, z / np.sqrt(n - 1)
+    test = TESTS[key].on_stack(tables, scores, values, trials=limit, quick=True)
+    z = np.nan_to_num(test.z)
+    if test.df is None:
+        return z, z / np.sqrt(n - 1)
+    # What is left of the statistic after chance has had its share (Cohen's w, corrected).
+    return z, np.sqrt(np.maximum(0.0, np.nan_to_num(test.statistic) - test.df) / n)
 
 
 def _run_models(verse: Multiverse, order: Integers, effects: Effects) -> None:
@@ -760,28 +740,13 @@ def _partial(
             by[i] -= of_y * bb[j, i][:, None]
             bb[i, i:] -= per[i] * bb[j, i:]
     r = np.clip(xy * np.sqrt(_inverse(xx, whole_x) * _inverse(yy, whole_y)), -1, 1)
-    return _deviate(r, (n - 1 - size)[:, None]), r, n
+    return t_deviate(r, (n - 1 - size)[:, None]), r, n
 
 
 def _inverse(rest: Floats, whole: Floats) -> Floats:
     """Return 1 over what is left of a sum of squares; 0 where nothing but rounding is left."""
     some = rest > 1e-12 * whole
     return np.divide(1.0, rest, out=np.zeros_like(rest), where=some)
-
-
-def _deviate(r: Floats, df: Floats) -> Floats:
-    """Return the normal deviate with the p-value of the t test of a (partial) correlation.
-
-    Hill (1970, doi:10.1145/355598.355599): exact to four digits from 6 degrees of freedom on, to
-    nine from 60 on, at a tenth of the cost of the two distribution functions.
-    """
-    a = df - 0.5
-    b = 48 * a**2
-    w = -a * np.log1p(-np.minimum(r**2, 1 - 1e-12))
-    u = np.sign(r) * np.sqrt(w)
-    return u * (
-        1 + (w + 3) / b - (((4 * w + 33) * w + 240) * w + 855) / (10 * b * (b + 0.8 * w**2 + 100))
-    )
 
 
 # ── Curve and inference ───────────────────────────────────────────────────────────────────────────
@@ -822,10 +787,17 @@ def specification_curve(
             "missing": [verse.missing[outcome.missing] for outcome in outcomes],
             "outcome": [outcome.label for outcome in outcomes],
             "predictor": [verse.predictors[spec.predictor].label for spec in specs],
-            "test": [TEST_NAMES[spec.test].removesuffix(" (permutation)") for spec in specs],
+            "test": [_test_label(spec.test) for spec in specs],
             "covariates": [verse.covariates[spec.covariates][0] for spec in specs],
         }
     )
+
+
+def _test_label(key: str) -> str:
+    test = TESTS.get(key)
+    if test is None:
+        return _MODEL_LABELS[key]
+    return (test.on_tables_label or test.label).removesuffix(" (permutation)")
 
 
 def curve_statistics(

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlsec_survey.analysis.hypotheses import EFFECTS, PlanResults, run_hypothesis, sesoi_bounds
+from mlsec_survey.analysis.hypotheses import PlanResults, run_hypothesis, sesoi_bounds
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.formatting import as_text, p_text
 from mlsec_survey.figures.describe import listed
@@ -25,10 +25,10 @@ from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.stats import association
 from mlsec_survey.stats import bayes_factor as bayes
 from mlsec_survey.stats.association.tables import LEAST_EXPECTED
-from mlsec_survey.stats.detectable import smallest_detectable
+from mlsec_survey.stats.effects import effect_named
 from mlsec_survey.stats.equivalence import EquivalenceTest, Interval, equivalence_test
-from mlsec_survey.stats.pooling import normal_scale
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tests import TESTS
 
 # Widths of the prior, in multiples of the smallest effect of interest.
 PRIOR_WIDTHS = tuple(float(width) for width in np.geomspace(0.25, 3.0, 12).round(4))
@@ -87,9 +87,10 @@ def log_likelihood_of(
             )
         except AnalysisError:
             pass
-    scale = normal_scale(result.effect)
-    if scale is None:
+    measure = effect_named(result.effect)
+    if measure is None or measure.scale is None:
         return None
+    scale = measure.scale.forward
     ends = [scale(value) for value in (result.low, result.estimate, result.high)]
     if not np.isfinite(ends).all():
         return None
@@ -130,22 +131,20 @@ def _bayes_factor(
     width: float,
     prior: bayes.Prior = "normal",
 ) -> float:
-    if result.effect != EFFECTS[hypothesis.sesoi.effect]:
+    measure = hypothesis.sesoi.measure
+    if result.effect != measure.name:
         return math.nan
-    scale = normal_scale(result.effect)
-    if likelihood is not None and scale is not None:
+    if likelihood is not None and measure.scale is not None:
+        scale = measure.scale.forward
         size = abs(scale(hypothesis.sesoi.value) - scale(result.null))
         return bayes.bayes_factor(likelihood, width * size, prior=prior)
     # With smaller expected counts the statistic is no noncentral chi-square, which this rests on.
     dense = result.extra.get("smallest_expected", 0.0) >= LEAST_EXPECTED
-    if hypothesis.sesoi.effect == "cramers_v" and prior == "normal" and dense:
-        # Uncorrected V² is chi-square / (n (k - 1)), which gives n (k - 1) back.
-        squared = result.extra["cramers_v_uncorrected"] ** 2
-        per_v = result.statistic / squared if squared > 0 else math.nan
-        mean = per_v * (width * hypothesis.sesoi.value) ** 2
-        # Cramér's V cannot exceed 1, so there is no prior wider than that.
-        if mean > 0 and width * hypothesis.sesoi.value <= 1:
-            return bayes.chi_square_bayes_factor(result.statistic, int(result.extra["df"]), mean)
+    typical = width * hypothesis.sesoi.value
+    # There is no prior wider than the largest effect that there can be.
+    if measure.noncentrality and prior == "normal" and dense and 0 < typical <= measure.high:
+        mean = measure.noncentrality(typical, result)
+        return bayes.chi_square_bayes_factor(result.statistic, int(result.extra["df"]), mean)
     return math.nan
 
 
@@ -235,7 +234,7 @@ def null_readings(
             }
         outcome, predictor = data[entry.outcome], data[entry.predictor]
         try:
-            found = smallest_detectable(entry.test, outcome, predictor, power=power, alpha=alpha)
+            found = TESTS[entry.test].detects(outcome, predictor, power=power, alpha=alpha)
         except AnalysisError:
             pass
         else:

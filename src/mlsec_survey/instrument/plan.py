@@ -7,103 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from mlsec_survey.base.yaml_input import Entry, Location, Sequence, more, near, read_yaml, validate
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import Measure, Text
+from mlsec_survey.instrument.entries import Text
 from mlsec_survey.instrument.variables import Variable
+from mlsec_survey.stats.effects import EFFECTS, EffectSize
+from mlsec_survey.stats.tests import TESTS
 
-TestName = Literal[
-    "trend_permutation",
-    "contingency_permutation",
-    "kruskal_permutation",
-    "firth_logistic",
-    "kendall_tau_b",
-    "spearman",
-    "brunner_munzel",
-    "mann_whitney",
-    "jonckheere",
-    "proportional_odds",
-    "negative_binomial",
-    "quasi_poisson",
-    "quasi_binomial",
-    "poisson",
-    "fisher_exact",
-]
-# How readers know them. The last two are no test of a plan: the specification curve runs them.
-TEST_NAMES: Mapping[str, str] = {
-    "trend_permutation": "Cochran–Armitage trend (permutation)",
-    "contingency_permutation": "chi-square (permutation)",
-    "kruskal_permutation": "Kruskal–Wallis (permutation)",
-    "firth_logistic": "Firth logistic regression",
-    "kendall_tau_b": "Kendall's tau-b",
-    "spearman": "Spearman's rho",
-    "brunner_munzel": "Brunner–Munzel",
-    "mann_whitney": "Mann–Whitney",
-    "jonckheere": "Jonckheere–Terpstra",
-    "proportional_odds": "proportional odds",
-    "negative_binomial": "negative-binomial regression",
-    "quasi_poisson": "quasi-Poisson regression",
-    "quasi_binomial": "quasi-binomial regression",
-    "poisson": "Poisson regression",
-    "fisher_exact": "Fisher's exact test",
-    "linear_model": "linear regression",
-    "rank_model": "regression on ranks",
-}
-EffectName = Literal[
-    "odds_ratio", "cramers_v", "probability_of_superiority", "tau_b", "incidence_rate_ratio"
-]
 PlanId = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9]{0,7}$")]
-
-_ORDERED: frozenset[Measure] = frozenset({"binary", "count", "interval", "ordinal"})
-_GRADED: frozenset[Measure] = frozenset({"count", "interval", "ordinal"})
-_GROUPS: frozenset[Measure] = frozenset({"binary", "ordinal", "nominal"})
-_ANY: frozenset[Measure] = frozenset({"binary", "count", "interval", "ordinal", "nominal"})
-_BINARY: frozenset[Measure] = frozenset({"binary"})
-_COUNT: frozenset[Measure] = frozenset({"count"})
-
-# Which outcomes and which predictors each test can take: one pair of sets per way to use it.
-_FITS: dict[TestName, tuple[tuple[frozenset[Measure], frozenset[Measure]], ...]] = {
-    "trend_permutation": ((_BINARY, _GRADED),),
-    "contingency_permutation": ((_GROUPS, _GROUPS),),
-    "kruskal_permutation": ((_ORDERED, _GROUPS),),
-    "firth_logistic": ((_BINARY, _ANY),),
-    "kendall_tau_b": ((_ORDERED, _ORDERED),),
-    "spearman": ((_ORDERED, _ORDERED),),
-    "brunner_munzel": ((_ORDERED, _BINARY), (_BINARY, _ORDERED)),
-    "mann_whitney": ((_ORDERED, _BINARY), (_BINARY, _ORDERED)),
-    "jonckheere": ((_ORDERED, frozenset({"ordinal", "count"})),),
-    "proportional_odds": ((_GRADED, _ANY),),
-    "negative_binomial": ((_COUNT, _ANY),),
-    "quasi_poisson": ((_COUNT, _ANY),),
-    "quasi_binomial": ((_COUNT | _BINARY, _ANY),),
-    "poisson": ((_COUNT, _ANY),),
-    "fisher_exact": ((_BINARY, _BINARY),),
-}
-_MODELS: dict[str, frozenset[Measure]] = {
-    "firth_logistic": _BINARY,
-    "proportional_odds": _GRADED,
-    "negative_binomial": _COUNT,
-    "quasi_poisson": _COUNT,
-    "quasi_binomial": _COUNT | _BINARY,
-    "poisson": _COUNT,
-}
-
-
-def test_fits(test: TestName, outcome: Measure, predictor: Measure, *, counted: bool) -> bool:
-    """Tell whether a test can take two levels of measurement.
-
-    `counted` says that the outcome, if a count, is one out of a known number, as a count scale is.
-    """
-    if not any(outcome in left and predictor in right for left, right in _FITS[test]):
-        return False
-    return not (test == "quasi_binomial" and outcome == "count" and not counted)
 
 
 class Family(Entry):
@@ -120,9 +39,19 @@ class Family(Entry):
 class SmallestEffect(Entry):
     """The smallest effect size of interest, and why it is that."""
 
-    effect: EffectName
+    effect: str
     value: float
     reason: Text
+
+    @property
+    def measure(self) -> EffectSize:
+        """The measure of effect that it is stated in."""
+        return EFFECTS[self.effect]
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The range of effects that are too small to be of interest."""
+        return self.measure.too_small(self.value)
 
 
 class Hypothesis(Entry):
@@ -134,8 +63,8 @@ class Hypothesis(Entry):
     outcome: str
     predictor: str
     direction: Literal["either", "positive", "negative"]
-    test: TestName
-    alternatives: Sequence[TestName] = ()
+    test: str
+    alternatives: Sequence[str] = ()
     sesoi: SmallestEffect
 
 
@@ -147,14 +76,7 @@ class JointModel(Entry):
     label: Text
     outcome: str
     predictors: Annotated[Sequence[str], Field(min_length=2)]
-    model: Literal[
-        "firth_logistic",
-        "proportional_odds",
-        "negative_binomial",
-        "quasi_poisson",
-        "quasi_binomial",
-        "poisson",
-    ]
+    model: str
 
 
 class AnalysisPlan(Entry):
@@ -289,14 +211,24 @@ def _problems(plan: AnalysisPlan, codebook: Codebook) -> Iterator[Problem]:
         if isinstance(entry, Hypothesis):
             yield from _fit_problems(entry, known, here)
             yield from _effect_problems(entry, here)
-        elif known[entry.outcome].measure not in _MODELS[entry.model]:
-            yield (
-                (*here, "model"),
-                f"it does not fit the outcome {entry.outcome!r}, which is "
-                f"{known[entry.outcome].measure}",
-                entry.model,
-                "Choose another model.",
-            )
+        else:
+            yield from _model_problems(entry, known, here)
+
+
+def _model_problems(
+    entry: JointModel, known: Mapping[str, Variable], here: Location
+) -> Iterator[Problem]:
+    outcome = known[entry.outcome].measure
+    models = [key for key, test in TESTS.items() if test.model is not None]
+    if entry.model not in models:
+        yield (*here, "model"), "there is no such model", entry.model, near(entry.model, models)
+    elif not TESTS[entry.model].takes_outcome(outcome):
+        yield (
+            (*here, "model"),
+            f"it does not fit the outcome {entry.outcome!r}, which is {outcome}",
+            entry.model,
+            "Choose another model.",
+        )
 
 
 def _fit_problems(
@@ -308,16 +240,18 @@ def _fit_problems(
     counted = outcome != "count" or known[entry.outcome].largest_count is not None
 
     possible = [
-        test for test in get_args(TestName) if test_fits(test, outcome, predictor, counted=counted)
+        key for key, test in TESTS.items() if test.takes(outcome, predictor, counted=counted)
     ]
-    tests: list[tuple[Location, TestName]] = [((*here, "test"), entry.test)]
+    tests: list[tuple[Location, str]] = [((*here, "test"), entry.test)]
     tests += [((*here, "alternatives", at), test) for at, test in enumerate(entry.alternatives)]
     seen: set[str] = set()
     for location, test in tests:
         if test in seen:
             yield location, "the test is named twice", test, "Name each test once."
         seen.add(test)
-        if test not in possible:
+        if test not in TESTS:
+            yield location, "there is no such test", test, near(test, TESTS)
+        elif test not in possible:
             yield (
                 location,
                 f"the test does not fit the outcome {entry.outcome!r} ({outcome}) and the "
@@ -335,19 +269,17 @@ def _fit_problems(
 
 
 def _effect_problems(entry: Hypothesis, here: Location) -> Iterator[Problem]:
-    effect, value = entry.sesoi.effect, entry.sesoi.value
-    allowed = {
-        "odds_ratio": (1.0, float("inf"), "above 1 (state the odds ratio of an increase)"),
-        "incidence_rate_ratio": (1.0, float("inf"), "above 1 (state the ratio of an increase)"),
-        "cramers_v": (0.0, 1.0, "between 0 and 1"),
-        "tau_b": (0.0, 1.0, "between 0 and 1"),
-        "probability_of_superiority": (0.5, 1.0, "between 0.5 and 1"),
-    }
-    low, high, words = allowed[effect]
-    if not low < value < high:
+    key, value = entry.sesoi.effect, entry.sesoi.value
+    usable = [name for name, effect in EFFECTS.items() if effect.on_tables is not None]
+    if key not in usable:
+        yield (*here, "sesoi", "effect"), "there is no such effect size", key, near(key, usable)
+        return
+    effect = EFFECTS[key]
+    if not effect.null < value < effect.high:
+        upper = "" if math.isinf(effect.high) else f" and below {effect.high:g}"
         yield (
             (*here, "sesoi", "value"),
-            f"a smallest effect of interest given as {effect} must lie {words}",
+            f"a smallest effect of interest given as {key} must lie above {effect.null:g}{upper}",
             value,
-            "State its size; the direction is given by `direction`.",
+            "State the size of an increase; the direction is given by `direction`.",
         )

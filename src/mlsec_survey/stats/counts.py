@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -390,6 +391,12 @@ def count_model(
             "log_likelihood": fit.log_likelihood,
         },
     )
+
+
+poisson_model = partial(count_model, model="poisson")
+quasi_poisson_model = partial(count_model, model="quasi_poisson")
+negative_binomial_model = partial(count_model, model="negative_binomial")
+quasi_binomial_model = partial(count_model, model="quasi_binomial")
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,49 +212,22 @@ def brunner_munzel_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
     return float(stats.norm.sf(critical - t) + stats.norm.cdf(-critical - t))
 
 
-# By the name of the test
+# By the margins of two variables: only they are used, among the respondents with both
 
 
-def smallest_detectable(
-    test: str,
-    outcome: pd.Series,
-    predictor: pd.Series,
-    *,
-    power: float = 0.8,
-    alpha: float = 0.05,
+def trend(
+    outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
 ) -> Detectable:
-    """Return the smallest effect that a test of the plan finds with this power in this sample.
-
-    Only the margins of the two variables among the respondents with both are used. Exact for a
-    binary outcome along ordered levels; for ranks the effects are those of proportional odds; for
-    unordered groups the noncentral chi-square.
-
-    Args:
-        test: as an analysis plan names it.
-        outcome, predictor: as the test takes them.
-        power: chance of a significant result.
-        alpha: level of the two-sided test.
+    """Return the smallest odds ratio per step of a binary outcome, by the exact trend test.
 
     Raises:
-        AnalysisError: a variable is constant, or there is no formula for the test.
+        AnalysisError: a variable is constant.
     """
-    left, right = complete_pairs(outcome, predictor)
-    if test in ("trend_permutation", "firth_logistic", "fisher_exact"):
-        return _trend(left, right, power, alpha)
-    if test in ("contingency_permutation", "kruskal_permutation"):
-        return _groups(test, left, right, power, alpha)
-    if test in ("kendall_tau_b", "brunner_munzel", "mann_whitney"):
-        return _ranks(test, left, right, power, alpha)
-    if test == "proportional_odds":
-        return _proportional_odds(left, right, power, alpha)
-    raise AnalysisError(f"there is no formula for the smallest effect that {test!r} detects")
-
-
-def _trend(outcome: pd.Series, predictor: pd.Series, power: float, alpha: float) -> Detectable:
+    outcome, predictor = complete_pairs(outcome, predictor)
     cases, scores = as_scores(outcome), as_scores(predictor)
     levels, counts = np.unique(scores, return_counts=True)
     if not (levels == np.rint(levels)).all() or counts @ (levels - levels[0]) > 20_000:
-        return _proportional_odds(outcome, predictor, power, alpha)
+        return proportional_odds(outcome, predictor, power=power, alpha=alpha)
     steps = tuple(int(level) for level in levels)
     design = TrendDesign(tuple(counts.tolist()), steps, alpha)
     prevalence = float((cases == cases.max()).mean())
@@ -269,46 +242,82 @@ def _trend(outcome: pd.Series, predictor: pd.Series, power: float, alpha: float)
     )
 
 
-def _groups(
-    test: str, outcome: pd.Series, predictor: pd.Series, power: float, alpha: float
+def contingency(
+    outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
 ) -> Detectable:
-    groups = len(as_groups(predictor)[1])
-    n, ranks = len(outcome), test == "kruskal_permutation"
-    columns = 2 if ranks else len(as_groups(outcome)[1])
-    df = (groups - 1) * (columns - 1)
-    critical = float(stats.chi2.ppf(1 - alpha, df))
+    """Return the smallest Cramér's V between two sets of groups, by the noncentral chi-square.
 
-    def missing(noncentrality: float) -> float:
-        return float(stats.ncx2.sf(critical, df, noncentrality)) - power
+    Raises:
+        AnalysisError: a variable is constant.
+    """
+    outcome, predictor = complete_pairs(outcome, predictor)
+    r, c = len(as_groups(predictor)[1]), len(as_groups(outcome)[1])
+    scale = len(outcome) * (min(r, c) - 1)
+    size = math.sqrt(_noncentrality((r - 1) * (c - 1), power, alpha) / scale)
+    return _of_groups("Cramér's V", size, power, alpha, len(outcome))
 
-    noncentrality = float(optimize.brentq(missing, 1e-9, 1000.0, xtol=1e-10))
-    squared = noncentrality / (n - 1 if ranks else n * (min(groups, columns) - 1))
-    size = squared if ranks else math.sqrt(squared)
-    return Detectable(
-        "eta squared of the ranks" if ranks else "Cramér's V",
-        # Neither can exceed 1: what would have to is out of reach.
-        size if size <= 1 else math.inf,
-        math.nan,
-        power,
-        alpha,
-        n,
-        "noncentral chi-square",
-    )
+
+def kruskal(
+    outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
+) -> Detectable:
+    """Return the smallest eta squared of ranks between groups, by the noncentral chi-square.
+
+    Raises:
+        AnalysisError: a variable is constant.
+    """
+    outcome, predictor = complete_pairs(outcome, predictor)
+    df, n = len(as_groups(predictor)[1]) - 1, len(outcome)
+    size = _noncentrality(df, power, alpha) / (n - 1)
+    return _of_groups("eta squared of the ranks", size, power, alpha, n)
+
+
+def _noncentrality(df: int, power: float, alpha: float) -> float:
+    return float(special.chndtrinc(special.chdtri(df, alpha), df, 1 - power))
+
+
+def _of_groups(effect: str, size: float, power: float, alpha: float, n: int) -> Detectable:
+    # Neither measure can exceed 1: what would have to is out of reach.
+    value = size if size <= 1 else math.inf
+    return Detectable(effect, value, math.nan, power, alpha, n, "noncentral chi-square")
+
+
+def kendall(
+    outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
+) -> Detectable:
+    """Return the smallest tau-b, for effects of proportional odds.
+
+    Raises:
+        AnalysisError: a variable is constant or has no order.
+    """
+    outcome, predictor = complete_pairs(outcome, predictor)
+    return _ranks("Kendall's tau-b", as_scores(outcome), as_scores(predictor), power, alpha)
+
+
+def two_groups(
+    outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
+) -> Detectable:
+    """Return the smallest probability of superiority, for effects of proportional odds.
+
+    Raises:
+        AnalysisError: a variable is constant, has no order, or neither has two values.
+    """
+    outcome, predictor = complete_pairs(outcome, predictor)
+    left, right = as_scores(outcome), as_scores(predictor)
+    if len(np.unique(right)) != 2:
+        left, right = right, left
+    if len(np.unique(right)) != 2:
+        raise AnalysisError("neither variable has two values, so there are no two groups")
+    return _ranks("probability of superiority", left, right, power, alpha)
 
 
 def _ranks(
-    test: str, outcome: pd.Series, predictor: pd.Series, power: float, alpha: float
+    name: str, left: FloatArray, right: FloatArray, power: float, alpha: float
 ) -> Detectable:
-    left, right = as_scores(outcome), as_scores(predictor)
-    two_groups = test != "kendall_tau_b"
-    if two_groups and len(np.unique(right)) != 2:
-        left, right = right, left
     levels, rows = np.unique(right, return_counts=True)
     columns = np.unique(left, return_counts=True)[1]
-    if two_groups and len(rows) != 2:
-        raise AnalysisError("neither variable has two values, so there are no two groups")
     scores = (levels - levels.mean()) / levels.std()
-    power_of = brunner_munzel_power if two_groups else kendall_power
+    in_groups = name == "probability of superiority"
+    power_of = brunner_munzel_power if in_groups else kendall_power
 
     def effect(sign: float) -> float:
         def missing(size: float) -> float:
@@ -318,25 +327,30 @@ def _ranks(
         if found in (0.0, math.inf):
             return found
         table = expected_table(rows, columns, math.log(found), scores)
-        return float(
-            tables.superiority(table) if two_groups else tables.kendall_tau_b(table).effect
-        )
+        return float(tables.superiority(table) if in_groups else tables.kendall_tau_b(table).effect)
 
     return Detectable(
-        "probability of superiority" if two_groups else "Kendall's tau-b",
+        name,
         effect(1.0),
         effect(-1.0),
         power,
         alpha,
-        len(outcome),
+        len(left),
         "expected table under proportional odds, large-sample power",
     )
 
 
-def _proportional_odds(
-    outcome: pd.Series, predictor: pd.Series, power: float, alpha: float
+def proportional_odds(
+    outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
 ) -> Detectable:
-    """Whitehead (1993, doi:10.1002/sim.4780122404), for a predictor of any number of levels."""
+    """Return the smallest odds ratio of proportional odds per step of the predictor.
+
+    Whitehead (1993, doi:10.1002/sim.4780122404), for a predictor of any number of levels.
+
+    Raises:
+        AnalysisError: a variable is constant or has no order.
+    """
+    outcome, predictor = complete_pairs(outcome, predictor)
     levels = np.unique(as_scores(outcome), return_counts=True)[1]
     x = as_scores(predictor)
     n = len(x)

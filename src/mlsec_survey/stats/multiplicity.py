@@ -7,7 +7,7 @@ correlated predictors it loses less power than Holm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats import tables
 from mlsec_survey.stats.pairs import FloatArray, IntArray, as_groups, as_scores
+from mlsec_survey.stats.tests import BINARY, TESTS, Test
 
 # Statistics that are equal in exact arithmetic can differ in the last bits.
 _SLACK = 1e-9
@@ -134,97 +134,9 @@ def _in_place(stepped: FloatArray, order: IntArray) -> FloatArray:
     return result
 
 
-TableStatistic = Callable[[npt.NDArray[np.int64], FloatArray, FloatArray], FloatArray]
-"""Maps counts (B, r, c), the r predictor levels and the c outcome levels to (B,) statistics."""
-
-
-def _trend(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    return np.abs(tables.trend(counts, predictor).statistic)
-
-
-def _kendall(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    return np.abs(tables.kendall_tau_b(counts).statistic)
-
-
-def _superiority(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    two_rows = counts if counts.shape[1] == 2 else counts.swapaxes(1, 2)
-    return np.abs(tables.brunner_munzel(two_rows).statistic)
-
-
-def _rank_sum(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    two_rows = counts if counts.shape[1] == 2 else counts.swapaxes(1, 2)
-    return _correlation(two_rows, _ranks(two_rows, 1), _ranks(two_rows, 2))
-
-
-def _chi_square(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    return tables.chi_square(counts).statistic
-
-
-def _kruskal(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    return tables.kruskal(counts).statistic
-
-
-def _spearman(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    return _correlation(counts, _ranks(counts, 1), _ranks(counts, 2))
-
-
-def _ordinal_score(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    return _correlation(counts, np.broadcast_to(predictor, counts.shape[:2]), _ranks(counts, 2))
-
-
-def _linear(counts: IntArray, predictor: FloatArray, outcome: FloatArray) -> FloatArray:
-    shape = counts.shape
-    return _correlation(
-        counts,
-        np.broadcast_to(predictor, shape[:2]),
-        np.broadcast_to(outcome, (shape[0], shape[2])),
-    )
-
-
-def _ranks(counts: IntArray, axis: Literal[1, 2]) -> FloatArray:
-    """Return the midranks of the levels of one axis, (B, levels)."""
-    margin = counts.sum(axis=2 if axis == 1 else 1)
-    return np.asarray(margin.cumsum(axis=1) - margin / 2)
-
-
-def _correlation(counts: IntArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
-    """Return √(n − 1) times the absolute correlation of row scores with column scores."""
-    n = counts.sum(axis=(1, 2))
-    of_rows, of_columns = counts.sum(axis=2), counts.sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = rows - ((of_rows * rows).sum(axis=1) / n)[:, None]
-        y = columns - ((of_columns * columns).sum(axis=1) / n)[:, None]
-        product = np.einsum("bij,bi,bj->b", counts, x, y)
-        spread = (of_rows * x**2).sum(axis=1) * (of_columns * y**2).sum(axis=1)
-        return np.asarray(np.abs(product) / np.sqrt(spread) * np.sqrt(np.maximum(n - 1, 0)))
-
-
-# The statistic under which each test of a plan enters a joint permutation test. A model of
-# one predictor enters by its score statistic at no effect, which needs no fit in any permutation.
-STATISTICS: Mapping[str, TableStatistic] = {
-    "trend_permutation": _trend,
-    "firth_logistic": _trend,
-    "fisher_exact": _chi_square,
-    "contingency_permutation": _chi_square,
-    "kruskal_permutation": _kruskal,
-    "kendall_tau_b": _kendall,
-    "jonckheere": _kendall,
-    "spearman": _spearman,
-    "brunner_munzel": _superiority,
-    "mann_whitney": _rank_sum,
-    "proportional_odds": _ordinal_score,
-    "poisson": _linear,
-    "quasi_poisson": _linear,
-    "negative_binomial": _linear,
-    "quasi_binomial": _linear,
-}
-_UNORDERED_PREDICTOR = frozenset({"contingency_permutation", "kruskal_permutation"})
-_UNORDERED_OUTCOME = frozenset({"contingency_permutation"})
-
-
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """One hypothesis of a family: which columns, and by which test of `STATISTICS`."""
+    """One hypothesis of a family: which columns, and by which test of the registry."""
 
     __test__ = False
 
@@ -303,26 +215,22 @@ class _Prepared:
     outcome: IntArray
     predictor_levels: FloatArray
     outcome_levels: FloatArray
-    statistic: TableStatistic
+    test: Test
 
     @classmethod
     def of(cls, data: pd.DataFrame, tested: Tested) -> _Prepared:
-        if tested.test not in STATISTICS:
-            raise AnalysisError(f"no statistic for a joint permutation of {tested.test!r}")
-        predictor, p_levels = _coded(
-            data[tested.predictor], ordered=tested.test not in _UNORDERED_PREDICTOR
-        )
-        outcome, o_levels = _coded(
-            data[tested.outcome], ordered=tested.test not in _UNORDERED_OUTCOME
-        )
-        if STATISTICS[tested.test] is _trend and len(o_levels) != 2:
+        test = TESTS[tested.test]
+        if test.on_tables is None:
+            raise AnalysisError(f"{test.label} has no form for tables of counts")
+        predictor, p_levels = _coded(data[tested.predictor], ordered=not test.orderless)
+        outcome, o_levels = _coded(data[tested.outcome], ordered=not test.takes_outcome("nominal"))
+        # What the test needs two values of, as a whole outcome or on one of both sides.
+        binary = [len(levels) == 2 for levels in (o_levels, p_levels)]
+        if all(outcomes == BINARY for outcomes, _ in test.fits) and not binary[0]:
             raise AnalysisError(f"{tested.test} of {tested.label} needs an outcome of two values")
-        if tested.test in {"brunner_munzel", "mann_whitney"} and 2 not in (
-            len(p_levels),
-            len(o_levels),
-        ):
+        if test.needs_two_groups and not any(binary):
             raise AnalysisError(f"{tested.test} of {tested.label} needs a column of two values")
-        return cls(predictor, outcome, p_levels, o_levels, STATISTICS[tested.test])
+        return cls(predictor, outcome, p_levels, o_levels, test)
 
     @property
     def n(self) -> int:
@@ -340,7 +248,14 @@ class _Prepared:
         cell += np.arange(len(rows))[:, None] * self.cells
         counts = np.bincount(cell.ravel(), minlength=len(rows) * self.cells)
         answered = counts.reshape(len(rows), r + 1, c + 1)[:, :r, :c]
-        return self.statistic(answered, self.predictor_levels, self.outcome_levels)
+        found = self.test.on_stack(
+            answered,
+            self.predictor_levels,
+            self.outcome_levels,
+            trials=float(self.outcome_levels.max()),
+            quick=True,
+        )
+        return np.abs(found.z)
 
 
 def _coded(values: pd.Series, *, ordered: bool) -> tuple[IntArray, FloatArray]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special, stats
+from scipy import stats
 
 from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.stats.effects import effect_named
 from mlsec_survey.stats.result import TestResult
-
-Scale = Literal["identity", "log", "logit", "atanh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +151,7 @@ def _f_tail(statistic: float, df1: float, df2: float) -> float:
     return float(stats.f.sf(statistic, df1, df2))
 
 
-_SCALES: tuple[tuple[str, Scale], ...] = (
-    ("odds ratio", "log"),
-    ("incidence-rate ratio", "log"),
-    ("rate ratio", "log"),
-    ("probability of superiority", "logit"),
-    ("Kendall's tau", "atanh"),
-    ("Spearman's rho", "atanh"),
-    ("Somers' d", "atanh"),
-    ("Goodman and Kruskal's gamma", "atanh"),
-)
-
-
-def pool_results(results: Sequence[TestResult], *, scale: Scale | None = None) -> TestResult:
+def pool_results(results: Sequence[TestResult]) -> TestResult:
     """Pool the results of one analysis over imputed data sets.
 
     Estimates are pooled by Rubin's rules on the scale on which they are about normal (ratios: log;
@@ -176,7 +162,6 @@ def pool_results(results: Sequence[TestResult], *, scale: Scale | None = None) -
 
     Args:
         results: of the same method on m ≥ 2 imputed data sets.
-        scale: overrides the scale that the name of the effect implies.
 
     Raises:
         AnalysisError: a result is not finite, or has neither an interval nor degrees of freedom.
@@ -186,8 +171,8 @@ def pool_results(results: Sequence[TestResult], *, scale: Scale | None = None) -
         (r.method, r.effect) != (first.method, first.effect) for r in results
     ):
         raise ValueError("need two or more results of one method and one effect")
-    if scale is None:
-        scale = next((s for name, s in _SCALES if first.effect.startswith(name)), None)
+    measure = effect_named(first.effect)
+    scale = None if measure is None else measure.scale
     n = min(r.n for r in results)
     notes = _shared_notes(results)
     if scale is None:
@@ -213,7 +198,7 @@ def pool_results(results: Sequence[TestResult], *, scale: Scale | None = None) -
                 "relative_increase": test.relative_increase,
             },
         )
-    forward, back = _TRANSFORMS[scale]
+    forward, back = scale.forward, scale.back
     quantile = float(stats.norm.ppf((1 + first.confidence) / 2))
     ends = np.array([[forward(r.estimate), forward(r.low), forward(r.high)] for r in results])
     pooled = pool(
@@ -234,43 +219,13 @@ def pool_results(results: Sequence[TestResult], *, scale: Scale | None = None) -
         p=pooled.p,
         confidence=first.confidence,
         null=first.null,
-        notes=(*notes, f"pooled by Rubin's rules on the {scale} scale, t test"),
+        notes=(*notes, f"pooled by Rubin's rules on the {scale.name} scale, t test"),
         extra={
             "df": pooled.df,
             "missing_information": pooled.missing_information,
             "relative_increase": pooled.relative_increase,
         },
     )
-
-
-def normal_scale(effect: str) -> Callable[[float], float] | None:
-    """Return the function to the scale on which an effect size is about normal; None without one.
-
-    Args:
-        effect: name of the effect size, as a `TestResult` has it.
-    """
-    scale = next((s for name, s in _SCALES if effect.startswith(name)), None)
-    return None if scale is None else _TRANSFORMS[scale][0]
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
-
-
-def _logit(value: float) -> float:
-    return float(special.logit(value))
-
-
-def _atanh(value: float) -> float:
-    return math.atanh(value) if abs(value) < 1 else math.copysign(math.inf, value)
-
-
-_TRANSFORMS: Mapping[Scale, tuple[Callable[[float], float], Callable[[float], float]]] = {
-    "identity": (float, float),
-    "log": (_log, math.exp),
-    "logit": (_logit, lambda v: float(special.expit(v))),
-    "atanh": (_atanh, math.tanh),
-}
 
 
 def _shared_notes(results: Sequence[TestResult]) -> tuple[str, ...]:

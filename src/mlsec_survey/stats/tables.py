@@ -225,6 +225,11 @@ def _concordant_minus_discordant(p: Floats) -> Floats:
     return np.asarray(upper_left + lower_right - upper_right - lower_left)
 
 
+def two_rows(tables: Floats) -> Floats:
+    """Return tables whose two rows are the groups, whichever variable forms them."""
+    return tables if tables.shape[-2] == 2 else np.swapaxes(tables, -1, -2)
+
+
 def superiority(tables: ArrayLike) -> Floats:
     """Return P(outcome in row 1 > row 0) + half the ties, for tables with two rows."""
     t = np.asarray(tables, dtype=np.float64)

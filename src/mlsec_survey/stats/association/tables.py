@@ -125,6 +125,7 @@ def contingency_permutation(
         extra={
             "df": float(degrees_of_freedom(table)),
             "smallest_expected": float(expected.min()),
+            "smaller_side": float(min(table.shape)),
             "cramers_v_uncorrected": math.sqrt(chi_square / (n * (min(table.shape) - 1))),
             "asymptotic_p": float(stats.chi2.sf(chi_square, degrees_of_freedom(table))),
         },
