@@ -7,7 +7,7 @@ ARGS   ?=
 # Tests run in two processes; more only where there are more processors to spare.
 TESTS  ?= -n 2 --dist loadgroup
 
-.PHONY: all help setup setup-lab setup-test quick check test coverage standin clean
+.PHONY: all help setup setup-lab setup-test quick check test coverage site home standin clean
 
 all: setup ## set up, then everything that a change made necessary: notebooks, figures, pages, PDF
 	@$(BIN)/python scripts/run_all.py $(ARGS)
@@ -40,6 +40,12 @@ check: test ## the same as test
 
 coverage: setup-test ## which lines the tests reach
 	$(BIN)/python -m pytest -q $(TESTS) --cov --cov-report=term:skip-covered
+
+site: all ## what a web server serves, in site/: pages, figures, tables, paper
+	@$(BIN)/python scripts/make_site.py
+
+home: setup ## REPO=owner/name (or from the git remote): badge and every address
+	@$(BIN)/python scripts/make_metadata.py --home $(or $(REPO),auto)
 
 standin: setup ## the synthetic export and its coding, from data/standin.yml
 	$(BIN)/python scripts/make_standin.py

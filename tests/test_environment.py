@@ -76,22 +76,7 @@ def test_binder_installs_the_pinned_environment(dockerfile: str) -> None:
     assert "src/binder/environment.yml ${REPO_DIR}/binder/environment.yml" in dockerfile
 
 
-def test_binder_installs_tex(dockerfile: str) -> None:
-    packages = (ROOT / "binder" / "apt.txt").read_text(encoding="utf-8").split()
-    line = next(
-        line for line in dockerfile.splitlines() if "install --yes" in line and "latexmk" in line
-    )
-    assert all(package in line for package in packages)
-
-
 def test_binder_runs_the_compendium_after_the_hashed_install(dockerfile: str) -> None:
     assert "RUN ./binder/postBuild" in dockerfile
     script = (ROOT / "binder" / "postBuild").read_text(encoding="utf-8")
     assert script.index("--require-hashes") < script.index("scripts/run_all.py")
-
-
-def test_the_badge_opens_a_notebook_that_is_there() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    target = re.search(r"mybinder\.org/v2/gh/[^)]*urlpath=lab/tree/([^)]+)\)", readme)
-    assert target is not None
-    assert (ROOT / target[1]).is_file()
