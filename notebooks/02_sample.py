@@ -33,10 +33,10 @@ from mlsec_survey import figures
 from mlsec_survey.analysis import sample
 from mlsec_survey.analysis.sample import PERCENT, WILSON_NOTE, headings
 from mlsec_survey.base.randomness import generator
-from mlsec_survey.instrument.coding_scheme import load_coding_scheme
+from mlsec_survey.instrument.coding_scheme import INCIDENT, load_coding_scheme
 from mlsec_survey.project import open_project
 from mlsec_survey.responses.coding import load_coding
-from mlsec_survey.study.incidents import confirmed_incidents
+from mlsec_survey.study.incidents import confirmed_incidents, describe_confirmed
 from mlsec_survey.study.literature import load_facts
 
 project = open_project("02_sample", export=export, codebook=codebook, coding=coding)
@@ -122,15 +122,22 @@ pub.table(
 # %% [markdown]
 # ## Which attacks occurred
 #
-# Respondents were asked for each attack whether it happened or was suspected in their work. Two
-# coders then read what they wrote about it and kept the incidents in which somebody acted on a
-# model in use (notebook 03 shows how far the coders agree). A report without a description can be
-# neither confirmed nor ruled out, so *confirmed* is what can be substantiated, not what happened.
+# Respondents were asked for each attack whether it happened or was suspected in their work. Coders
+# then read what they wrote about it and kept the incidents in which somebody acted on a model in
+# use (notebook 03 shows how far the coders agree). A report without a description can be neither
+# confirmed nor ruled out, so *confirmed* is what can be substantiated, not what happened. As long
+# as the descriptions are not coded, nothing is confirmed and nothing is ruled out.
 
 # %%
 occurrence = sample.occurrence_table(responses, missing, book)
 scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
 coded = load_coding(project.coding_path, scheme, responses, book)
+pub.number(
+    "incident_coding",
+    coded.describe(INCIDENT),
+    description="coding of incident descriptions",
+    keep=True,
+)
 incidents = sample.incidents_beside_published(
     confirmed_incidents(coded, responses, book), len(responses), facts
 )
@@ -223,10 +230,20 @@ pub.table(
 # %%
 for row in incidents.itertuples():
     share, what = sample.share_text(row.confirmed, row.n), f"{row.label}, confirmed in coding"
-    pub.number(f"{row.attack}_confirmed", row.confirmed, description=what, show=False, keep=True)
+    confirmed, share, doubted = (
+        coded.known(INCIDENT, value) for value in (row.confirmed, share, row.doubted)
+    )
+    pub.number(f"{row.attack}_confirmed", confirmed, description=what, show=False, keep=True)
     pub.number(f"{row.attack}_confirmed_share", share, description=what, show=False, keep=True)
+    pub.number(
+        f"{row.attack}_confirmed_reading",
+        describe_confirmed(incidents, row.attack),
+        description=what,
+        show=False,
+        keep=True,
+    )
     what += ", intent doubted"
-    pub.number(f"{row.attack}_doubted", row.doubted, description=what, show=False, keep=True)
+    pub.number(f"{row.attack}_doubted", doubted, description=what, show=False, keep=True)
 
 # %% [markdown]
 # ## Exposure to any attack

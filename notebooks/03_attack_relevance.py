@@ -312,8 +312,9 @@ pub.number(
 # ## Why: concerns in free text
 #
 # Ratings say how relevant an attack is, not why. After each rating respondents could give a reason
-# in their own words. Two coders read each reason independently and gave it any number of the
-# concern codes below; they did the same with descriptions of incidents (counted in notebook 02).
+# in their own words. Coders read each reason independently and gave it any number of the concern
+# codes below, or wrote that none applies; they did the same with descriptions of incidents (counted
+# in notebook 02). As long as the reasons are not coded, what rests on them says so.
 # The codes marked as published stand for concerns that the publication's abstract names. The rules
 # and examples are this project's own, and no respondent said them. No answer is quoted here, since
 # with real data a sentence can give away who wrote it.
@@ -321,6 +322,7 @@ pub.number(
 # %%
 scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
 coded = load_coding(project.coding_path, scheme, responses, book)
+pub.number("concern_coding", coded.describe(WHY), description="coding of reasons", keep=True)
 pub.table(
     "concern_code_book",
     scheme.table(),
@@ -342,7 +344,8 @@ pub.table(
 # when one set contains the other or overlaps with it (Passonneau 2006). Beside it stand the Jaccard
 # distance, which is milder on overlaps, exact agreement, which gives no partial credit, and Cohen's
 # kappa pooled over codes (De Vries and others 2008). Intervals resample respondents, since answers
-# of one respondent resemble each other.
+# of one respondent resemble each other. With more than two coders each pair is compared, and the
+# numbers below are those of the pair that agrees least.
 
 # %%
 by_code, overall = coded_answers.agreement(
@@ -351,38 +354,37 @@ by_code, overall = coded_answers.agreement(
 pub.table(
     "coder_agreement_overall",
     overall.replace({"field": {field: book.label(field) for field in scheme.fields}}),
-    caption="Agreement of the two coders on whole sets of codes.",
+    caption="Agreement of each two coders on whole sets of codes.",
     columns=headings(
-        "measure estimate low high units respondents", estimate="Value", units="Answers"
+        "coders measure estimate low high units respondents", estimate="Value", units="Answers"
     ),
     sections="field",
     note="Low and high: 95 % bootstrap interval over respondents. Exact agreement is a share.",
     keep=True,
 )
-whole = overall[overall["field"] == WHY].set_index("key")
-alpha = whole.loc["alpha_masi"]
+least = coded_answers.least_agreement(overall, WHY)
 pub.number(
     "concern_alpha",
-    alpha.estimate,
+    least["alpha"],
     digits=2,
     description="Krippendorff's alpha of the coded reasons (MASI distance)",
     keep=True,
 )
 pub.number(
     "concern_alpha_interval",
-    interval_text(alpha.low, alpha.high),
+    interval_text(least["alpha_low"], least["alpha_high"]),
     description="95 % interval of this alpha",
     keep=True,
 )
 pub.number(
     "concern_alpha_reading",
-    coded_answers.alpha_reading(alpha.estimate, alpha.low),
+    coded_answers.alpha_reading(least["alpha"], least["alpha_low"]),
     description="reading of this alpha",
     keep=True,
 )
 pub.number(
     "concern_kappa_pooled",
-    whole.loc["kappa_pooled", "estimate"],
+    least["kappa"],
     digits=2,
     description="Cohen's kappa of the coded reasons, pooled over codes",
     keep=True,
@@ -397,11 +399,12 @@ pub.number(
 pub.table(
     "coder_agreement",
     by_code.replace({"field": {field: book.label(field) for field in scheme.fields}}),
-    caption="Agreement of the two coders on each code.",
+    caption="Agreement of each two coders on each code.",
     columns=headings(
-        "code coder_a coder_b both agreement kappa kappa_low kappa_high alpha alpha_low alpha_high",
-        coder_a="A",
-        coder_b="B",
+        "coders code first second both agreement kappa kappa_low kappa_high alpha alpha_low "
+        "alpha_high",
+        first="First",
+        second="Second",
         both="Both",
         kappa_low="Low",
         kappa_high="High",
@@ -410,15 +413,15 @@ pub.table(
     ),
     formats={"agreement": percent_text},
     sections="field",
-    note="A, B, both: answers with the code. Kappa: Cohen's. Alpha: Krippendorff's, nominal. Low "
-    "and high: 95 % bootstrap intervals over respondents; resamples without the code left out.",
+    note="First, second, both: answers with the code. Kappa: Cohen's. Alpha: Krippendorff's, "
+    "nominal. Low and high: 95 % bootstrap intervals over respondents; resamples without the code "
+    "left out.",
     width="page",
     keep=True,
 )
-reasons_kappa = by_code[by_code["field"] == WHY].dropna(subset="kappa")
 pub.number(
     "concern_kappa_range",
-    interval_text(reasons_kappa["kappa"].min(), reasons_kappa["kappa"].max()),
+    coded_answers.range_text(by_code, WHY),
     description="Cohen's kappa of single codes of reasons, lowest to highest",
     keep=True,
 )
@@ -426,9 +429,9 @@ pub.number(
 # %% [markdown]
 # ### What the coders differed about, and how it was decided
 #
-# Every difference was decided, with a reason. The first table says which codes were taken for one
+# Every difference is decided, with a reason. The first table says which codes were taken for one
 # another, which points to rules of the code book that are too close, and which were seen by one
-# coder only, which points to rules that are easily overlooked. The second is the trail from two
+# coder only, which points to rules that are easily overlooked. The second is the trail from the
 # sheets to one.
 
 # %%
@@ -490,7 +493,7 @@ pub.figure(
 )
 pub.number(
     "concern_cells_beyond_chance",
-    f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}",
+    coded.known(WHY, f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}"),
     description="cells that depart from chance at a familywise 5 %",
     keep=True,
 )
@@ -558,21 +561,27 @@ pub.number(
 across = coded_answers.cross_cutting(coded)
 pub.number(
     "cross_cutting_concern_share",
-    share_text(across["count"], across["n"]),
+    coded.known(WHY, share_text(across["count"], across["n"])),
     description="respondents who name one concern for several attacks, of those who name concerns "
     "for several",
     keep=True,
 )
 pub.number(
     "cross_cutting_concern_count",
-    across["count"],
+    coded.known(WHY, across["count"]),
     unit="respondents",
     description="respondents who name one concern for several attacks",
     keep=True,
 )
 pub.number(
+    "concern_reading",
+    coded_answers.describe_concerns(coded, least, counted, across),
+    description="the coded reasons in words",
+    keep=True,
+)
+pub.number(
     "cross_cutting_concern_n",
-    across["n"],
+    coded.known(WHY, across["n"]),
     unit="respondents",
     description="respondents who name concerns for several attacks",
     keep=True,

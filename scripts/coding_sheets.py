@@ -1,10 +1,11 @@
-"""Write what two coders need for the answers in own words of a real export, in two steps.
+"""Write what coders need for the answers in own words of a real export, in two steps.
 
-`blank` writes answers.csv (the text to read) and two empty sheets, coder_a.csv and coder_b.csv:
-each coder fills the column `codes` of one sheet, alone. `differences` then writes differences.csv
-(text and both codings of each answer on which they differ) and adjudication.csv, in which somebody
-decides each with a reason. Codes stand in data/concern_codes.yml, separated by `|`; empty means
-that none applies.
+`blank` writes answers.csv (the text to read) and an empty sheet per coder (coder_a.csv, …). Each
+coder fills the column `codes` of one sheet, alone: codes of data/concern_codes.yml, separated by
+`|`, or `none` where none applies. An empty cell is not coded yet; a coder who is to code a part
+only gets a sheet with the other rows removed. `differences` then writes differences.csv (text and
+codings of each answer on which coders differ) and adjudication.csv, in which somebody decides each
+with a reason.
 
 The text can give away who wrote it: keep answers.csv and differences.csv out of any repository, and
 delete them when coding is done. Git ignores the default folder. Nothing is overwritten.
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import string
 import sys
 from pathlib import Path
 
@@ -23,10 +25,17 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
 from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
-from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
-from mlsec_survey.instrument.coding_scheme import load_coding_scheme  # noqa: E402
+from mlsec_survey.instrument.codebook import Codebook, load_codebook  # noqa: E402
+from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme  # noqa: E402
 from mlsec_survey.project import resolve_export  # noqa: E402
-from mlsec_survey.responses.coding import answers_in_own_words, load_sheets  # noqa: E402
+from mlsec_survey.responses.coding import (  # noqa: E402
+    ADJUDICATION_COLUMNS,
+    SHEET_COLUMNS,
+    answers_in_own_words,
+    codes_text,
+    differences,
+    load_sheets,
+)
 from mlsec_survey.responses.exclusions import apply_exclusions  # noqa: E402
 from mlsec_survey.responses.readers.limesurvey import read_export  # noqa: E402
 from mlsec_survey.responses.recode import recode  # noqa: E402
@@ -45,63 +54,67 @@ def main(arguments: list[str] | None = None) -> int:
         default=ROOT / "data" / "coding" / "export",
         help="where the sheets are (default: data/coding/export)",
     )
+    parser.add_argument(
+        "--coders", type=int, default=2, choices=range(1, 10), help="how many sheets (default: 2)"
+    )
     options = parser.parse_args(arguments)
+    folder: Path = options.folder
     try:
-        files = _sheets(options.step, options.export, options.folder)
+        codebook = load_codebook(ROOT / "data" / "codebook.yml")
+        scheme = load_coding_scheme(ROOT / "data" / "concern_codes.yml", codebook)
+        files = _sheets(options, scheme, codebook)
         for name in files:
-            if (options.folder / name).exists():
+            if (folder / name).exists():
                 raise InputError(
                     "the file is there already",
-                    file=options.folder / name,
+                    file=folder / name,
                     remedy="Move it away, or name another --folder.",
                 )
     except CompendiumError as error:
         print(error, file=sys.stderr)
         return error.exit_status
-    options.folder.mkdir(parents=True, exist_ok=True)
     for name, rows in files.items():
+        folder.mkdir(parents=True, exist_ok=True)
         stream = io.StringIO(newline="")
         csv.writer(stream, lineterminator="\n").writerows(rows)
-        (options.folder / name).write_text(stream.getvalue(), encoding="utf-8", newline="")
-        print(f"{options.folder / name}: {len(rows) - 1} answers")
+        (folder / name).write_text(stream.getvalue(), encoding="utf-8", newline="")
+        print(f"{folder / name}: {len(rows) - 1} answers")
     if options.step == "differences":
         print("then: make, which takes the sheets in data/coding/export for data/raw/export.csv")
     return 0
 
 
-def _sheets(step: str, export: str, folder: Path) -> dict[str, list[list[object]]]:
-    codebook = load_codebook(ROOT / "data" / "codebook.yml")
-    book = load_coding_scheme(ROOT / "data" / "concern_codes.yml", codebook)
-    raw = read_export(resolve_export(ROOT, export), codebook)
+Table = list[list[object]]
+
+
+def _sheets(
+    options: argparse.Namespace, scheme: CodingScheme, codebook: Codebook
+) -> dict[str, Table]:
+    raw = read_export(resolve_export(ROOT, options.export), codebook)
     kept, _ = apply_exclusions(raw, codebook)
     responses = recode(kept, codebook)
-    texts = answers_in_own_words(book, responses, codebook)
-    if step == "blank":
-        blank: list[list[object]] = [
-            ["respondent_id", "attack", "field", "codes"],
-            *([*unit, ""] for unit in texts),
-        ]
-        reading: list[list[object]] = [
-            ["respondent_id", "attack", "field", "answer"],
+    texts = answers_in_own_words(scheme, responses, codebook)
+    heading = [*SHEET_COLUMNS[:-1]]
+    if options.step == "blank":
+        blank: Table = [[*SHEET_COLUMNS], *([*unit, ""] for unit in texts)]
+        reading: Table = [
+            [*heading, "answer"],
             *([*unit, escape_spreadsheet(text)] for unit, text in texts.items()),
         ]
-        return {"answers.csv": reading, "coder_a.csv": blank, "coder_b.csv": blank}
-    first, second = load_sheets(folder, book, responses, codebook)
-    differ = [unit for unit in texts if first[unit] != second[unit]]
-    order = list(book.labels())
+        names = [f"coder_{letter}.csv" for letter in string.ascii_lowercase[: options.coders]]
+        return {"answers.csv": reading} | dict.fromkeys(names, blank)
+    sheets = load_sheets(options.folder, scheme, responses, codebook)
+    differ = differences(sheets)
     given = [
-        [*unit, *("|".join(sorted(s[unit], key=order.index)) for s in (first, second))]
+        [*unit, *(codes_text(sheet.get(unit), scheme) for sheet in sheets.values())]
         for unit in differ
     ]
     return {
         "differences.csv": [
-            ["respondent_id", "attack", "field", "coder_a", "coder_b", "answer"],
+            [*heading, *sheets, "answer"],
             *([*row, escape_spreadsheet(texts[u])] for row, u in zip(given, differ, strict=True)),
         ],
-        "adjudication.csv": [
-            ["respondent_id", "attack", "field", "codes", "reason"],
-            *([*unit, "", ""] for unit in differ),
-        ],
+        "adjudication.csv": [[*ADJUDICATION_COLUMNS], *([*unit, "", ""] for unit in differ)],
     }
 
 

@@ -68,7 +68,8 @@ def test_every_answer_is_coded_and_every_difference_decided(coding, responses, c
     units = coding.units
     assert len(units) == written
     differ = units["coder_a"] != units["coder_b"]
-    assert (units["adjudicated"] == differ).all()
+    assert set(units["decided"]) == {"coders agree", "adjudication"}
+    assert (units["decided"].eq("adjudication") == differ).all()
     assert (units.loc[~differ, "final"] == units.loc[~differ, "coder_a"]).all()
     assert (units["reason"] != "").eq(differ).all()
 
@@ -145,26 +146,33 @@ START = "11,model_stealing,incident"
             in_sheet(lambda r: r.replace("model_stealing", "theft")),
             "coder_b.csv",
             2,
-            "attack",
+            "subquestion",
             "theft",
         ),
         (in_sheet(lambda r: r.replace("incident,", "story,")), "coder_b.csv", 2, "field", "story"),
-        (in_sheet(lambda r: r + "privacy"), "coder_b.csv", 2, "codes", "privacy"),
+        (in_sheet(lambda r: START + ",privacy"), "coder_b.csv", 2, "codes", "privacy"),
         (
-            in_sheet(lambda r: r + "incident_confirmd"),
+            in_sheet(lambda r: r + "|incident_confirmed"),
+            "coder_b.csv",
+            2,
+            "codes",
+            "none|incident_confirmed",
+        ),
+        (
+            in_sheet(lambda r: START + ",incident_confirmd"),
             "coder_b.csv",
             2,
             "codes",
             "incident_confirmd",
         ),
         (
-            in_sheet(lambda r: r + "incident_doubted|incident_doubted"),
+            in_sheet(lambda r: START + ",incident_doubted|incident_doubted"),
             "coder_b.csv",
             2,
             "codes",
             "incident_doubted|incident_doubted",
         ),
-        (in_sheet(lambda r: r + "incident_doubted|"), "coder_b.csv", 2, "codes", ""),
+        (in_sheet(lambda r: START + ",incident_doubted|"), "coder_b.csv", 2, "codes", ""),
         (in_sheet(lambda r: r + ",more"), "coder_b.csv", 2, None, None),
         (
             in_sheet(lambda r: r.replace("model_stealing", "backdoor")),
@@ -173,40 +181,33 @@ START = "11,model_stealing,incident"
             "respondent_id",
             "11 backdoor incident",
         ),
-        (
-            drop("coder_a.csv", 2),
-            "coder_a.csv",
-            None,
-            "respondent_id",
-            "11 model_stealing incident",
-        ),
         (repeat("coder_b.csv"), "coder_b.csv", 357, "respondent_id", "11 model_stealing incident"),
         (
-            header("respondent_id,attack,field"),
+            header("respondent_id,subquestion,field"),
             "coder_b.csv",
             1,
             None,
-            "respondent_id,attack,field",
+            "respondent_id,subquestion,field",
         ),
         (
-            drop("adjudication.csv", 2),
-            "adjudication.csv",
-            None,
-            "respondent_id",
-            "11 model_stealing incident",
-        ),
-        (
-            in_sheet(lambda r: r + "incident_confirmed"),
+            in_sheet(lambda r: START + ",incident_confirmed"),
             "adjudication.csv",
             2,
             "respondent_id",
             "11 model_stealing incident",
         ),
         (
-            in_decisions(lambda r: START + ",,"),
+            in_decisions(lambda r: START + ",none,"),
             "adjudication.csv",
             2,
             "reason",
+            "11 model_stealing incident",
+        ),
+        (
+            in_decisions(lambda r: START + ",,It is plain."),
+            "adjudication.csv",
+            2,
+            "codes",
             "11 model_stealing incident",
         ),
     ],
@@ -226,21 +227,179 @@ def test_bad_sheets_name_the_place(
     assert found.remedy
 
 
-def test_missing_and_misencoded_sheets(tmp_path, scheme, responses, codebook) -> None:
-    with pytest.raises(InputError, match="no such file"):
-        load_coding(tmp_path, scheme, responses, codebook)
-    (tmp_path / "coder_a.csv").write_bytes(b"respondent_id,attack,field,codes\n\xff")
-    with pytest.raises(InputError, match="not UTF-8 at byte 33"):
-        load_coding(tmp_path, scheme, responses, codebook)
-    (tmp_path / "coder_a.csv").write_text('respondent_id,attack,field,codes\n11,"evasion\n')
+def test_a_sheet_that_is_no_csv_is_named(tmp_path, scheme, responses, codebook) -> None:
+    (tmp_path / "coder_a.csv").write_text('respondent_id,subquestion,field,codes\n11,"evasion\n')
     with pytest.raises(InputError, match="not valid CSV"):
         load_coding(tmp_path, scheme, responses, codebook)
+    (tmp_path / "coder_a.csv").unlink()
+    (tmp_path / "coder_a.xlsx").write_bytes(b"PK")
+    with pytest.raises(InputError, match="a workbook in the place of a coder's sheet"):
+        load_coding(tmp_path, scheme, responses, codebook)
+
+
+@pytest.fixture
+def sheets(tmp_path: Path) -> Path:
+    shutil.copytree(DATA / "coding", tmp_path / "coding")
+    return tmp_path / "coding"
+
+
+def edited(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    change(table).to_csv(path, index=False, lineterminator="\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_sheets_that_a_spreadsheet_saved_are_read(
+    sheets, coding, scheme, responses, codebook, encoding, separator
+) -> None:
+    for path in sheets.glob("*.csv"):
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        table["codes"] = table["codes"].str.replace("none", "None")
+        table.insert(0, "Notizen", "später prüfen, ob „das“ stimmt")
+        text = table.to_csv(index=False, sep=separator, lineterminator="\r\n")
+        blank = separator * (len(table.columns) - 1) + "\r\n"
+        text = text.replace("\r\n", "\r\n" + blank, 2) + blank
+        path.write_bytes(text.encode(encoding, errors="replace"))
+    found = load_coding(sheets, scheme, responses, codebook)
+    pd.testing.assert_frame_equal(found.units, coding.units)
+
+
+def test_uncoded_partly_coded_and_coded_are_told_apart(sheets, scheme, responses, codebook) -> None:
+    def state(folder: Path | None) -> tuple[str, str]:
+        found = load_coding(folder, scheme, responses, codebook)
+        return found.state("why"), found.state("incident")
+
+    assert state(sheets) == ("coded", "coded")
+    assert state(None) == state(sheets / "nowhere") == ("uncoded", "uncoded")
+    # What one coder has not filled in yet waits, and holds up its own field alone.
+    edited(sheets / "coder_b.csv", lambda t: t.assign(codes=t["codes"].where(t.index != 1, "")))
+    found = load_coding(sheets, scheme, responses, codebook)
+    assert (found.state("why"), found.state("incident")) == ("partly coded", "coded")
+    assert found.of_field("why").empty
+    assert len(found.of_coders("why", *found.coders)) == (found.units["field"] == "why").sum() - 1
+    assert "1 wait for" in found.describe("why")
+    assert found.known("why", 3) == "not yet coded"
+    assert found.known("incident", 3) == 3
+    for name in ("coder_a", "coder_b"):
+        edited(sheets / f"{name}.csv", lambda t: t.assign(codes=""))
+    (sheets / "adjudication.csv").unlink()
+    assert state(sheets) == ("uncoded", "uncoded")
+    assert "not yet coded" in load_coding(sheets, scheme, responses, codebook).describe("why")
+
+
+def test_no_incident_is_counted_from_sheets_that_nobody_filled(
+    sheets, scheme, responses, codebook
+) -> None:
+    for name in ("coder_a", "coder_b"):
+        edited(sheets / f"{name}.csv", lambda t: t.assign(codes=""))
+    found = load_coding(sheets, scheme, responses, codebook)
+    counts = confirmed_incidents(found, responses, codebook)
+    assert counts["confirmed"].isna().all()
+    assert counts["doubted"].isna().all()
+    assert counts["described"].sum() > 0
+    # Coded, and none applies: that is a count of none.
+    for name in ("coder_a", "coder_b"):
+        edited(sheets / f"{name}.csv", lambda t: t.assign(codes="none"))
+    (sheets / "adjudication.csv").unlink()
+    found = load_coding(sheets, scheme, responses, codebook)
+    assert (confirmed_incidents(found, responses, codebook)["confirmed"] == 0).all()
+
+
+def test_one_coder_is_enough_and_agreement_unknown(sheets, scheme, responses, codebook) -> None:
+    (sheets / "coder_b.csv").unlink()
+    (sheets / "adjudication.csv").unlink()
+    found = load_coding(sheets, scheme, responses, codebook)
+    assert found.state("why") == "coded"
+    assert set(found.units["decided"]) == {"one coder"}
+    by_code, overall = coded_answers.agreement(found, resamples=50, rng=generator(1, "agreement"))
+    assert by_code.empty
+    least = coded_answers.least_agreement(overall, "why")
+    assert all(pd.isna(value) for value in least.values())
+    counted = coded_answers.count_codes(found, resamples=50, rng=generator(1, "counts"))
+    across = coded_answers.cross_cutting(found)
+    assert "one coder read each reason" in coded_answers.describe_concerns(
+        found, least, counted, across
+    )
+
+
+def test_three_coders_are_compared_in_pairs(sheets, coding, scheme, responses, codebook) -> None:
+    """A third coder who copies the first adds a pair that agrees fully, and no decision changes."""
+    shutil.copy(sheets / "coder_a.csv", sheets / "coder_c.csv")
+    found = load_coding(sheets, scheme, responses, codebook)
+    assert found.coders == ("coder_a", "coder_b", "coder_c")
+    assert found.units["final"].tolist() == coding.units["final"].tolist()
+    _, overall = coded_answers.agreement(found, resamples=50, rng=generator(1, "agreement"))
+    alpha = overall[(overall["key"] == "alpha_masi") & (overall["field"] == "why")]
+    assert alpha.set_index("coders").loc["A and C", "estimate"] == 1
+    of_two = coded_answers.agreement(coding, resamples=50, rng=generator(1, "agreement"))[1]
+    least, only = (coded_answers.least_agreement(o, "why")["alpha"] for o in (overall, of_two))
+    assert least == pytest.approx(only)
+    assert least < 1
+
+
+def test_a_second_coder_of_a_part_decides_nothing_about_the_rest(
+    sheets, scheme, responses, codebook
+) -> None:
+    edited(sheets / "coder_b.csv", lambda t: t.iloc[:60])
+    first, second = (
+        pd.read_csv(sheets / f"coder_{name}.csv", dtype=str)[
+            ["respondent_id", "subquestion", "field"]
+        ]
+        for name in "ab"
+    )
+    asked = set(map(tuple, second.to_numpy()))
+    edited(
+        sheets / "adjudication.csv",
+        lambda t: t[[tuple(row) in asked for row in t.iloc[:, :3].to_numpy()]],
+    )
+    found = load_coding(sheets, scheme, responses, codebook)
+    counts = found.units["decided"].value_counts()
+    assert counts["one coder"] == len(first) - 60
+    assert found.state("why") == found.state("incident") == "coded"
+    trail = coded_answers.adjudication_trail(found)
+    assert trail["answers"].sum() == len(first)
+    assert "no other coder was asked" in set(trail["reason"])
+
+
+def test_a_reason_that_quotes_an_answer_is_refused(sheets, scheme, responses, codebook) -> None:
+    table = pd.read_csv(sheets / "adjudication.csv", dtype=str, keep_default_na=False)
+    row = table[table["field"] == "why"].iloc[0]
+    number = int(row["respondent_id"])
+    responses_by_id = responses.set_index("respondent_id")
+    own = responses_by_id.loc[number, f"why__{row['subquestion']}"]
+    words = own.split()
+    assert len(words) > 6
+    others = responses[responses["respondent_id"] != number][f"why__{row['subquestion']}"].dropna()
+    other = next(text for text in others if len(text.split()) > 7 and text != own)
+
+    def refused(reason: str) -> bool:
+        changed = table.copy()
+        changed.loc[row.name, "reason"] = reason
+        changed.to_csv(sheets / "adjudication.csv", index=False)
+        try:
+            load_coding(sheets, scheme, responses, codebook)
+        except InputError as error:
+            assert error.problem == "the reason quotes an answer, and reasons are published"
+            # The message names the place and does not repeat the words.
+            assert own not in str(error)
+            assert error.column == "reason"
+            return True
+        return False
+
+    assert refused(own)
+    assert refused("Since it says: " + " ".join(words[1:6]).upper())
+    assert refused(f"The word “{words[2].strip('.,')}” decides.")
+    assert refused("As in another answer, " + " ".join(other.split()[:7]))
+    assert not refused("The border to the neighbouring code decides, as its rule says.")
+    assert not refused("Both coders' readings hold; they don't exclude one another.")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("id: privacy", "id: safety", "this occurs twice"),
+        ("id: privacy", "id: none", "coders write this word where no code applies"),
         ("label: Privacy of persons", "label: Safety of persons", "this occurs twice"),
         ("field: why", "field: because", "unknown name"),
         ("theme: exposure", "theme: exposur", "unknown name"),
@@ -262,7 +421,8 @@ def test_agreement_tables_hold_every_code(coding, scheme) -> None:
     rng = generator(1, "agreement")
     by_code, overall = coded_answers.agreement(coding, resamples=200, rng=rng)
     assert set(by_code["code"]) == set(scheme.labels().values())
-    assert (by_code["both"] <= by_code[["coder_a", "coder_b"]].min(axis=1)).all()
+    assert (by_code["both"] <= by_code[["first", "second"]].min(axis=1)).all()
+    assert set(by_code["coders"]) == {"A and B"}
     assert overall["estimate"].between(overall["low"], overall["high"]).all()
     again, _ = coded_answers.agreement(coding, resamples=200, rng=generator(1, "agreement"))
     pd.testing.assert_frame_equal(by_code, again)
@@ -296,7 +456,7 @@ def test_codes_are_counted_by_attack(coding, scheme, codebook) -> None:
     cells = found.cells
     assert cells["share"].between(cells["low"], cells["high"]).all()
     one = cells[(cells["code"] == "Safety of persons") & (cells["attack"] == "Evasion")].iloc[0]
-    here = units[units["attack"] == "evasion"]["final"]
+    here = units[units["subquestion"] == "evasion"]["final"]
     assert (one["count"], one["replies"]) == (sum("safety" in c for c in here), len(here))
     assert found.counts.loc["Safety of persons", "Evasion"] == one["count"]
     assert found.firm.loc["Safety of persons", "Evasion"] == (one["p_adjusted"] <= 0.05)
@@ -304,7 +464,7 @@ def test_codes_are_counted_by_attack(coding, scheme, codebook) -> None:
     spread = found.spread.set_index("code")
     safety = units[["safety" in codes for codes in units["final"]]]
     assert spread.loc["Safety of persons", "respondents"] == safety["respondent_id"].nunique()
-    assert spread.loc["Safety of persons", "attacks"] == safety["attack"].nunique()
+    assert spread.loc["Safety of persons", "attacks"] == safety["subquestion"].nunique()
     text = figures.describe_code_by_attack(found.counts, found.residuals, found.replies, found.firm)
     assert f"{found.firm.to_numpy().sum()} also after correction" in text
 
@@ -376,7 +536,7 @@ def test_sheets_for_coders_lead_to_a_coding(
     assert run_script("blank", "--export", export, "--folder", tmp_path) == 0
     blank = pd.read_csv(tmp_path / "coder_a.csv")
     assert list(map(tuple, blank.iloc[:, :3].to_numpy())) == list(
-        map(tuple, coding.units[["respondent_id", "attack", "field"]].to_numpy())
+        map(tuple, coding.units[["respondent_id", "subquestion", "field"]].to_numpy())
     )
     assert blank["codes"].isna().all()
     answers = (tmp_path / "answers.csv").read_text()
@@ -389,10 +549,12 @@ def test_sheets_for_coders_lead_to_a_coding(
         shutil.copy(DATA / "coding" / sheet, tmp_path / sheet)
     assert run_script("differences", "--export", export, "--folder", tmp_path) == 0
     asked = pd.read_csv(tmp_path / "adjudication.csv")
-    differ = coding.units[coding.units["adjudicated"]]
+    differ = coding.units[coding.units["decided"] == "adjudication"]
     assert asked["respondent_id"].tolist() == differ["respondent_id"].tolist()
-    with pytest.raises(InputError, match="the decision has no reason"):
-        load_coding(tmp_path, scheme, responses, codebook)
+    # Nothing is decided yet, which is no error and no final code either.
+    waiting = load_coding(tmp_path, scheme, responses, codebook)
+    assert waiting.state("why") == waiting.state("incident") == "partly coded"
+    assert waiting.units["final"].isna().sum() == len(differ)
     shutil.copy(DATA / "coding" / "adjudication.csv", tmp_path)
     found = load_coding(tmp_path, scheme, responses, codebook)
     pd.testing.assert_frame_equal(found.units, coding.units)

@@ -9,6 +9,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -64,8 +65,11 @@ def _cut(data: Path, respondents: int) -> None:
         table[table["respondent_id"].isin(ids)].to_csv(path, index=False, lineterminator="\n")
 
 
-def run_notebooks(folder: Path, names: list[str] = NOTEBOOKS) -> dict[str, dict[str, dict]]:
+def run_notebooks(
+    folder: Path, names: list[str] = NOTEBOOKS, settings: dict[str, object] | None = None
+) -> dict[str, dict[str, dict]]:
     """Run the notebooks' cells in this process with few resamples; return the records by kind."""
+    quick = QUICK | (settings or {})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLSEC_PROJECT", str(folder))
         for name in ("MLSEC_RUN", "MLSEC_OUTPUT", "MLSEC_NOTEBOOK"):
@@ -78,7 +82,7 @@ def run_notebooks(folder: Path, names: list[str] = NOTEBOOKS) -> dict[str, dict[
                 if cell.cell_type == "code":
                     exec(cell.source, variables)
                     if "parameters" in cell.metadata.get("tags", []):
-                        variables |= {k: v for k, v in QUICK.items() if k in variables}
+                        variables |= {k: v for k, v in quick.items() if k in variables}
     found: dict[str, dict[str, dict]] = {"numbers": {}, "tables": {}, "figures": {}}
     for path in (folder / "paper" / "generated" / "records").glob("*.json"):
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -125,3 +129,44 @@ def test_a_plan_without_hypotheses_on_exposure(tmp_path: Path) -> None:
     assert len(about) == 2 and set(about["holds"]) == {"open"}
     assert pd.read_csv(tables / "exposure_equivalence.csv").empty
     assert "nothing to show" in (tables / "exposure_equivalence.tex").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("how", ["declared", "no folder", "nobody filled them in", "partly"])
+def test_without_coding_all_else_is_made_and_the_rest_says_so(tmp_path: Path, how: str) -> None:
+    folder = compendium(tmp_path / "project", respondents=30)
+    sheets = folder / "data" / "coding"
+    settings: dict[str, object] = {}
+    if how == "declared":
+        settings["coding"] = "none"
+    elif how == "no folder":
+        shutil.rmtree(sheets)
+    else:
+        for path in sheets.glob("coder_*.csv"):
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            # Partly: one answer in each field has been read.
+            kept = ~table.duplicated("field") & (how == "partly")
+            table["codes"] = table["codes"].where(kept, "")
+            table.to_csv(path, index=False, lineterminator="\n")
+        (sheets / "adjudication.csv").unlink()
+    found = run_notebooks(folder, settings=settings)
+    paper_is_complete(folder)
+    numbers = found["numbers"]
+    assert numbers["evasion_confirmed"]["text"] == "not yet coded"
+    assert "no case is confirmed, nor any ruled out" in numbers["evasion_confirmed_reading"]["text"]
+    assert "not yet coded" in numbers["concern_reading"]["text"]
+    assert "not yet coded" in numbers["concern_coding"]["text"]
+    read = pd.read_csv(folder / "paper/generated/tables/confirmed_incidents.csv", dtype=str)
+    assert read["confirmed"].isna().all()
+    assert read["reported"].notna().all()
+    checks = pd.read_csv(folder / "paper/generated/tables/claim_checks.csv", dtype=str)
+    of_coding = checks["claim"].isin(["Attacks occur", "Complex concerns"])
+    assert set(checks.loc[of_coding, "holds"]) == {"open"}
+    assert "open" not in set(checks.loc[~of_coding, "holds"])
+    ledger = pd.read_csv(folder / "paper/generated/tables/claim_ledger.csv", dtype=str)
+    assert ledger["strength"].str.startswith("open").sum() == 2
+    # What needs no coding is there as ever.
+    assert float(numbers["n_respondents"]["value"]) > 10
+    assert "relevance_ranking" in found["figures"]
+    assert "Nothing to draw" in found["figures"]["concern_by_attack"]["alt"]
+    words = json.dumps(found)
+    assert not re.search(r"\b0 (incidents|cases) (are )?confirmed", words)

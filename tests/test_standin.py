@@ -69,8 +69,8 @@ def analysis_file(raw: RawExport, codebook: Codebook) -> pd.DataFrame:
 def sheet(name: str, folder: Path = DATA / "coding") -> Sheet:
     text = (folder / f"{name}.csv").read_text(encoding="utf-8")
     return {
-        (row["respondent_id"], row["attack"], row["field"]): frozenset(
-            code for code in row["codes"].split("|") if code
+        (row["respondent_id"], row["subquestion"], row["field"]): frozenset(
+            code for code in row["codes"].split("|") if code != "none"
         )
         for row in csv.DictReader(io.StringIO(text))
     }

@@ -23,6 +23,7 @@ DROPPED_IN_EXPORT = "data/raw/export.csv"
 STANDIN_EXPORT = "data/raw/standin.csv"
 DROPPED_IN_CODING = "data/coding/export"
 STANDIN_CODING = "data/coding"
+UNCODED = "none"
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -60,11 +61,25 @@ def resolve_export(root: Path, export: str) -> Path:
     return path
 
 
-def resolve_coding(root: Path, coding: str, export: Path) -> Path:
-    """Return the folder of the coders' sheets; `auto` is the one that belongs to the export."""
-    if coding != "auto":
-        return root / coding
-    return root / (STANDIN_CODING if export == root / STANDIN_EXPORT else DROPPED_IN_CODING)
+def resolve_coding(root: Path, coding: str, export: Path) -> Path | None:
+    """Return the folder of the coders' sheets; None where `coding` declares that there are none.
+
+    `auto` is the folder that belongs to the export, whether it is there yet or not.
+
+    Raises:
+        InputError: a folder is named and not there.
+    """
+    if coding == UNCODED:
+        return None
+    if coding == "auto":
+        return root / (STANDIN_CODING if export == root / STANDIN_EXPORT else DROPPED_IN_CODING)
+    if not (root / coding).is_dir():
+        raise InputError(
+            "no such folder of coders' sheets",
+            file=coding,
+            remedy=f"check the parameter `coding`; {UNCODED} says that nothing is coded",
+        )
+    return root / coding
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class Project:
     export_path: Path
     codebook_path: Path
     plan_path: Path | None
-    coding_path: Path
+    coding_path: Path | None
 
     @cached_property
     def manifest(self) -> Manifest:

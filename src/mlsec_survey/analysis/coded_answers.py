@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text, interval_text
 from mlsec_survey.instrument.coding_scheme import WHY
 from mlsec_survey.instrument.entries import RESPONDENT
-from mlsec_survey.responses.coding import CODERS, FINAL, Coding
+from mlsec_survey.responses.coding import FINAL, NOT_CODED, Coding, Decided, indicators
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,26 +20,37 @@ if TYPE_CHECKING:
 
 _LEVEL = 0.05
 _RELIABLE, _TENTATIVE = 0.8, 0.667
+_GROUNDS: dict[Decided, str] = {
+    "coders agree": "the same codes from each coder",
+    "one coder": "no other coder was asked",
+    "adjudication": "",
+    "open": "no final codes yet",
+}
+_INTERVALS = ["kappa", "kappa_low", "kappa_high", "alpha", "alpha_low", "alpha_high", "undefined"]
+_BY_CODE = ["field", "coders", "code", "units", "first", "second", "both", "agreement", *_INTERVALS]
+_OVERALL = ["field", "coders", "key", "measure", "estimate", "low", "high", "units", "respondents"]
+_COUNTED = ["code", "attack", "count", "replies", "share", "low", "high"]
+_CELLS = [*_COUNTED, "expected", "residual", "z", "p", "p_adjusted"]
+_EVENNESS = ["evenness", "evenness_low", "evenness_high"]
+_SPREAD = ["code", "theme", "concern", "answers", "respondents", "attacks", *_EVENNESS]
 
 
 def agreement(
     coding: Coding, *, resamples: int, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return how far the coders agree before adjudication, per code and over whole code sets.
+    """Return how far coders agree before adjudication, per code and over whole code sets.
 
     Args:
-        coding: both sheets.
+        coding: the sheets; each pair of coders is compared on the answers that both coded.
         resamples: bootstrap resamples of respondents.
         rng: source of randomness.
 
-    Raises:
-        AnalysisError: there is no answer in own words.
-
     Returns:
-        Per code: field, code (label), units (answers), coder_a, coder_b, both (answers with the
-        code), agreement, kappa, kappa_low, kappa_high, alpha, alpha_low, alpha_high, undefined (see
-        `stats.agreement.code_agreement`). Overall: field, measure, estimate, low, high, units,
-        respondents.
+        Per code: field, coders (of the pair), code (label), units (answers), first, second, both
+        (answers with the code), agreement, kappa, kappa_low, kappa_high, alpha, alpha_low,
+        alpha_high, undefined (see `stats.agreement.code_agreement`). Overall: field, coders, key,
+        measure, estimate, low, high, units, respondents. Both are without rows where no two coders
+        coded the same answer.
     """
     import pandas as pd
 
@@ -44,41 +58,73 @@ def agreement(
 
     tables, rows = [], []
     for field in coding.scheme.fields:
-        units = coding.of_field(field)
-        if units.empty:
-            continue
         labels = coding.scheme.labels(field)
-        first, second = (coding.indicators(field, coder) for coder in CODERS)
-        table = code_agreement(
-            first, second, units[RESPONDENT], resamples=resamples, rng=rng
-        ).rename(columns=dict(zip(("first", "second"), CODERS, strict=True)))
-        table.insert(0, "code", [labels[code] for code in table.index])
-        table.insert(0, "field", field)
-        tables.append(table)
-        results = set_agreement(
-            list(units[CODERS[0]]),
-            list(units[CODERS[1]]),
-            list(labels),
-            units[RESPONDENT],
-            resamples=resamples,
-            rng=rng,
-        )
-        rows += [
-            {
-                "field": field,
-                "key": key,
-                "measure": result.method,
-                "estimate": result.estimate,
-                "low": result.low,
-                "high": result.high,
-                "units": int(result.extra["units"]),
-                "respondents": result.n,
-            }
-            for key, result in results.items()
-        ]
+        for first, second in itertools.combinations(coding.coders, 2):
+            units = coding.of_coders(field, first, second)
+            if units.empty:
+                continue
+            pair = f"{coder_name(first)} and {coder_name(second)}"
+            one, other = (indicators(units[c], coding.scheme, field) for c in (first, second))
+            table = code_agreement(one, other, units[RESPONDENT], resamples=resamples, rng=rng)
+            table.insert(0, "code", [labels[code] for code in table.index])
+            table.insert(0, "coders", pair)
+            table.insert(0, "field", field)
+            tables.append(table)
+            results = set_agreement(
+                list(units[first]),
+                list(units[second]),
+                list(labels),
+                units[RESPONDENT],
+                resamples=resamples,
+                rng=rng,
+            )
+            rows += [
+                {
+                    "field": field,
+                    "coders": pair,
+                    "key": key,
+                    "measure": result.method,
+                    "estimate": result.estimate,
+                    "low": result.low,
+                    "high": result.high,
+                    "units": int(result.extra["units"]),
+                    "respondents": result.n,
+                }
+                for key, result in results.items()
+            ]
     if not tables:
-        raise AnalysisError("nobody answered in own words, so there is nothing to agree on")
+        return pd.DataFrame(columns=_BY_CODE), pd.DataFrame(columns=_OVERALL)
     return pd.concat(tables, ignore_index=True), pd.DataFrame(rows)
+
+
+def coder_name(sheet: str) -> str:
+    """Return a coder's name from that of the sheet: A for coder_a."""
+    return sheet.removeprefix("coder_").upper()
+
+
+def least_agreement(overall: pd.DataFrame, field: str) -> dict[str, float]:
+    """Return alpha and pooled kappa of the pair of coders that agrees least on a field.
+
+    Args:
+        overall: as `agreement` returns it.
+        field: the coded field.
+
+    Returns:
+        alpha, alpha_low, alpha_high (Krippendorff's, MASI distance) and kappa (pooled); all NaN
+        without two coders.
+    """
+    rows = overall[overall["field"] == field]
+    alphas = rows[rows["key"] == "alpha_masi"].dropna(subset="estimate")
+    if alphas.empty:
+        return dict.fromkeys(("alpha", "alpha_low", "alpha_high", "kappa"), float("nan"))
+    least = alphas.sort_values("estimate", kind="stable").iloc[0]
+    of_pair = rows[rows["coders"] == least["coders"]].set_index("key")
+    return {
+        "alpha": float(least["estimate"]),
+        "alpha_low": float(least["low"]),
+        "alpha_high": float(least["high"]),
+        "kappa": float(of_pair.loc["kappa_pooled", "estimate"]),
+    }
 
 
 def alpha_reading(estimate: float, low: float) -> str:
@@ -104,8 +150,14 @@ def alpha_reading(estimate: float, low: float) -> str:
     return f"{grade(estimate)}; the lower end of its interval is {grade(low)}"
 
 
+def range_text(by_code: pd.DataFrame, field: str) -> str:
+    """Return the lowest and the highest kappa of the codes of a field, from `agreement`."""
+    kappas = by_code.loc[by_code["field"] == field, "kappa"].dropna()
+    return interval_text(kappas.min(), kappas.max()) if len(kappas) else NOT_ESTIMABLE
+
+
 def disagreements(coding: Coding) -> pd.DataFrame:
-    """Count what the coders differ about, and what stood; no text, no respondent, no coder.
+    """Count what coders differ about, pair by pair, and what stood; no text, no respondent.
 
     A code that only one coder gave is paired with one that only the other gave where there is just
     one on each side (one was read as the other); otherwise it counts as seen by one coder only.
@@ -120,8 +172,14 @@ def disagreements(coding: Coding) -> pd.DataFrame:
     labels = coding.scheme.labels()
     order = list(labels)
     found: dict[tuple[str, ...], list[int]] = {}
-    differ = coding.units[coding.units["adjudicated"]]
-    for a, b, final in zip(differ[CODERS[0]], differ[CODERS[1]], differ[FINAL], strict=True):
+    differ = coding.units[coding.units["decided"] == "adjudication"]
+    pairs = [
+        (a, b, final)
+        for first, second in itertools.combinations(coding.coders, 2)
+        for a, b, final in zip(differ[first], differ[second], differ[FINAL], strict=True)
+        if a is not None and b is not None
+    ]
+    for a, b, final in pairs:
         paired = len(a - b) == len(b - a) == 1
         groups = [a ^ b] if paired else [{code} for code in a ^ b]
         for group in groups:
@@ -151,19 +209,22 @@ def disagreements(coding: Coding) -> pd.DataFrame:
 def adjudication_trail(coding: Coding) -> pd.DataFrame:
     """Return how the final codes came about: field, decided, reason, answers.
 
-    Answers on which the coders agree come first in each field, then each reason given for a
-    decision with the number of answers decided by it.
+    Answers on which the coders agree come first in each field, then those that one coder alone
+    coded, each reason given for a decision, and what is still open.
     """
     import pandas as pd
 
-    rows = []
+    rows: list[tuple[str, str, str, int]] = []
     for field in coding.scheme.fields:
-        units = coding.of_field(field)
-        agreed = int((~units["adjudicated"]).sum())
-        rows.append((field, "both coders", "the same codes from both coders", agreed))
-        reasons = units.loc[units["adjudicated"], "reason"].value_counts(sort=False)
-        for reason, count in sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0])):
-            rows.append((field, "adjudication", reason, int(count)))
+        units = coding.units[coding.units["field"] == field]
+        counts = units["decided"].value_counts()
+        for decided, ground in _GROUNDS.items():
+            if decided == "adjudication":
+                reasons = Counter(units.loc[units["decided"] == decided, "reason"])
+                for reason, count in sorted(reasons.items(), key=lambda row: (-row[1], row[0])):
+                    rows.append((field, decided, reason, count))
+            elif decided == "coders agree" or decided in counts:
+                rows.append((field, decided, ground, int(counts.get(decided, 0))))
     return pd.DataFrame(rows, columns=["field", "decided", "reason", "answers"])
 
 
@@ -198,6 +259,9 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
         coding: adjudicated coding.
         resamples: exchanges of attacks within respondents, and resamples of respondents.
         rng: source of randomness.
+
+    Returns:
+        The counts; all tables are empty where there are no reasons, or they are not yet coded.
     """
     import pandas as pd
 
@@ -205,12 +269,16 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
     from mlsec_survey.stats.proportions import wilson
 
     book, units, codes = coding.scheme, coding.of_field(WHY), coding.indicators(WHY)
-    labels, attacks = book.labels(WHY), dict(coding.labels)
+    labels, attacks = book.labels(WHY), dict(coding.labels[WHY])
     order = list(attacks)
-    counts, replies = contingency.counts_by_group(codes, units["attack"], order)
+    if units.empty:
+        nothing, none = pd.DataFrame(), pd.Series(dtype="int64")
+        cells, spread = pd.DataFrame(columns=_CELLS), pd.DataFrame(columns=_SPREAD)
+        return CodeCounts(nothing, none, nothing, nothing, cells, spread)
+    counts, replies = contingency.counts_by_group(codes, units["subquestion"], order)
     residuals = contingency.adjusted_residuals(counts, replies)
     cells = contingency.within_cluster_test(
-        codes, units["attack"], units[RESPONDENT], order, resamples=resamples, rng=rng
+        codes, units["subquestion"], units[RESPONDENT], order, resamples=resamples, rng=rng
     )
     firm = cells["p_adjusted"].to_numpy().reshape(counts.shape) <= _LEVEL
     cells["replies"] = replies[cells["group"]].to_numpy()
@@ -219,10 +287,9 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
     cells["residual"] = residuals.to_numpy().ravel()
     cells["attack"] = cells["group"].map(attacks)
     cells["code"] = cells["code"].map(labels)
-    columns = ["code", "attack", "count", "replies", "share", "low", "high"]
-    cells = cells[[*columns, "expected", "residual", "z", "p", "p_adjusted"]]
+    cells = cells[_CELLS]
     even = contingency.evenness_interval(
-        codes, units["attack"], units[RESPONDENT], order, resamples=resamples, rng=rng
+        codes, units["subquestion"], units[RESPONDENT], order, resamples=resamples, rng=rng
     )
     people = codes.groupby(units[RESPONDENT].to_numpy()).any().sum()
     themes = {theme.id: theme.label for theme in book.themes}
@@ -237,8 +304,7 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
         evenness_low=even["low"],
         evenness_high=even["high"],
     )
-    order_of_columns = ["code", "theme", "concern", "answers", "respondents", "attacks"]
-    spread = spread[[*order_of_columns, "evenness", "evenness_low", "evenness_high"]]
+    spread = spread[_SPREAD]
     return CodeCounts(
         counts.rename(index=labels, columns=attacks),
         replies.rename(index=attacks),
@@ -317,3 +383,38 @@ def cross_cutting(coding: Coding, *, confidence: float = 0.95) -> dict[str, floa
     (low,), (high,) = wilson([count], [n], confidence)
     estimate = count / n if n else float("nan")
     return {"count": count, "n": n, "estimate": estimate, "low": float(low), "high": float(high)}
+
+
+def describe_concerns(
+    coding: Coding, least: Mapping[str, float], counted: CodeCounts, across: Mapping[str, float]
+) -> str:
+    """Say what the coded reasons show, or that they are not yet coded, in one sentence.
+
+    Args:
+        coding: says how far it has come.
+        least: from `least_agreement`.
+        counted: from `count_codes`.
+        across: from `cross_cutting`.
+    """
+    if coding.state(WHY) != "coded":
+        return f"the reasons are {NOT_CODED}, so nothing is said about what stands behind ratings"
+    if math.isnan(least["alpha"]):
+        agreed = "one coder read each reason, so that agreement is unknown"
+    else:
+        interval = interval_text(least["alpha_low"], least["alpha_high"])
+        agreed = (
+            f"before adjudication coders agree on sets of codes with α = "
+            f"{as_text(least['alpha'], 2)} ({interval}), which is "
+            f"{alpha_reading(least['alpha'], least['alpha_low'])}"
+        )
+    beyond = f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}"
+    named = (
+        "nobody names concerns for several attacks"
+        if not across["n"]
+        else f"{int(across['count'])} of {int(across['n'])} respondents who name concerns for "
+        "several attacks name one and the same for more than one"
+    )
+    return (
+        f"{agreed}; when attacks are exchanged within respondents, {beyond} cells of codes by "
+        f"attack depart from chance at a familywise level; {named}"
+    )

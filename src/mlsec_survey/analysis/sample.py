@@ -441,7 +441,7 @@ def reports_and_confirmed(
 
     Args:
         occurrence: as `occurrence_table` returns it; the rows "either" are left out.
-        incidents: as `incidents_beside_published` returns it.
+        incidents: as `incidents_beside_published` returns it; not yet coded ones are left out.
         confirmed: name of the series of confirmed incidents.
 
     Returns:
@@ -451,6 +451,7 @@ def reports_and_confirmed(
     columns = ["label", "kind", "count", "n", "estimate", "low", "high"]
     reports = occurrence[occurrence["report"] != "either"].rename(columns={"report_label": "kind"})
     coded = incidents.rename(columns={"confirmed": "count"}).assign(kind=confirmed)
+    coded = coded.dropna(subset="count")
     return pd.concat([reports[columns], coded[columns]], ignore_index=True)
 
 

@@ -9,6 +9,7 @@ from mlsec_survey.figures.style import COLUMN, GREY, new_figure, wrapped
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+NO_REASONS = "Nothing to draw: no reason carries a code, or they are not yet coded."
 NOTHING = "Nothing to draw: not examined by this plan, or not testable on these answers."
 
 

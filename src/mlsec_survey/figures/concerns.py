@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlsec_survey.figures.absence import NO_REASONS, draw_absence
 from mlsec_survey.figures.style import (
     BLUE,
     COLUMN,
@@ -40,6 +41,8 @@ def draw_code_by_attack(
         firm: of the same shape, true where a cell also departs from chance after correction for the
             number of cells; such cells get a full mark, other marked ones a hollow one.
     """
+    if counts.empty:
+        return draw_absence(NO_REASONS)
     figure = new_figure(PAGE, (0.84 if firm is None else 0.96) + 0.2 * len(counts))
     axes = figure.add_subplot()
     shares = counts / replies
@@ -93,6 +96,8 @@ def draw_intersections(sets: pd.Series, intersections: pd.DataFrame) -> Figure:
         intersections: one row per combination, most frequent first, with columns `codes` (tuple of
             labels from `sets`) and count.
     """
+    if intersections.empty:
+        return draw_absence(NO_REASONS)
     order = sets.sort_values(ascending=False, kind="stable")
     labels = list(order.index)
     figure = new_figure(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mlsec_survey.base.formatting import as_text, interval_text, percent_text
-from mlsec_survey.figures.absence import NOTHING
+from mlsec_survey.figures.absence import NO_REASONS, NOTHING
 from mlsec_survey.figures.style import entries
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ def describe_code_by_attack(
     firm: pd.DataFrame | None = None,
 ) -> str:
     """Describe `draw_code_by_attack`: the largest cells, and how many are small or stand out."""
+    if counts.empty:
+        return NO_REASONS
     numbers = counts.to_numpy(dtype=int)
     order = np.argsort(-numbers, axis=None, kind="stable")[:3]
     largest = [
@@ -134,6 +136,8 @@ def describe_code_by_attack(
 
 def describe_intersections(sets: pd.Series, intersections: pd.DataFrame) -> str:
     """Describe `draw_intersections`: the most frequent code and combination."""
+    if intersections.empty:
+        return NO_REASONS
     order = sets.sort_values(ascending=False, kind="stable")
     several = intersections[[len(codes) > 1 for codes in intersections["codes"]]]
     sentence = f"Most frequent code: {order.index[0]}, in {int(order.iloc[0])} reasons."

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 WHY, INCIDENT = "why", "incident"
+# What a coder writes where no code applies; an empty cell is not coded yet.
+NONE_APPLIES = "none"
 # The two codes that the count of incidents rests on; the coding scheme has to define them.
 CONFIRMED, DOUBTED = "incident_confirmed", "incident_doubted"
 
@@ -105,16 +107,14 @@ def load_coding_scheme(path: Path | str, codebook: Codebook) -> CodingScheme:
 
     Args:
         path: YAML file in the layout of `data/concern_codes.yml`.
-        codebook: defines the fields that can be coded: items of free text about each attack.
+        codebook: defines the fields that can be coded: items of free text.
 
     Raises:
         InputError: names the entry that does not fit.
     """
     document = read_yaml(path)
     book = validate(document, CodingScheme)
-    fields = [
-        item.id for item in codebook.items if item.type == "text" and item.subquestions is not None
-    ]
+    fields = [item.id for item in codebook.items if item.type == "text"]
     themes = {theme.id for theme in book.themes}
     for name in ("id", "label"):
         for part, entries in (("themes", book.themes), ("codes", book.codes)):
@@ -130,6 +130,13 @@ def load_coding_scheme(path: Path | str, codebook: Codebook) -> CodingScheme:
                     )
                 seen.add(value)
     for position, code in enumerate(book.codes):
+        if code.id == NONE_APPLIES:
+            raise document.error(
+                ("codes", position, "id"),
+                "coders write this word where no code applies",
+                value=code.id,
+                remedy="Give the code another id.",
+            )
         for key, value, known in (("field", code.field, fields), ("theme", code.theme, themes)):
             if value not in known:
                 raise document.error(

@@ -240,7 +240,9 @@ def input_files(
             files["manifest"] = export.with_name(f"{export.stem}.manifest.yml")
         elif name == "coding":
             export = resolve_export(shop.root, parameters["export"])
-            files["coding"] = resolve_coding(shop.root, parameters["coding"], export)
+            coding = resolve_coding(shop.root, parameters["coding"], export)
+            if coding is not None:
+                files["coding"] = coding
         elif name in parameters:
             files[name] = shop.root / str(parameters[name])
         elif name.startswith(PUBLISHED):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mlsec_survey.instrument.coding_scheme import NONE_APPLIES
+from mlsec_survey.responses.coding import ADJUDICATION_COLUMNS, SEPARATOR, SHEET_COLUMNS
 from mlsec_survey.standin.draws import Draws
 from mlsec_survey.standin.parameters import (
     CONFIRMED,
@@ -118,21 +120,25 @@ def _reason(
 
 
 def sheet_csv(sheet: dict[Unit, tuple[str, ...]]) -> bytes:
-    """Return one coder's sheet as CSV: respondent_id, attack, field, codes separated by `|`."""
-    rows = [[str(n), attack, field, "|".join(codes)] for (n, attack, field), codes in sheet.items()]
-    return _csv(["respondent_id", "attack", "field", "codes"], rows)
+    """Return one coder's sheet as CSV: one row per answer, codes separated by `|` or `none`."""
+    rows = [[str(n), attack, field, _cell(codes)] for (n, attack, field), codes in sheet.items()]
+    return _csv(SHEET_COLUMNS, rows)
 
 
 def adjudication_csv(adjudicated: dict[Unit, tuple[tuple[str, ...], str]]) -> bytes:
     """Return the adjudication as CSV: the columns of a sheet and the reason of the decision."""
     rows = [
-        [str(n), attack, field, "|".join(codes), reason]
+        [str(n), attack, field, _cell(codes), reason]
         for (n, attack, field), (codes, reason) in adjudicated.items()
     ]
-    return _csv(["respondent_id", "attack", "field", "codes", "reason"], rows)
+    return _csv(ADJUDICATION_COLUMNS, rows)
 
 
-def _csv(header: list[str], rows: list[list[str]]) -> bytes:
+def _cell(codes: tuple[str, ...]) -> str:
+    return SEPARATOR.join(codes) or NONE_APPLIES
+
+
+def _csv(header: Sequence[str], rows: list[list[str]]) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)

@@ -18,6 +18,7 @@ from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
 from mlsec_survey.instrument.entries import Text
+from mlsec_survey.responses.coding import NOT_CODED
 from mlsec_survey.study.literature import HOW_KNOWN, PublishedFacts
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class Number:
     @property
     def is_text(self) -> bool:
         """Whether it was published as words, which no bound can be set to."""
-        return self.value is None and self.text != NOT_ESTIMABLE
+        return self.value is None and self.text not in (NOT_ESTIMABLE, NOT_CODED)
 
 
 def load_claims(path: Path | str, facts: PublishedFacts) -> Ledger:
