@@ -87,7 +87,7 @@ def test_profile_has_one_row_per_attack_and_measure_in_one_order():
     relevant = table[table["measure"] == ratings.option_names(BOOK, "relevance")]
     assert relevant["estimate"].is_monotonic_decreasing
     met = table[table["measure"] == table["measure"].iloc[0]].set_index("label")
-    reports = RESPONSES[BOOK.parts("occurrence")[PARTS[0].name]]
+    reports = RESPONSES[BOOK.parts("occurrence")[PARTS[0]].name]
     assert met.loc[LABELS[0], "count"] == int((reports == "yes").sum())
     assert met.loc[LABELS[0], "n"] == int(reports.notna().sum())
     backwards = ratings.attack_profile(RESPONSES, MISSING, BOOK, order=LABELS[::-1])
@@ -189,8 +189,8 @@ def test_each_attack_is_tested_with_those_who_answered_both():
     table = ratings.relevance_by_exposure(RESPONSES, BOOK, rng=rng(), resamples=99)
     assert len(table) == 2 * (len(LABELS) + 2)
     first = table.iloc[0]
-    rating = RESPONSES[BOOK.parts("relevance")[PARTS[0].name]]
-    met = RESPONSES[BOOK.parts("occurrence")[PARTS[0].name]]
+    rating = RESPONSES[BOOK.parts("relevance")[PARTS[0]].name]
+    met = RESPONSES[BOOK.parts("occurrence")[PARTS[0]].name]
     both = rating.notna() & met.notna()
     assert (first["n"], first["exposed"]) == (int(both.sum()), int((met[both] == "yes").sum()))
     have, lack = (rating[both & (met == answer)].astype(float) for answer in ("yes", "no"))
