@@ -27,6 +27,7 @@ setup-test: ## the same with what the tests need
 quick: setup-test ## under 30 s: linters, types, fast tests
 	@$(BIN)/ruff check -q . && $(BIN)/ruff format --check -q .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q $(TESTS) -m "not slow and not browser and not full"
 
 test: setup-test ## linters, types, all tests, and a full run compared byte for byte
@@ -34,6 +35,7 @@ test: setup-test ## linters, types, all tests, and a full run compared byte for 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest $(TESTS)
 
 check: test ## the same as test

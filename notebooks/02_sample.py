@@ -36,7 +36,12 @@ from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import INCIDENT, load_coding_scheme
 from mlsec_survey.project import open_project
 from mlsec_survey.responses.coding import load_coding
-from mlsec_survey.study.incidents import confirmed_incidents, describe_confirmed
+from mlsec_survey.study.incidents import (
+    confirmed_incidents,
+    describe_confirmed,
+    incidents_beside_published,
+    reports_and_confirmed,
+)
 from mlsec_survey.study.literature import load_facts
 
 project = open_project("02_sample", export=export, codebook=codebook, coding=coding)
@@ -138,10 +143,10 @@ pub.number(
     description="coding of incident descriptions",
     keep=True,
 )
-incidents = sample.incidents_beside_published(
+incidents = incidents_beside_published(
     confirmed_incidents(coded, responses, book), len(responses), facts
 )
-met = sample.reports_and_confirmed(occurrence, incidents)
+met = reports_and_confirmed(occurrence, incidents)
 pub.figure(
     "occurrence_intervals",
     figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),

@@ -41,7 +41,8 @@ from mlsec_survey.base.formatting import interval_text, p_text, percent_text
 from mlsec_survey.parallel import tasks
 from mlsec_survey.project import open_project
 from mlsec_survey.stats import error_rates
-from mlsec_survey.study.literature import load_facts
+from mlsec_survey.study.company_size import describe_size_question
+from mlsec_survey.study.literature import load_facts, published_intervals
 
 project = open_project("05_robustness", export=export, codebook=codebook, plan=plan)
 pub = project.publisher()
@@ -63,7 +64,7 @@ project.describe()
 # nobody reports an attack, the exact one-sided bound is given, which the rule of three puts at 3/n.
 
 # %%
-shares = design_analysis.published_intervals(facts)
+shares = published_intervals(facts)
 pub.table(
     "published_intervals",
     shares,
@@ -201,7 +202,7 @@ pub.number(
 # sizes and the exact trend test.
 
 # %%
-size = assumed.company_size
+size = assumed.trend_grids["company_size"]
 grid = design_analysis.trend_power(
     design_analysis.assumed_margin(size.predictor, project.codebook, assumed),
     sizes=[n, later_n],
@@ -235,7 +236,7 @@ pub.number(
 )
 pub.number(
     "company_size_reading",
-    design_analysis.describe_size_question(grid, size.at, assumed.target_power),
+    describe_size_question(grid, size.at, assumed.target_power),
     description="reading of the grid",
     basis="design",
     keep=True,

@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
+from mlsec_survey.base.locations import resolve_export  # noqa: E402
 from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
 from mlsec_survey.instrument.codebook import Codebook, load_codebook  # noqa: E402
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme  # noqa: E402
-from mlsec_survey.project import resolve_export  # noqa: E402
 from mlsec_survey.responses.coding import (  # noqa: E402
     ADJUDICATION_COLUMNS,
     SHEET_COLUMNS,

@@ -368,8 +368,8 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
 
 
 def main(folder: Path) -> None:
+    from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
     from mlsec_survey.figures.style import add_label, figure_files, use_style
-    from mlsec_survey.report.basis import SYNTHETIC_SHORT
 
     use_style()
     folder.mkdir(parents=True, exist_ok=True)

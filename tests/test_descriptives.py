@@ -21,14 +21,12 @@ from mlsec_survey.analysis.sample import (
     describe_flow,
     flag_counts,
     headings,
-    incidents_beside_published,
     item_nonresponse,
     items_about,
     missing_kind_counts,
     nonresponse_summary,
     occurrence_table,
     rating_distribution,
-    reports_and_confirmed,
     share_text,
     table_one,
 )
@@ -40,6 +38,7 @@ from mlsec_survey.responses.quality import quality_flags
 from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
+from mlsec_survey.study.incidents import incidents_beside_published, reports_and_confirmed
 from mlsec_survey.study.literature import load_facts
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -21,6 +21,7 @@ from PIL import Image
 
 import figure_examples as examples
 from mlsec_survey import figures
+from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.figures import style as style_module
 from mlsec_survey.figures.style import (
     COLUMN,
@@ -33,7 +34,6 @@ from mlsec_survey.figures.style import (
     settle_layout,
     use_style,
 )
-from mlsec_survey.report.basis import SYNTHETIC_SHORT
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -15,9 +15,9 @@ import yaml
 from mlsec_survey.analysis import hypotheses as hyp
 from mlsec_survey.analysis import null_results
 from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
 from mlsec_survey.instrument.plan import AnalysisPlan, load_plan
-from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.stats import association, counts, logistic, ordinal
 from mlsec_survey.stats.bayes_factor import bayes_factor, conditional_log_likelihood
 from mlsec_survey.stats.multiplicity import benjamini_hochberg, holm

@@ -38,7 +38,7 @@ pd.set_option("display.precision", 1)
 os.environ["LEFT_BEHIND"] = "yes"
 os.chdir("/")
 sys.path.insert(0, "/left-behind")
-mlsec_survey.report.basis.SYNTHETIC_SHORT = "left behind"
+mlsec_survey.base.synthetic.SYNTHETIC_SHORT = "left behind"
 mlsec_survey.left_behind = True
 sys.modules["left_behind"] = sys
 np.errstate(all="raise").__enter__()
@@ -69,7 +69,7 @@ state = early | {
     "threads": os.environ["OPENBLAS_NUM_THREADS"],
     "path": [entry for entry in sys.path if "left" in entry],
     "all of path": sys.path,
-    "label": mlsec_survey.report.basis.SYNTHETIC_SHORT,
+    "label": mlsec_survey.base.synthetic.SYNTHETIC_SHORT,
     "module": hasattr(mlsec_survey, "left_behind"),
     "errors": np.geterr()["divide"],
     "filters": sum(f[0] == "error" for f in warnings.filters),

@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from mlsec_survey.report.basis import SYNTHETIC_LONG
+from mlsec_survey.base.synthetic import SYNTHETIC_LONG
 from mlsec_survey.runner.kernels.provisioner import Kernels
 from mlsec_survey.runner.outputs.pages import render_page
 from small_project import NOTEBOOKS, SmallProject, make_project

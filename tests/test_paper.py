@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.base.system import TEX
-from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.report.latex import latex_tabular
 from mlsec_survey.report.macros import assemble, macros, uses_in
 from mlsec_survey.runner.outputs.typesetting import typeset

@@ -17,7 +17,7 @@ from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.stats import association, counts, logistic, ordinal, table_models
 from mlsec_survey.stats.tests import TESTS
-from mlsec_survey.study.literature import load_facts
+from mlsec_survey.study.literature import load_facts, published_intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 R = json.loads((Path(__file__).parent / "oracle" / "power.json").read_text())
@@ -405,7 +405,7 @@ def test_observed_margins_come_from_the_answers(codebook):
 
 def test_published_counts_have_the_intervals_of_their_formulas():
     facts = load_facts(ROOT / "data/published/facts.csv")
-    table = design_analysis.published_intervals(facts).set_index("count")
+    table = published_intervals(facts).set_index("count")
     exact = stats.binomtest(3, 139).proportion_ci(method="exact")
     wilson = stats.binomtest(3, 139).proportion_ci(method="wilson")
     assert tuple(table.loc[3, ["exact_low", "exact_high"]]) == pytest.approx(tuple(exact))

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 import figure_examples as examples
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.formatting import as_text, interval_text, p_text, percent_text, significant
+from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.report import publisher
-from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.report.latex import escape_latex, latex_tabular
 from mlsec_survey.report.macros import assemble, uses_in
 from mlsec_survey.report.publisher import SUPPRESSED, Publisher

@@ -16,10 +16,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.figures import style
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.report import publisher
-from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.report.publisher import SUPPRESSED
 
 ROOT = Path(__file__).resolve().parent.parent

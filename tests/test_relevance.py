@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from mlsec_survey.analysis import ratings
+from mlsec_survey.base.locations import find_root
 from mlsec_survey.instrument.codebook import load_codebook
-from mlsec_survey.project import find_root
 from mlsec_survey.stats import association, ranks
 from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.locations import find_root, resolve_coding, resolve_export
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,68 +19,6 @@ if TYPE_CHECKING:
     from mlsec_survey.instrument.manifest import Manifest
     from mlsec_survey.instrument.plan import AnalysisPlan
     from mlsec_survey.report.publisher import Publisher
-
-DROPPED_IN_EXPORT = "data/raw/export.csv"
-STANDIN_EXPORT = "data/raw/standin.csv"
-DROPPED_IN_CODING = "data/coding/export"
-STANDIN_CODING = "data/coding"
-UNCODED = "none"
-
-
-def find_root(start: Path | None = None) -> Path:
-    """Return the project's folder: MLSEC_PROJECT, else the nearest above `start` with a pipeline.
-
-    Raises:
-        InputError: no folder above holds notebooks/pipeline.yml.
-    """
-    given = os.environ.get("MLSEC_PROJECT")
-    if given:
-        return Path(given)
-    here = (start or Path.cwd()).resolve()
-    for folder in (here, *here.parents):
-        if (folder / "notebooks" / "pipeline.yml").is_file():
-            return folder
-    raise InputError(
-        "not inside the compendium",
-        file=here,
-        remedy="open the notebook from within the project's folder",
-    )
-
-
-def resolve_export(root: Path, export: str) -> Path:
-    """Return the raw export that `export` names; `auto` is a dropped-in export, else the stand-in.
-
-    Raises:
-        InputError: the file is not there.
-    """
-    if export == "auto":
-        dropped_in = root / DROPPED_IN_EXPORT
-        return dropped_in if dropped_in.is_file() else root / STANDIN_EXPORT
-    path = root / export
-    if not path.is_file():
-        raise InputError("no such export", file=export, remedy="check the parameter `export`")
-    return path
-
-
-def resolve_coding(root: Path, coding: str, export: Path) -> Path | None:
-    """Return the folder of the coders' sheets; None where `coding` declares that there are none.
-
-    `auto` is the folder that belongs to the export, whether it is there yet or not.
-
-    Raises:
-        InputError: a folder is named and not there.
-    """
-    if coding == UNCODED:
-        return None
-    if coding == "auto":
-        return root / (STANDIN_CODING if export == root / STANDIN_EXPORT else DROPPED_IN_CODING)
-    if not (root / coding).is_dir():
-        raise InputError(
-            "no such folder of coders' sheets",
-            file=coding,
-            remedy=f"check the parameter `coding`; {UNCODED} says that nothing is coded",
-        )
-    return root / coding
 
 
 @dataclass(frozen=True)

@@ -23,17 +23,15 @@ from pydantic import Field
 from scipy import optimize, special, stats
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, percent_text
+from mlsec_survey.base.formatting import as_text
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import Text
 from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
-from mlsec_survey.stats import proportions
 from mlsec_survey.stats import tables as table_tests
 from mlsec_survey.stats.effects import EFFECTS, EffectSize
 from mlsec_survey.stats.table_models import SignedTest
 from mlsec_survey.stats.tests import TESTS, for_groups
-from mlsec_survey.study.literature import PublishedFacts
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -48,20 +46,20 @@ _ERRORS = ("type_s", "type_m")
 # ── Assumptions ───────────────────────────────────────────────────────────────────────────────────
 
 
-class SizeCell(Entry):
-    """One cell of the grid for company size."""
+class GridCell(Entry):
+    """One cell of a grid of powers of a trend test."""
 
     prevalence: Share
     odds_ratio: Annotated[float, Field(gt=1)]
 
 
-class CompanySize(Entry):
-    """The grid over which the power for a trend with company size is computed."""
+class TrendGrid(Entry):
+    """A grid over which the power of a trend over an ordinal predictor is computed."""
 
     predictor: str
     prevalences: Annotated[Sequence[Share], Field(min_length=1)]
     odds_ratios: Annotated[Sequence[Annotated[float, Field(gt=1)]], Field(min_length=1)]
-    at: SizeCell
+    at: GridCell
 
 
 class DesignAssumptions(Entry):
@@ -77,7 +75,7 @@ class DesignAssumptions(Entry):
     multiples: Annotated[Sequence[Positive], Field(min_length=3)]
     target_power: Share
     replication_powers: Annotated[Sequence[Share], Field(min_length=1)]
-    company_size: CompanySize
+    trend_grids: dict[str, TrendGrid] = Field(default_factory=dict)
 
 
 def load_assumptions(path: Path | str, codebook: Codebook) -> DesignAssumptions:
@@ -90,14 +88,14 @@ def load_assumptions(path: Path | str, codebook: Codebook) -> DesignAssumptions:
     assumptions = validate(document, DesignAssumptions)
     known = {variable.name: variable for variable in codebook.variables()}
     ordinal = [name for name, variable in known.items() if variable.measure == "ordinal"]
-    predictor = assumptions.company_size.predictor
-    if predictor not in ordinal:
-        raise document.error(
-            ("company_size", "predictor"),
-            "the codebook has no ordinal variable of this name",
-            value=predictor,
-            remedy=near(predictor, ordinal),
-        )
+    for name, grid in assumptions.trend_grids.items():
+        if grid.predictor not in ordinal:
+            raise document.error(
+                ("trend_grids", name, "predictor"),
+                "the codebook has no ordinal variable of this name",
+                value=grid.predictor,
+                remedy=near(grid.predictor, ordinal),
+            )
     for name, shares in assumptions.shares.items():
         if name not in known:
             raise document.error(
@@ -660,57 +658,13 @@ def design_labels(designs: Mapping[str, Design], plan: AnalysisPlan) -> dict[str
     return labels
 
 
-def published_intervals(facts: PublishedFacts, confidence: float = 0.95) -> pd.DataFrame:
-    """Return what the published counts say about shares, without any answers.
-
-    Returns:
-        One row per count: what, count, n, estimate, the Wilson interval (low, high), the
-        Clopper–Pearson interval (exact_low, exact_high) and known (in words). The last row is the
-        attack that none of the respondents reports; its exact_high is the one-sided bound that the
-        rule of three approximates.
-    """
-    n, evasion = int(facts.number("tifs2023.n")), int(facts.number("tifs2023.evasion"))
-    doubted = int(facts.number("tifs2023.evasion_doubted"))
-    known = {key: facts.fact(f"tifs2023.{key}").how_known for key in ("evasion", "evasion_doubted")}
-    rows = [
-        ("evasion cases left after coding", evasion, n, known["evasion"]),
-        ("of these, intent doubted", doubted, evasion, known["evasion_doubted"]),
-        ("evasion cases, intent not doubted", evasion - doubted, n, known["evasion_doubted"]),
-        ("an attack that nobody reports", 0, n, "by assumption"),
-    ]
-    table = pd.DataFrame(rows, columns=["what", "count", "n", "known"])
-    table["estimate"] = table["count"] / table["n"]
-    table["low"], table["high"] = proportions.wilson(table["count"], table["n"], confidence)
-    table["exact_low"], table["exact_high"] = proportions.clopper_pearson(
-        table["count"], table["n"], confidence
-    )
-    none = table["count"] == 0
-    table.loc[none, "exact_high"] = proportions.none_observed_bound(n, confidence)
-    return table
-
-
-def at_cell(grid: pd.DataFrame, n: int, cell: SizeCell) -> float:
+def at_cell(grid: pd.DataFrame, n: int, cell: GridCell) -> float:
     """Return the power in the cell of the grid that is nearest to `cell`, at `n`."""
     part = grid[grid["n"] == n]
     far = (np.log(part["odds_ratio"]) - math.log(cell.odds_ratio)).abs() + (
         special.logit(part["prevalence"]) - float(special.logit(cell.prevalence))
     ).abs()
     return float(part["power"].iloc[int(far.to_numpy().argmin())])
-
-
-def describe_size_question(grid: pd.DataFrame, cell: SizeCell, target: float) -> str:
-    """Say in words what the grid shows for both sample sizes, at one cell and over all of it."""
-    parts = []
-    for n in sorted(grid["n"].unique()):
-        share = float((grid.loc[grid["n"] == n, "power"] >= target).mean())
-        parts.append(
-            f"{n} respondents find it with {percent_text(at_cell(grid, int(n), cell))} power, and "
-            f"reach {percent_text(target)} in {percent_text(share)} of the cells"
-        )
-    return (
-        f"At an odds ratio of {cell.odds_ratio:g} per step and {percent_text(cell.prevalence)} "
-        f"with exposure, {'; '.join(parts)}"
-    )
 
 
 def error_curves(power: pd.DataFrame, most: int = 6, largest: float = 2.0) -> pd.DataFrame:

@@ -17,11 +17,10 @@ from scipy import stats
 
 from mlsec_survey.analysis.hypotheses import PlanResults, run_hypothesis, sesoi_bounds
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, p_text
-from mlsec_survey.figures.describe import listed
+from mlsec_survey.base.formatting import as_text, listed, p_text
+from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import Hypothesis
-from mlsec_survey.report.basis import SYNTHETIC_SHORT
 from mlsec_survey.stats import association
 from mlsec_survey.stats import bayes_factor as bayes
 from mlsec_survey.stats.association.tables import LEAST_EXPECTED

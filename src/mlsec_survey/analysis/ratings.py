@@ -17,9 +17,7 @@ from scipy import stats as distributions
 
 from mlsec_survey.analysis.sample import occurrence_table, rating_distribution
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, interval_text, p_text, percent_text
-from mlsec_survey.figures.describe import listed
-from mlsec_survey.figures.style import entries
+from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text, percent_text
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import AnyScale
 from mlsec_survey.stats import association
@@ -513,7 +511,7 @@ def describe_difference(
     elif len(alike) == len(pairs):
         rest = "no pair of attacks is told apart"
     else:
-        names = [f"{pair.first} and {pair.second}" for pair in entries(alike)]
+        names = [f"{pair.first} and {pair.second}" for pair in alike.itertuples()]
         some = names if len(names) <= 6 else [*names[:6], f"{len(names) - 6} more"]
         rest = (
             f"{len(pairs) - len(alike)} of {len(pairs)} pairs are told apart; not so "

@@ -18,8 +18,7 @@ from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import ANSWERED, ExcludeEquals
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
-from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
-from mlsec_survey.study.literature import PublishedFacts
+from mlsec_survey.stats.proportions import wilson
 
 NAN = math.nan
 
@@ -394,65 +393,6 @@ def nonresponse_summary(nonresponse: pd.DataFrame) -> str:
         f"is left empty by {percent_text(float(shares.median()), 1)} of those who were shown it, "
         f"the most by {percent_text(float(worst['estimate']), 1)} ({worst['label']})"
     )
-
-
-def incidents_beside_published(
-    incidents: pd.DataFrame, n: int, facts: PublishedFacts, *, prefix: str = "tifs2023"
-) -> pd.DataFrame:
-    """Put the confirmed incidents of each attack beside the count that the publication states.
-
-    Args:
-        incidents: one row per attack with columns attack, label, reported, described, confirmed
-            and doubted, as `concerns.confirmed_incidents` returns them.
-        n: analysed respondents, the denominator of the shares.
-        facts: published facts; the count of an attack is the fact PREFIX.ATTACK, its denominator
-            the fact PREFIX.n.
-        prefix: the publication.
-
-    Returns:
-        The rows of `incidents` with n, estimate, low and high (Wilson), exact_low and exact_high
-        (Clopper and Pearson), none_bound (upper 95 % bound where none is confirmed, else NaN),
-        published, published_n (Int64, missing where the publication states no count), and
-        published_source, which says how the count is known (empty where there is none).
-    """
-    result = incidents.copy()
-    confirmed = incidents["confirmed"].to_numpy()
-    result["n"] = n
-    result["estimate"] = confirmed / n if n else NAN
-    result["low"], result["high"] = wilson(confirmed, n)
-    result["exact_low"], result["exact_high"] = clopper_pearson(confirmed, n)
-    result["none_bound"] = np.where(confirmed == 0, none_observed_bound(n), NAN)
-    stated = [facts.get(f"{prefix}.{attack}") for attack in incidents["attack"]]
-    counts = [None if fact is None or fact.value is None else fact.number for fact in stated]
-    total = facts.number(f"{prefix}.n")
-    result["published"] = pd.array(counts, dtype="Int64")
-    result["published_n"] = pd.array([None if c is None else total for c in counts], dtype="Int64")
-    result["published_source"] = [
-        "" if fact is None or count is None else fact.citation
-        for fact, count in zip(stated, counts, strict=True)
-    ]
-    return result
-
-
-def reports_and_confirmed(
-    occurrence: pd.DataFrame, incidents: pd.DataFrame, *, confirmed: str = "Confirmed in coding"
-) -> pd.DataFrame:
-    """Stack reports and confirmed incidents for one figure.
-
-    Args:
-        occurrence: as `occurrence_table` returns it; the rows "either" are left out.
-        incidents: as `incidents_beside_published` returns it; not yet coded ones are left out.
-        confirmed: name of the series of confirmed incidents.
-
-    Returns:
-        Columns label, kind (the report's label, or `confirmed`), count, n, estimate, low,
-        high.
-    """
-    columns = ["label", "kind", "count", "n", "estimate", "low", "high"]
-    reports = occurrence[occurrence["report"] != "either"].rename(columns={"report_label": "kind"})
-    coded = incidents.rename(columns={"confirmed": "count"}).assign(kind=confirmed)
-    coded = coded.dropna(subset="count")
-    return pd.concat([reports[columns], coded[columns]], ignore_index=True)
 
 
 def binary_scales(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 NOT_ESTIMABLE = "not estimable"
 
@@ -71,3 +72,10 @@ def interval_text(low: float, high: float, digits: int | str = 2, *, percent: bo
 def percent_text(share: float, digits: int | str = 0) -> str:
     """Return a share as per cent ("12 %"); "not estimable" when it is undefined."""
     return NOT_ESTIMABLE if math.isnan(share) else f"{as_text(100 * share, digits)} %"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence: "a, b and c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"

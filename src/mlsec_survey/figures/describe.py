@@ -11,19 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mlsec_survey.base.formatting import as_text, interval_text, percent_text
+from mlsec_survey.base.formatting import as_text, interval_text, listed, percent_text
 from mlsec_survey.figures.absence import NO_REASONS, NOTHING
 from mlsec_survey.figures.style import entries
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def listed(words: Sequence[str]) -> str:
-    """Return words as a list in a sentence: "a, b and c"."""
-    if len(words) < 2:
-        return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def _share(entry: object) -> str:

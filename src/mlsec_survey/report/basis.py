@@ -1,14 +1,8 @@
-"""The words that mark synthetic results; the only place where they stand."""
+"""What a published result rests on."""
 
 from __future__ import annotations
 
 from typing import Literal
-
-SYNTHETIC_SHORT = "Synthetic stand-in data: no evidence about anybody"
-SYNTHETIC_LONG = (
-    "Synthetic stand-in data: a program generated the answers. They show how the analysis works "
-    "and are no evidence about anybody."
-)
 
 # What a published result rests on: the survey's answers, facts that others published, or
 # arithmetic and simulation about the design that need no answers.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.report.basis import SYNTHETIC_LONG, SYNTHETIC_SHORT
+from mlsec_survey.base.synthetic import SYNTHETIC_LONG, SYNTHETIC_SHORT
 from mlsec_survey.report.latex import escape_latex
 
 _USE = re.compile(r"\\result(?P<kind>table|figure|)\s*\{(?P<key>[^}]*)\}")

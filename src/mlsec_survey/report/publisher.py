@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.formatting import as_text, interval_text, p_text, percent_text, significant
+from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.base.text_safety import safe_csv
-from mlsec_survey.report.basis import SYNTHETIC_SHORT, Basis, basis_label
+from mlsec_survey.report.basis import Basis, basis_label
 from mlsec_survey.report.latex import latex_tabular
 from mlsec_survey.report.macros import assemble
 
@@ -393,7 +394,7 @@ def _output_folder(project: Path | None) -> Path:
         return Path(given)
     if project is not None:
         return Path(project)
-    from mlsec_survey.project import find_root
+    from mlsec_survey.base.locations import find_root
 
     return find_root()
 

@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.locations import STANDIN_EXPORT
 from mlsec_survey.base.yaml_input import (
     Entry,
     Location,
@@ -30,7 +31,6 @@ from mlsec_survey.base.yaml_input import (
     validate,
 )
 from mlsec_survey.parallel.tasks import WORKERS_VARIABLE
-from mlsec_survey.project import STANDIN_EXPORT
 from mlsec_survey.runner.engine import Outcome, do
 from mlsec_survey.runner.fingerprint import combined, digest, file_digest
 from mlsec_survey.runner.pipeline import NotebookEntry, Pipeline, record_path

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.project import resolve_coding, resolve_export
+from mlsec_survey.base.locations import resolve_coding, resolve_export
 from mlsec_survey.runner.fingerprint import (
     Modules,
     code_of,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
 
 from mlsec_survey.analysis.sample import share_text
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.coding_scheme import CONFIRMED, DOUBTED, INCIDENT
 from mlsec_survey.instrument.entries import PARTS
 from mlsec_survey.responses.coding import NOT_CODED, Coding
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-NAN = float("nan")
+from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
+from mlsec_survey.study.literature import PublishedFacts
 
 
 def confirmed_incidents(
@@ -35,8 +34,6 @@ def confirmed_incidents(
         as the descriptions are not coded. Respondents who report an attack and describe nothing can
         be neither confirmed nor ruled out.
     """
-    import pandas as pd
-
     described = coding.units[coding.units["field"] == INCIDENT]["subquestion"].value_counts()
     units, codes = coding.of_field(INCIDENT), coding.indicators(INCIDENT)
     known = coding.state(INCIDENT) == "coded"
@@ -55,8 +52,8 @@ def confirmed_incidents(
                 "label": label,
                 "reported": reported,
                 "described": int(described.get(attack, 0)),
-                "confirmed": int(here[CONFIRMED].sum()) if known else NAN,
-                "doubted": int(doubted.sum()) if known else NAN,
+                "confirmed": int(here[CONFIRMED].sum()) if known else math.nan,
+                "doubted": int(doubted.sum()) if known else math.nan,
             }
         )
     return pd.DataFrame(rows)
@@ -66,7 +63,7 @@ def describe_confirmed(incidents: pd.DataFrame, attack: str) -> str:
     """Say how many incidents of an attack the coding confirms, or that it is not done.
 
     Args:
-        incidents: as `analysis.sample.incidents_beside_published` returns it.
+        incidents: as `incidents_beside_published` returns it.
         attack: whose row is described.
     """
     row = incidents[incidents["attack"] == attack].iloc[0]
@@ -81,3 +78,62 @@ def describe_confirmed(incidents: pd.DataFrame, attack: str) -> str:
         f"coding confirms {int(row['confirmed'])} cases of {name} (of respondents: {share}), in "
         f"{int(row['doubted'])} of which the respondents doubt the intent"
     )
+
+
+def incidents_beside_published(
+    incidents: pd.DataFrame, n: int, facts: PublishedFacts, *, prefix: str = "tifs2023"
+) -> pd.DataFrame:
+    """Put the confirmed incidents of each attack beside the count that the publication states.
+
+    Args:
+        incidents: one row per attack with columns attack, label, reported, described, confirmed
+            and doubted, as `confirmed_incidents` returns them.
+        n: analysed respondents, the denominator of the shares.
+        facts: published facts; the count of an attack is the fact PREFIX.ATTACK, its denominator
+            the fact PREFIX.n.
+        prefix: the publication.
+
+    Returns:
+        The rows of `incidents` with n, estimate, low and high (Wilson), exact_low and exact_high
+        (Clopper and Pearson), none_bound (upper 95 % bound where none is confirmed, else NaN),
+        published, published_n (Int64, missing where the publication states no count), and
+        published_source, which says how the count is known (empty where there is none).
+    """
+    result = incidents.copy()
+    confirmed = incidents["confirmed"].to_numpy()
+    result["n"] = n
+    result["estimate"] = confirmed / n if n else math.nan
+    result["low"], result["high"] = wilson(confirmed, n)
+    result["exact_low"], result["exact_high"] = clopper_pearson(confirmed, n)
+    result["none_bound"] = np.where(confirmed == 0, none_observed_bound(n), math.nan)
+    stated = [facts.get(f"{prefix}.{attack}") for attack in incidents["attack"]]
+    counts = [None if fact is None or fact.value is None else fact.number for fact in stated]
+    total = facts.number(f"{prefix}.n")
+    result["published"] = pd.array(counts, dtype="Int64")
+    result["published_n"] = pd.array([None if c is None else total for c in counts], dtype="Int64")
+    result["published_source"] = [
+        "" if fact is None or count is None else fact.citation
+        for fact, count in zip(stated, counts, strict=True)
+    ]
+    return result
+
+
+def reports_and_confirmed(
+    occurrence: pd.DataFrame, incidents: pd.DataFrame, *, confirmed: str = "Confirmed in coding"
+) -> pd.DataFrame:
+    """Stack reports and confirmed incidents for one figure.
+
+    Args:
+        occurrence: as `occurrence_table` returns it; the rows "either" are left out.
+        incidents: as `incidents_beside_published` returns it; not yet coded ones are left out.
+        confirmed: name of the series of confirmed incidents.
+
+    Returns:
+        Columns label, kind (the report's label, or `confirmed`), count, n, estimate, low,
+        high.
+    """
+    columns = ["label", "kind", "count", "n", "estimate", "low", "high"]
+    reports = occurrence[occurrence["report"] != "either"].rename(columns={"report_label": "kind"})
+    coded = incidents.rename(columns={"confirmed": "count"}).assign(kind=confirmed)
+    coded = coded.dropna(subset="count")
+    return pd.concat([reports[columns], coded[columns]], ignore_index=True)

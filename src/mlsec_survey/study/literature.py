@@ -229,3 +229,36 @@ def _fact(cells: list[str], path: Path, row: int) -> Fact:
             remedy="fill in both, or neither",
         )
     return fact
+
+
+def published_intervals(facts: PublishedFacts, confidence: float = 0.95) -> pd.DataFrame:
+    """Return what the published counts say about shares, without any answers.
+
+    Returns:
+        One row per count: what, count, n, estimate, the Wilson interval (low, high), the
+        Clopper–Pearson interval (exact_low, exact_high) and known (in words). The last row is the
+        attack that none of the respondents reports; its exact_high is the one-sided bound that the
+        rule of three approximates.
+    """
+    import pandas as pd
+
+    from mlsec_survey.stats import proportions
+
+    n, evasion = int(facts.number("tifs2023.n")), int(facts.number("tifs2023.evasion"))
+    doubted = int(facts.number("tifs2023.evasion_doubted"))
+    known = {key: facts.fact(f"tifs2023.{key}").how_known for key in ("evasion", "evasion_doubted")}
+    rows = [
+        ("evasion cases left after coding", evasion, n, known["evasion"]),
+        ("of these, intent doubted", doubted, evasion, known["evasion_doubted"]),
+        ("evasion cases, intent not doubted", evasion - doubted, n, known["evasion_doubted"]),
+        ("an attack that nobody reports", 0, n, "by assumption"),
+    ]
+    table = pd.DataFrame(rows, columns=["what", "count", "n", "known"])
+    table["estimate"] = table["count"] / table["n"]
+    table["low"], table["high"] = proportions.wilson(table["count"], table["n"], confidence)
+    table["exact_low"], table["exact_high"] = proportions.clopper_pearson(
+        table["count"], table["n"], confidence
+    )
+    none = table["count"] == 0
+    table.loc[none, "exact_high"] = proportions.none_observed_bound(n, confidence)
+    return table

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mlsec_survey.report.basis import SYNTHETIC_LONG
+from mlsec_survey.base.synthetic import SYNTHETIC_LONG
 from mlsec_survey.runner.kernels.quick_imports import quick_imports
 
 TEMPLATE = Path(__file__).with_name("template")
