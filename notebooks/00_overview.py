@@ -46,9 +46,9 @@ project.describe()
 pub.table(
     "data_status",
     overview.data_status(project.manifest, project.codebook),
+    "part status",
     caption="What is real and what is not in this run.",
     basis="published",
-    keep=True,
 )
 
 # %% [markdown]
@@ -69,9 +69,9 @@ pub.table(
 pub.table(
     "notebook_map",
     overview.notebook_map(project.root / "notebooks/pipeline.yml"),
+    "notebook title question after",
     caption="The notebooks, what each asks, and which ones have to be run before it.",
     basis="published",
-    keep=True,
 )
 
 # %% [markdown]
@@ -106,22 +106,11 @@ facts = load_facts(project.root / "data/published/facts.csv")
 pub.table(
     "published_facts",
     facts.table(),
+    "fact source how_known",
     caption="Facts stated in public about the study and its neighbours.",
-    columns={"fact": "Fact", "source": "Source", "how_known": "How it is known"},
     basis="published",
-    keep=True,
 )
-for fact in facts.values():
-    if fact.value is not None:
-        pub.number(
-            fact.result_key,
-            fact.number,
-            unit=fact.unit,
-            description=fact.fact,
-            basis="published",
-            keep=True,
-            show=False,
-        )
+pub.numbers(facts.numbers(), "The numbers among them", basis="published")
 pub.close()
 
 # %% [markdown]

@@ -30,8 +30,6 @@ resamples = 2000
 
 # %%
 from mlsec_survey.analysis import sample
-from mlsec_survey.analysis.sample import headings
-from mlsec_survey.base.formatting import percent_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.figures import draw_exclusion_flow
 from mlsec_survey.project import open_project
@@ -52,7 +50,7 @@ project.describe()
 
 # %%
 raw = read_export(project.export_path, book)
-pub.number("n_raw", len(raw.frame), unit="rows", description="rows of the raw export")
+pub.number("n_raw", len(raw.frame), "rows of the raw export", unit="rows")
 
 # %% [markdown]
 # ## Who was left out
@@ -68,10 +66,9 @@ pub.figure(
     draw_exclusion_flow(flow),
     caption="Flow from exported rows to the analysed sample, in the order of the exclusions.",
     alt=sample.describe_flow(flow),
-    width="column",
 )
-pub.number("n_respondents", len(kept), unit="respondents", description="analysed respondents")
-pub.number("n_excluded", int(flow["excluded"].sum()), unit="rows", description="excluded rows")
+pub.number("n_respondents", len(kept), "analysed respondents", unit="respondents")
+pub.number("n_excluded", int(flow["excluded"].sum()), "excluded rows", unit="rows")
 
 # %% [markdown]
 # The publication states how many practitioners it analyses. For the study's own export a difference
@@ -83,9 +80,8 @@ published = load_facts(project.root / "data/published/facts.csv").fact("tifs2023
 pub.number(
     "n_less_published",
     len(kept) - int(published.number),
+    f"analysed respondents less the {published.number} that the publication states",
     unit="respondents",
-    description=f"analysed respondents less the {published.number} that the publication states",
-    keep=True,
 )
 
 # %% [markdown]
@@ -103,12 +99,8 @@ responses = responses.join(quality.quality_flags(responses, book))
 pub.table(
     "missing_kinds",
     sample.missing_kind_counts(missing, book),
+    "label:item cells answered not_answered dont_know prefer_not not_shown",
     caption="Kinds of missing answers per item, in cells (respondents × sub-questions).",
-    columns=headings(
-        "label cells answered not_answered dont_know prefer_not not_shown", label="Item"
-    ),
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -127,13 +119,8 @@ reliability = scales.scale_reliability(
 pub.table(
     "scale_reliability",
     reliability,
+    "label:scale n alpha low high bootstrap_low bootstrap_high",
     caption="Reliability of the rating scales: Cronbach's alpha with two 95 % intervals.",
-    columns=headings(
-        "label n alpha low high bootstrap_low bootstrap_high",
-        label="Scale",
-        bootstrap_low="Low (b.)",
-        bootstrap_high="High (b.)",
-    ),
     note="n: respondents who gave every rating. Low, high: Feldt's interval; (b.): bootstrap, BCa.",
 )
 
@@ -147,11 +134,8 @@ pub.table(
 pub.table(
     "quality_flags",
     sample.flag_counts(responses, book),
+    "label:flag reason:flag_meaning count n share",
     caption="Quality flags. They are kept as columns and exclude nobody in the main analysis.",
-    columns=headings("label reason count n share", label="Flag", reason="Meaning"),
-    formats={"share": percent_text},
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]

@@ -31,14 +31,14 @@ resamples = 2000
 # %%
 from mlsec_survey import figures
 from mlsec_survey.analysis import sample
-from mlsec_survey.analysis.sample import PERCENT, WILSON_NOTE, headings
+from mlsec_survey.analysis.sample import WILSON_NOTE
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import INCIDENT, load_coding_scheme
 from mlsec_survey.project import open_project
 from mlsec_survey.responses.coding import load_coding
 from mlsec_survey.study.incidents import (
     confirmed_incidents,
-    describe_confirmed,
+    incident_numbers,
     incidents_beside_published,
     reports_and_confirmed,
 )
@@ -62,16 +62,10 @@ about = [*sample.items_about(book, "respondent", "organisation"), "channel"]
 pub.table(
     "table_one",
     sample.table_one(responses, missing, book, about).query("kind == 'answered'"),
+    "option count estimate:share low high",
     caption="Respondents and their organisations. Shares are of those who answered the item.",
-    columns=headings("option count estimate low high"),
-    formats=PERCENT,
     sections="heading",
     note=WILSON_NOTE,
-    width="page",
-    halves=True,
-    counts=["count"],
-    group="variable",
-    keep=True,
 )
 
 # %% [markdown]
@@ -83,12 +77,10 @@ knowledge = sample.items_about(book, "prior knowledge")
 pub.table(
     "prior_knowledge",
     sample.table_one(responses, missing, book, knowledge).query("kind == 'answered'"),
+    "option count estimate:share low high",
     caption="Prior knowledge as respondents rate it themselves.",
-    columns=headings("option count estimate low high"),
-    formats=PERCENT,
     sections="heading",
     note=WILSON_NOTE,
-    keep=True,
 )
 
 # %% [markdown]
@@ -101,27 +93,14 @@ pub.table(
 
 # %%
 nonresponse = sample.item_nonresponse(missing, book, questions=True)
-pub.number(
-    "nonresponse_spread",
-    sample.nonresponse_summary(nonresponse),
-    description="item non-response",
-    keep=True,
-)
+pub.number("nonresponse_spread", sample.nonresponse_summary(nonresponse), "item non-response")
 pub.table(
     "item_nonresponse",
     nonresponse,
+    "label:item answered dont_know prefer_not count:left_empty n:shown estimate:share high",
     caption="Item non-response: left empty among those who were shown the item.",
-    columns=headings(
-        "label answered dont_know prefer_not count n estimate high",
-        label="Item",
-        count="Left empty",
-        n="Of shown",
-    ),
-    formats=PERCENT,
     sections="construct",
     note=WILSON_NOTE,
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -137,12 +116,7 @@ pub.table(
 occurrence = sample.occurrence_table(responses, missing, book)
 scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
 coded = load_coding(project.coding_path, scheme, responses, book)
-pub.number(
-    "incident_coding",
-    coded.describe(INCIDENT),
-    description="coding of incident descriptions",
-    keep=True,
-)
+pub.number("incident_coding", coded.describe(INCIDENT), "coding of incident descriptions")
 incidents = incidents_beside_published(
     confirmed_incidents(coded, responses, book), len(responses), facts
 )
@@ -153,19 +127,16 @@ pub.figure(
     caption="Reports of each attack, of those with a substantive answer, and incidents confirmed "
     "in coding, of all respondents; with 95 % intervals.",
     alt=figures.describe_intervals(met, row="label", series="kind"),
-    keep=True,
 )
 
 # %%
 pub.table(
     "occurrence",
     occurrence,
+    "report_label:report count n estimate:share low high",
     caption="Reported occurrence of each attack among those with a substantive answer (n).",
-    columns=headings("report_label count n estimate low high"),
-    formats=PERCENT,
-    sections="label",
+    sections="label:attack",
     note=WILSON_NOTE,
-    keep=True,
 )
 
 # %% [markdown]
@@ -178,15 +149,9 @@ pub.table(
 pub.table(
     "occurrence_answers",
     sample.answer_counts(responses, missing, book, "occurrence"),
+    "label:attack count_*:occurrence dont_know prefer_not no_answer "
+    "estimate:share_dont_know bound_low bound_high",
     caption="All answers on occurrence, and what the unknown ones leave open.",
-    columns=headings(
-        "label counts_of:occurrence dont_know prefer_not no_answer estimate bound_low bound_high",
-        book,
-        estimate="Share don't know",
-    ),
-    formats=PERCENT,
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -196,19 +161,14 @@ pub.table(
 # incidents are not suppressed: the study is about them, and by themselves they point to nobody.
 
 # %%
-sources = "; ".join(dict.fromkeys(filter(None, incidents["published_source"])))
+sources = "; ".join(dict.fromkeys(filter(None, incidents["published_source"]))) or "none"
 pub.table(
     "confirmed_incidents",
     incidents,
+    "label:attack reported described confirmed doubted estimate:share low high "
+    "published published_n",
     caption="Incidents by attack: reported, described, confirmed in coding, and published.",
-    columns=headings(
-        "label reported described confirmed doubted estimate low high published published_n"
-    ),
-    formats=PERCENT,
-    note=f"Share of {len(responses)} respondents. {WILSON_NOTE}",
-    source=f"published counts: {sources}" if sources else None,
-    width="page",
-    keep=True,
+    note=f"Share of {len(responses)} respondents. {WILSON_NOTE} Published counts: {sources}.",
 )
 
 # %% [markdown]
@@ -221,34 +181,13 @@ pub.table(
 pub.table(
     "incident_intervals",
     incidents,
+    "label:attack confirmed n estimate:share low:wilson_low high:wilson_high "
+    "exact_low exact_high none_bound",
     caption="Confirmed incidents as shares of all respondents, with two intervals and the bound.",
-    columns=headings(
-        "label confirmed n estimate low high exact_low exact_high none_bound",
-        low="Wilson low",
-        high="Wilson high",
-    ),
-    formats=PERCENT,
-    width="page",
-    keep=True,
 )
 
 # %%
-for row in incidents.itertuples():
-    share, what = sample.share_text(row.confirmed, row.n), f"{row.label}, confirmed in coding"
-    confirmed, share, doubted = (
-        coded.known(INCIDENT, value) for value in (row.confirmed, share, row.doubted)
-    )
-    pub.number(f"{row.attack}_confirmed", confirmed, description=what, show=False, keep=True)
-    pub.number(f"{row.attack}_confirmed_share", share, description=what, show=False, keep=True)
-    pub.number(
-        f"{row.attack}_confirmed_reading",
-        describe_confirmed(incidents, row.attack),
-        description=what,
-        show=False,
-        keep=True,
-    )
-    what += ", intent doubted"
-    pub.number(f"{row.attack}_doubted", doubted, description=what, show=False, keep=True)
+pub.numbers(incident_numbers(incidents, coded), "Confirmed incidents, attack by attack")
 
 # %% [markdown]
 # ## Exposure to any attack
@@ -263,18 +202,11 @@ exposure = sample.binary_scales(responses, book)
 pub.table(
     "exposure",
     exposure,
+    "label:quantity count n estimate:share low high unknown",
     caption="Respondents who report at least one attack.",
-    columns=headings("label count n estimate low high unknown", label="Quantity"),
-    formats=PERCENT,
     note=WILSON_NOTE,
-    width="page",
-    keep=True,
 )
-for row in exposure.itertuples():
-    text = sample.share_text(row.count, row.n)
-    pub.number(f"{row.scale}_share", text, description=row.label, show=False, keep=True)
-    what = f"respondents with a value of {row.label[:1].lower()}{row.label[1:]}"
-    pub.number(f"{row.scale}_n", row.n, description=what, show=False, keep=True)
+pub.numbers(sample.share_numbers(exposure), "The same shares, in words")
 
 # %% [markdown]
 # ## How concerned respondents are about each attack
@@ -292,19 +224,15 @@ pub.figure(
     caption="Concern about each attack: shares of the options, centred on the middle "
     "one; n gave a rating.",
     alt=figures.describe_ratings(panels),
-    keep=True,
 )
 
 # %%
 pub.table(
     "concern",
     concern,
+    "label:attack count n estimate:share low high median mean dont_know no_answer",
     caption="Concern about each attack: share in the two highest options, median and mean.",
-    columns=headings("label count n estimate low high median mean dont_know no_answer"),
-    formats=PERCENT,
     note=WILSON_NOTE,
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -318,12 +246,10 @@ likelihood = sample.table_one(responses, missing, book, ["target_likelihood"])
 pub.table(
     "target_likelihood",
     likelihood,
+    "option count n estimate:share low high",
     caption="Expected likelihood to become a target. Options are shares of those who answered, "
     "missing answers shares of all.",
-    columns=headings("option count n estimate low high"),
-    formats=PERCENT,
     note=WILSON_NOTE,
-    keep=True,
 )
 
 # %% [markdown]
@@ -343,19 +269,16 @@ pub.figure(
     caption="Defences in place and planned: shares of those who answered the checklist, with 95 % "
     "intervals.",
     alt=figures.describe_intervals(defences, row="label", series="list"),
-    keep=True,
 )
 
 # %%
 pub.table(
     "defences",
     defences,
+    "label:defence count n estimate:share low high",
     caption="Defences in place and planned, of those who answered the checklist.",
-    columns=headings("label count n estimate low high", label="Defence"),
-    formats=PERCENT,
     sections="list",
     note=WILSON_NOTE,
-    keep=True,
 )
 
 # %%
@@ -365,24 +288,12 @@ numbers = sample.count_scales(
 pub.table(
     "defence_numbers",
     numbers,
+    "label:quantity n none quartile_1 median:middle quartile_3 maximum mean mean_low mean_high",
     caption="Number of defences per respondent.",
-    columns=headings(
-        "label n none quartile_1 median quartile_3 maximum mean mean_low mean_high",
-        label="Quantity",
-    ),
-    formats={"quartile_1": 1, "median": 1, "quartile_3": 1, "maximum": 0},
     note="Mean low and high: ends of its 95 % bootstrap interval (BCa).",
-    width="page",
-    keep=True,
 )
 median = float(numbers.set_index("scale")["median"]["defence_count"])
-pub.number(
-    "median_defences",
-    median,
-    digits="2s",
-    description="median number of implemented defences",
-    keep=True,
-)
+pub.number("median_defences", median, "median number of implemented defences", digits="2s")
 
 # %%
 pub.close()

@@ -36,7 +36,7 @@ resamples = 2000
 # %%
 from mlsec_survey import figures
 from mlsec_survey.analysis import coded_answers, ratings, sample
-from mlsec_survey.analysis.sample import PERCENT, WILSON_NOTE, headings, share_text
+from mlsec_survey.analysis.sample import WILSON_NOTE, share_text
 from mlsec_survey.base.formatting import interval_text, p_text, percent_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import WHY, load_coding_scheme
@@ -71,7 +71,6 @@ pub.figure(
     "the numbers of those who rated it, do not know, or left it empty. Attacks in the order of "
     "their mean rank.",
     alt=figures.describe_ratings(panel),
-    keep=True,
 )
 
 # %% [markdown]
@@ -89,29 +88,17 @@ pub.figure(
     "and share of ratings in the two highest options (Wilson intervals); intervals at 95 %. "
     "Dotted: the mean rank of all attacks if none stood out.",
     alt=figures.describe_ranking(ranking),
-    keep=True,
 )
-pub.number(
-    "relevance_order",
-    ratings.describe_order(ranking),
-    description="order by mean rank",
-    keep=True,
-)
+pub.number("relevance_order", ratings.describe_order(ranking), "order by mean rank")
 
 # %%
 first = ranking.iloc[0]
-pub.number(
-    "most_relevant_attack",
-    first["label"],
-    description="attack with the lowest mean rank",
-    keep=True,
-)
+pub.number("most_relevant_attack", first["label"], "attack with the lowest mean rank")
 pub.number(
     "most_relevant_share",
     f"{percent_text(first['share'])} "
     f"({interval_text(first['share_low'], first['share_high'], 0, percent=True)})",
-    description=f"share of {first['n']} ratings of it in the two highest options",
-    keep=True,
+    f"share of {first['n']} ratings of it in the two highest options",
 )
 
 # %% [markdown]
@@ -139,31 +126,26 @@ tests = [friedman, skillings_mack, *([model.difference] if model else [])]
 pub.table(
     "relevance_tests",
     ratings.tests_table(tests),
+    "method n effect:effect_size estimate low high statistic df p detectable",
     caption="Do attacks differ in relevance within respondents? Three tests, with the respondents "
     "that each can use.",
-    columns=ratings.TEST_HEADINGS,
-    formats={"p": p_text, "detectable": 3},
     note="Low and high: 95 % interval. Detectable: the effect that this number of respondents "
     "would have shown with 80 % power at 0.05.",
-    width="page",
-    keep=True,
 )
 
 # %%
-pub.number("friedman_w", friedman.estimate, digits=2, description="Kendall's W", keep=True)
+pub.number("friedman_w", friedman.estimate, "Kendall's W", digits=2)
 pub.number(
     "friedman_w_interval",
     interval_text(friedman.low, friedman.high),
-    description="95 % interval of Kendall's W",
-    keep=True,
+    "95 % interval of Kendall's W",
 )
-pub.number("friedman_p", p_text(friedman.p), description="Friedman's test, p", keep=True)
+pub.number("friedman_p", p_text(friedman.p), "Friedman's test, p")
 pub.number(
     "friedman_n",
     friedman.n,
+    "rated all attacks",
     unit=f"of {int(friedman.extra['n_any'])} respondents with any rating",
-    description="rated all attacks",
-    keep=True,
 )
 
 # %% [markdown]
@@ -183,27 +165,20 @@ pub.figure(
     caption="Each pair of attacks compared within respondents: rank-biserial correlation, positive "
     "if the attack of the row is rated higher. Attacks in the order of their mean rank.",
     alt=figures.describe_pairwise(pairs),
-    keep=True,
 )
 pub.table(
     "relevance_pairs",
     ratings.pairs_table(pairs),
+    "pair n higher equal lower effect:rank_biserial low high p_adjusted detectable",
     caption="Each pair of attacks: how many rate the first higher, both alike, or the second "
     "higher, and the rank-biserial correlation with its 95 % interval.",
-    columns=ratings.PAIR_HEADINGS,
-    formats={"p_adjusted": p_text},
     note="Adjusted p: exact signed-rank test where enumerable, Holm over all pairs. Detectable: "
     "the correlation found with 80 % power at the strictest step of the correction.",
-    width="page",
-    keep=True,
 )
 
 # %%
 pub.number(
-    "relevance_differences",
-    ratings.describe_difference(tests, pairs),
-    description="what the tests tell apart",
-    keep=True,
+    "relevance_differences", ratings.describe_difference(tests, pairs), "what the tests tell apart"
 )
 
 # %% [markdown]
@@ -226,22 +201,14 @@ effects = ratings.model_table(model, check)
 pub.table(
     "relevance_model",
     effects,
+    "label:attack ratings estimate:odds_ratio low high p_adjusted at_least_*:relevance",
     caption="Odds of a higher rating of relevance, against the average attack, from a "
     "cumulative-logit model with respondents as clusters; then the same at single thresholds of "
     "the scale.",
-    columns=ratings.model_headings(effects, book),
-    formats={"p_adjusted": p_text},
     note="Low and high: 95 % interval. Adjusted p: Holm. Above 1: rated higher than the average "
     "attack. Thresholds with fewer than five ratings of an attack on one side are left out.",
-    width="page",
-    keep=True,
 )
-pub.number(
-    "relevance_assumption",
-    ratings.describe_assumption(check),
-    description="test of proportional odds",
-    keep=True,
-)
+pub.number("relevance_assumption", ratings.describe_assumption(check), "test of proportional odds")
 
 # %% [markdown]
 # The last columns are the assumption made visible: in each row they should be about the same, and
@@ -263,8 +230,6 @@ pub.figure(
     caption="Occurrence, concern and relevance of each attack, of those with a substantive answer, "
     "with 95 % intervals. Attacks in the order of their mean rank of relevance.",
     alt=figures.describe_attack_profile(profile),
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -281,26 +246,20 @@ by_exposure = ratings.relevance_by_exposure(
 pub.table(
     "relevance_by_exposure",
     by_exposure,
+    "label:attack n exposed:met effect:effect_size estimate low high p p_adjusted detectable",
     caption="Relevance of an attack against having met or suspected it, and against familiarity "
     "with it.",
-    columns=ratings.EXPOSURE_HEADINGS,
-    formats={"p": p_text, "p_adjusted": p_text},
     sections="predictor",
     note="Met: respondents who met or suspected the attack. Low and high: 95 % interval. "
     "Probability of superiority: 0.5 is no association; Kendall's tau-b: 0; odds ratio: 1, per "
     "step. Adjusted p: Benjamini–Hochberg over single attacks. Detectable: what would have been "
     "found with 80 % power at 0.05 before correction. Where answers on exposure or familiarity are "
     "missing, the row between respondents leans towards the row within them.",
-    width="page",
-    counts=["exposed"],
-    group="predictor",
-    keep=True,
 )
 pub.number(
     "relevance_exposure_reading",
     ratings.describe_exposure(by_exposure),
-    description="relevance, having met an attack and knowing it",
-    keep=True,
+    "relevance, having met an attack and knowing it",
 )
 
 # %% [markdown]
@@ -322,18 +281,15 @@ pub.number(
 # %%
 scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
 coded = load_coding(project.coding_path, scheme, responses, book)
-pub.number("concern_coding", coded.describe(WHY), description="coding of reasons", keep=True)
+pub.number("concern_coding", coded.describe(WHY), "coding of reasons")
 pub.table(
     "concern_code_book",
     scheme.table(),
+    "code definition include exclude example basis",
     caption="Code book: the concern codes, with the rules by which they are given.",
-    columns=headings("code definition include exclude example basis", example="Made-up example"),
     sections="theme",
     basis="design",
     note="Published: named in the publication's abstract. Reconstructed: this project's own.",
-    width="page",
-    wrap={"code": 0.12, "definition": 0.2, "include": 0.2, "exclude": 0.2, "example": 0.18},
-    keep=True,
 )
 
 # %% [markdown]
@@ -354,40 +310,33 @@ by_code, overall = coded_answers.agreement(
 pub.table(
     "coder_agreement_overall",
     overall.replace({"field": {field: book.label(field) for field in scheme.fields}}),
+    "coders measure estimate:value low high units:answers respondents",
     caption="Agreement of each two coders on whole sets of codes.",
-    columns=headings(
-        "coders measure estimate low high units respondents", estimate="Value", units="Answers"
-    ),
     sections="field",
     note="Low and high: 95 % bootstrap interval over respondents. Exact agreement is a share.",
-    keep=True,
 )
 least = coded_answers.least_agreement(overall, WHY)
 pub.number(
     "concern_alpha",
     least["alpha"],
+    "Krippendorff's alpha of the coded reasons (MASI distance)",
     digits=2,
-    description="Krippendorff's alpha of the coded reasons (MASI distance)",
-    keep=True,
 )
 pub.number(
     "concern_alpha_interval",
     interval_text(least["alpha_low"], least["alpha_high"]),
-    description="95 % interval of this alpha",
-    keep=True,
+    "95 % interval of this alpha",
 )
 pub.number(
     "concern_alpha_reading",
     coded_answers.alpha_reading(least["alpha"], least["alpha_low"]),
-    description="reading of this alpha",
-    keep=True,
+    "reading of this alpha",
 )
 pub.number(
     "concern_kappa_pooled",
     least["kappa"],
+    "Cohen's kappa of the coded reasons, pooled over codes",
     digits=2,
-    description="Cohen's kappa of the coded reasons, pooled over codes",
-    keep=True,
 )
 
 # %% [markdown]
@@ -399,31 +348,17 @@ pub.number(
 pub.table(
     "coder_agreement",
     by_code.replace({"field": {field: book.label(field) for field in scheme.fields}}),
+    "coders code first second both agreement kappa kappa_low kappa_high alpha alpha_low alpha_high",
     caption="Agreement of each two coders on each code.",
-    columns=headings(
-        "coders code first second both agreement kappa kappa_low kappa_high alpha alpha_low "
-        "alpha_high",
-        first="First",
-        second="Second",
-        both="Both",
-        kappa_low="Low",
-        kappa_high="High",
-        alpha_low="Low ",
-        alpha_high="High ",
-    ),
-    formats={"agreement": percent_text},
     sections="field",
     note="First, second, both: answers with the code. Kappa: Cohen's. Alpha: Krippendorff's, "
     "nominal. Low and high: 95 % bootstrap intervals over respondents; resamples without the code "
     "left out.",
-    width="page",
-    keep=True,
 )
 pub.number(
     "concern_kappa_range",
     coded_answers.range_text(by_code, WHY),
-    description="Cohen's kappa of single codes of reasons, lowest to highest",
-    keep=True,
+    "Cohen's kappa of single codes of reasons, lowest to highest",
 )
 
 # %% [markdown]
@@ -438,27 +373,19 @@ pub.number(
 pub.table(
     "coder_disagreements",
     coded_answers.disagreements(coded),
+    "code other:other_code answers code_stands other_stands",
     caption="Differences between the coders by codes concerned, most frequent first.",
-    columns=headings(
-        "code other answers code_stands other_stands",
-        other="Other code",
-        code_stands="Stands",
-        other_stands="Other stands",
-    ),
     sections="kind",
     note="One read as the other: one code from each coder where they else agree. Stands: answers "
     "whose final codes hold it; both of two readings can stand, or neither.",
-    keep=True,
 )
 trail = coded_answers.adjudication_trail(coded)
 pub.table(
     "coding_trail",
     trail.replace({"field": {field: book.label(field) for field in scheme.fields}}),
+    "decided reason:ground answers",
     caption="How the final codes came about.",
-    columns=headings("decided reason answers", decided="Decided by", reason="On what ground"),
     sections="field",
-    wrap={"reason": 0.6},
-    keep=True,
 )
 
 # %% [markdown]
@@ -488,33 +415,22 @@ pub.figure(
     alt=figures.describe_code_by_attack(
         counted.counts, counted.residuals, counted.replies, counted.firm
     ),
-    width="page",
-    keep=True,
 )
 pub.number(
     "concern_cells_beyond_chance",
     coded.known(WHY, f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}"),
-    description="cells that depart from chance at a familywise 5 %",
-    keep=True,
+    "cells that depart from chance at a familywise 5 %",
 )
 
 # %%
 pub.table(
     "concern_counts",
     counted.cells,
+    "attack count replies:of_reasons share low high expected residual p_adjusted",
     caption="Reasons with each code, by attack: counts, shares, and what chance would give.",
-    columns=headings(
-        "attack count replies share low high expected residual p_adjusted",
-        replies="Of reasons",
-        p_adjusted="Adj. p",
-    ),
-    formats=PERCENT
-    | {"share": PERCENT["estimate"], "expected": 1, "residual": 1, "p_adjusted": p_text},
     sections="code",
     note=f"{WILSON_NOTE} Expected: mean over exchanges of attacks within respondents. Residual: "
     "adjusted standardised residual. Adj. p: step-down maxima over the table.",
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -529,16 +445,10 @@ pub.table(
 pub.table(
     "concern_spread",
     counted.spread.sort_values("evenness", ascending=False, kind="stable"),
+    "code theme answers:reasons respondents attacks evenness evenness_low evenness_high",
     caption="How far each code spreads over attacks, most even first.",
-    columns=headings(
-        "code theme answers respondents attacks evenness evenness_low evenness_high",
-        answers="Reasons",
-        evenness_low="Low",
-        evenness_high="High",
-    ),
     note="Attacks: with at least one reason that carries the code. Low and high: 95 % bootstrap "
     "interval over respondents.",
-    keep=True,
 )
 named = coded_answers.most_named(coded)
 pub.number(
@@ -548,43 +458,36 @@ pub.number(
         for row in named.itertuples(name="Concern", index=False)
     )
     or "none",
-    description="concerns that most respondents name as a reason, for any attack",
-    keep=True,
+    "concerns that most respondents name as a reason, for any attack",
 )
 pub.number(
     "concerns_named_n",
     int(named["n"].max()) if len(named) else 0,
+    "respondents with a coded reason",
     unit="respondents",
-    description="respondents with a coded reason",
-    keep=True,
 )
 across = coded_answers.cross_cutting(coded)
 pub.number(
     "cross_cutting_concern_share",
     coded.known(WHY, share_text(across["count"], across["n"])),
-    description="respondents who name one concern for several attacks, of those who name concerns "
-    "for several",
-    keep=True,
+    "respondents who name one concern for several attacks, of those who name concerns for several",
 )
 pub.number(
     "cross_cutting_concern_count",
     coded.known(WHY, across["count"]),
+    "respondents who name one concern for several attacks",
     unit="respondents",
-    description="respondents who name one concern for several attacks",
-    keep=True,
 )
 pub.number(
     "concern_reading",
     coded_answers.describe_concerns(coded, least, counted, across),
-    description="the coded reasons in words",
-    keep=True,
+    "the coded reasons in words",
 )
 pub.number(
     "cross_cutting_concern_n",
     coded.known(WHY, across["n"]),
+    "respondents who name concerns for several attacks",
     unit="respondents",
-    description="respondents who name concerns for several attacks",
-    keep=True,
 )
 
 # %% [markdown]
@@ -603,17 +506,13 @@ pub.figure(
     caption="Most frequent combinations of codes in one reason: bars count reasons, dots below "
     f"name the codes; in brackets all reasons with a code. {others} reasons have others.",
     alt=figures.describe_intersections(sets, together),
-    width="page" if len(together) > 12 else "column",
-    keep=True,
 )
 pub.table(
     "concern_pairs",
     pairs.head(15),
+    "first:code second:with_code count expected residual",
     caption="Pairs of codes in one reason, most frequent first (at most 15 shown).",
-    columns=headings("first second count expected residual", first="Code", second="with code"),
-    formats={"expected": 1, "residual": 1},
     note="Expected: if the two codes were independent. Residual: adjusted standardised residual.",
-    keep=True,
 )
 
 # %% [markdown]
@@ -637,16 +536,14 @@ pub.figure(
     alt=figures.describe_incidents_by_year(years),
     basis="published",
     source=source,
-    keep=True,
 )
 for kind in atlas.TYPES:
     pub.number(
         f"atlas_{kind}s",
         int(years[kind].sum()),
+        f"documented {kind}s",
         unit="case studies",
-        description=f"documented {kind}s",
         basis="published",
-        keep=True,
     )
 
 # %% [markdown]
@@ -658,28 +555,20 @@ documented = atlas.cases_by_attack(outside, mapping, book)
 pub.table(
     "atlas_by_attack",
     documented,
+    "label:attack incident:incidents exercise:exercises first_year last_year",
     caption="Documented case studies by attack of the questionnaire.",
-    columns=headings(
-        "label incident exercise first_year last_year", incident="Incidents", exercise="Exercises"
-    ),
-    formats={"first_year": str, "last_year": str},
     basis="published",
-    source=source,
-    note="A case study can count for several attacks.",
-    keep=True,
+    note=f"A case study can count for several attacks. Source: {source}.",
 )
 pub.table(
     "atlas_attack_map",
     atlas.attack_map_table(outside, mapping, book),
+    "technique cases:case_studies fit reason:reason_or_rule",
     caption="Which ATLAS techniques are which attacks, and which are out of scope by which rule.",
-    columns=headings("technique cases fit reason", cases="Case studies", reason="Reason or rule"),
     sections="attack",
     basis="published",
-    source=source,
-    note=f"{mapping.rule} Broad: can be argued about; the comparison below is repeated without.",
-    width="page",
-    wrap={"technique": 0.32, "reason": 0.42},
-    keep=True,
+    note=f"{mapping.rule} Broad: can be argued about; the comparison below is repeated without. "
+    f"Source: {source}.",
 )
 
 # %% [markdown]
@@ -702,21 +591,18 @@ pub.figure(
     caption="Mean rank by relevance with 95 % interval, beside the numbers of documented incidents "
     f"and exercises ({source}).",
     alt=figures.describe_documented_against_ranking(compared.table),
-    keep=True,
 )
 tau = compared.kendall
 pub.number(
     "documented_rank_correlation",
     tau.estimate,
+    "Kendall's tau-b of relevance and documented incidents over attacks",
     digits=2,
-    description="Kendall's tau-b of relevance and documented incidents over attacks",
-    keep=True,
 )
 pub.number(
     "documented_rank_correlation_interval",
     interval_text(tau.low, tau.high),
-    description="95 % interval of this tau-b, over respondents",
-    keep=True,
+    "95 % interval of this tau-b, over respondents",
 )
 pub.table(
     "documented_correlations",
@@ -728,13 +614,11 @@ pub.table(
         resamples=resamples,
         rng=generator(seed, "documented variants"),
     ),
+    "mapped effect:effect_size estimate:value low high p respondents attacks",
     caption="Rank correlation of relevance with documented cases, by what is counted.",
-    columns=headings("mapped effect estimate low high p respondents attacks", estimate="Value"),
-    formats={"p": p_text},
     sections="counted",
     note="Positive: more relevant attacks are more often documented. p: permutation of the counts "
     "over attacks, two-sided. Low and high: 95 % interval from resampling respondents.",
-    keep=True,
 )
 
 # %% [markdown]

@@ -36,7 +36,6 @@ resamples = 2000
 from mlsec_survey import figures
 from mlsec_survey.analysis import hypotheses as hyp
 from mlsec_survey.analysis import null_results
-from mlsec_survey.analysis.hypotheses import FORMATS, headings
 from mlsec_survey.project import open_project
 
 project = open_project("04_hypotheses", export=export, codebook=codebook, plan=plan)
@@ -55,24 +54,15 @@ project.describe()
 # others may judge otherwise; the tables give intervals, so that readers can apply their own.
 
 # %%
-pub.number(
-    "plan_digest",
-    the_plan.digest[:12],
-    description="digest of the analysis plan",
-    basis="design",
-    keep=True,
-)
+pub.number("plan_digest", the_plan.digest[:12], "digest of the analysis plan", basis="design")
 pub.table(
     "plan_table",
     hyp.plan_table(the_plan),
+    "id label:hypothesis direction test sesoi reason:sesoi_reason",
     caption="The analysis plan: hypotheses, tests and smallest effects of interest.",
-    columns=headings("id label direction test sesoi reason", reason="Why that size"),
     sections="family_label",
-    wrap={"label": 0.2, "test": 0.14, "sesoi": 0.16, "reason": 0.3},
     note=the_plan.note,
     basis="design",
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -93,15 +83,12 @@ confirmatory = hyp.run_plan(
 pub.table(
     "confirmatory_results",
     confirmatory.table,
+    "id label:hypothesis n missing effect estimate low high p p_adjusted",
     caption="Confirmatory hypotheses. "
     f"{hyp.describe_results(confirmatory.table, alpha=the_plan.alpha)}",
-    columns=headings("id label n missing effect estimate low high p p_adjusted"),
-    formats=FORMATS,
     sections="family_label",
     note=f"Low and high: ends of the {level} interval. Adjusted p: Holm within the family. "
     f"{hyp.describe_monte_carlo(resamples, the_plan.alpha)}",
-    width="page",
-    keep=True,
 )
 
 # %%
@@ -112,8 +99,6 @@ pub.figure(
     caption=f"Effects of all confirmatory hypotheses with {level} intervals. Grey bands: "
     "effects too small to be of interest. Full circles: the interval excludes the null.",
     alt=figures.describe_forest(forest, confidence=the_plan.confidence),
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -123,12 +108,9 @@ pub.figure(
 pub.table(
     "confirmatory_methods",
     confirmatory.table,
+    "id method statistic notes",
     caption="How each confirmatory hypothesis was tested: method, test statistic, and notes on "
     "p-value and interval.",
-    columns=headings("id method statistic notes"),
-    wrap={"method": 0.3, "notes": 0.5},
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -144,13 +126,11 @@ pub.table(
 pub.table(
     "multiplicity",
     hyp.multiplicity_table(the_plan, data, confirmatory, seed=seed, resamples=resamples),
+    "id label:hypothesis p p_holm p_westfall_young p_family",
     caption="Confirmatory p-values: unadjusted, adjusted by Holm, and by joint permutation "
     "(Westfall and Young) for each hypothesis and for its family as a whole.",
-    columns=headings("id label p p_holm p_westfall_young p_family"),
     note=hyp.describe_monte_carlo(resamples, the_plan.alpha),
-    formats=FORMATS,
     sections="family_label",
-    keep=True,
 )
 
 # %% [markdown]
@@ -169,11 +149,9 @@ if models:
     pub.table(
         "exposure_joint_model",
         hyp.joint_model_table(models, data, book, confidence=the_plan.confidence),
+        "label:predictor n effect estimate low high statistic p",
         caption="Joint model of exposure: all organisational predictors at once.",
-        columns=headings("label n effect estimate low high statistic p", label="Predictor"),
-        formats=FORMATS,
         note="Odds ratio per step, given the other predictors; respondents with all of them.",
-        keep=True,
     )
 
 # %% [markdown]
@@ -196,30 +174,21 @@ readings = null_results.null_readings(exposure, confirmatory, data, book, alpha=
 pub.table(
     "exposure_equivalence",
     readings,
+    "id predictor n effect estimate low high sesoi_high p_equivalence verdict",
     caption="Equivalence tests: which effects on exposure the data rule out.",
-    columns=headings(
-        "id predictor n effect estimate low high sesoi_high p_equivalence verdict",
-        sesoi_high="Of interest",
-    ),
-    formats=FORMATS,
     note=f"Low and high: ends of the {100 * (1 - 2 * the_plan.alpha):g} % interval, at which "
     "equivalence is judged. Each test of equivalence is at its own level; together they are "
     f"not corrected. {null_results.describe_sparse_tables(exposure, confirmatory)}",
-    width="page",
-    keep=True,
 )
 if len(readings):
     pub.table(
         "exposure_evidence",
         readings,
+        "id predictor effect detectable detectable_low bf01 bf01_cauchy evidence",
         caption="Smallest detectable effects on exposure, and Bayes factors for no effect.",
-        columns=headings("id predictor effect detectable detectable_low bf01 bf01_cauchy evidence"),
-        formats=FORMATS,
         note="Detectable: found with 80 % power, before correction, upwards and downwards. "
         "Bayes factor: normal prior whose standard deviation is the smallest effect of interest; "
         "beside it a Cauchy prior of the same scale.",
-        width="page",
-        keep=True,
     )
 
 # %% [markdown]
@@ -238,7 +207,6 @@ if len(curves):
         caption="Bayes factor for no effect on exposure, by the width of the prior in multiples of "
         "the smallest effect of interest.",
         alt=figures.describe_bayes_sensitivity(curves),
-        keep=True,
     )
 
 # %% [markdown]
@@ -250,43 +218,32 @@ if len(curves):
 pub.number(
     "exposure_smallest_detectable_or",
     null_results.detectable_text(readings, "odds ratio") or "not examined by this plan",
-    description="smallest odds ratio of exposure per step found with 80 % power, over predictors",
-    keep=True,
+    "smallest odds ratio of exposure per step found with 80 % power, over predictors",
 )
 pub.number(
     "exposure_tested_n",
     hyp.respondents_in(exposure, confirmatory),
+    "respondents in the tests of exposure",
     unit="respondents",
-    description="respondents in the tests of exposure",
-    show=False,
-    keep=True,
 )
 pub.number(
     "exposure_found",
     hyp.found_among(exposure, confirmatory, alpha=the_plan.alpha),
+    "predictors of exposure found",
     unit=f"of {len(exposure)}",
-    description="predictors of exposure found",
-    keep=True,
 )
 pub.number(
     "exposure_open",
     null_results.left_open(exposure, readings, alpha=the_plan.alpha),
+    "predictors of exposure left open: neither an effect nor its absence shown",
     unit=f"of {len(exposure)}",
-    description="predictors of exposure left open: neither an effect nor its absence shown",
-    keep=True,
 )
 pub.number(
     "exposure_null_sentence",
     null_results.sentence_on(
-        exposure,
-        readings,
-        data,
-        book,
-        synthetic=project.manifest.synthetic,
-        alpha=the_plan.alpha,
+        exposure, readings, data, book, synthetic=project.manifest.synthetic, alpha=the_plan.alpha
     ),
-    description="what the results on exposure and the organisation amount to",
-    keep=True,
+    "what the results on exposure and the organisation amount to",
 )
 
 # %% [markdown]
@@ -305,7 +262,6 @@ pub.figure(
     figures.draw_dose_response(panels, outcome),
     caption=f"Mean {outcome} with {level} interval by level of each predictor.",
     alt=figures.describe_dose_response(panels, outcome),
-    keep=True,
 )
 
 # %% [markdown]
@@ -320,41 +276,33 @@ if len(count_models):
     pub.table(
         "defences_count_models",
         count_models,
+        "id model chosen n effect estimate low high p dispersion",
         caption="Count models of the number of defences, the chosen one first.",
-        columns=headings("id model chosen n effect estimate low high p dispersion"),
-        formats=FORMATS,
         note=hyp.describe_count_models(count_models),
-        width="page",
-        keep=True,
     )
 
 # %%
 pub.number(
     "defences_tested_n",
     hyp.respondents_in(defences, confirmatory),
+    "respondents in the tests of defences",
     unit="respondents",
-    description="respondents in the tests of defences",
-    show=False,
-    keep=True,
 )
 pub.number(
     "defences_found",
     hyp.found_among(defences, confirmatory, alpha=the_plan.alpha),
+    "hypotheses on defences found as predicted",
     unit=f"of {len(defences)}",
-    description="hypotheses on defences found as predicted",
-    keep=True,
 )
 pub.number(
     "defences_exposure_effect",
     hyp.effect_on(defences, confirmatory, book, "threat exposure"),
-    description="effect of exposure on the number of defences",
-    keep=True,
+    "effect of exposure on the number of defences",
 )
 pub.number(
     "defences_likelihood_effect",
     hyp.effect_on(defences, confirmatory, book, "threat perception"),
-    description="effect of the expected likelihood on the number of defences",
-    keep=True,
+    "effect of the expected likelihood on the number of defences",
 )
 
 # %% [markdown]
@@ -375,34 +323,27 @@ if len(odds):
     pub.table(
         "perception_proportional_odds",
         odds,
+        "id label:hypothesis n estimate:odds_ratio low high p brant brant_df brant_p reading",
         caption="Odds ratio of a higher rating per step of the predictor, and Brant's test.",
-        columns=headings("id label n estimate low high p brant brant_df brant_p reading"),
-        formats=FORMATS,
-        width="page",
-        keep=True,
     )
 pub.number(
     "perception_tested_n",
     hyp.respondents_in(perception, confirmatory),
+    "respondents in the tests of threat perception",
     unit="respondents",
-    description="respondents in the tests of threat perception",
-    show=False,
-    keep=True,
 )
 pub.number(
     "perception_found",
     hyp.found_among(perception, confirmatory, alpha=the_plan.alpha),
+    "hypotheses on threat perception found as predicted",
     unit=f"of {len(perception)}",
-    description="hypotheses on threat perception found as predicted",
-    keep=True,
 )
 pub.number(
     "perception_knowledge_effect",
     hyp.effect_on(perception, confirmatory, book, "prior knowledge"),
-    description=f"effect of prior knowledge ({perception[0].label})"
+    f"effect of prior knowledge ({perception[0].label})"
     if perception
     else "effect of prior knowledge",
-    keep=True,
 )
 
 # %% [markdown]
@@ -418,12 +359,9 @@ if len(exploratory.table):
     pub.table(
         "exploratory_results",
         exploratory.table,
+        "id label:hypothesis n missing effect estimate low high p p_adjusted",
         caption="Exploratory hypotheses, adjusted across all of them.",
-        columns=headings("id label n missing effect estimate low high p p_adjusted"),
-        formats=FORMATS,
         note=f"Low and high: ends of the {level} interval. Adjusted p: Benjamini–Hochberg.",
-        width="page",
-        keep=True,
     )
 
 # %% [markdown]
@@ -441,15 +379,12 @@ handling = hyp.missing_handling_table(the_plan, data, missing, book, seed=seed, 
 pub.table(
     "missing_data_handling",
     handling,
+    "handling n effect estimate low high p",
     caption="Confirmatory hypotheses under each handling of missing answers.",
-    columns=headings("handling n effect estimate low high p"),
-    formats=FORMATS,
-    sections="title",
+    sections="title:hypothesis",
     note="20 imputations by chained equations, pooled by Rubin's rules; their p is a large-sample "
     "one. Cramér's V is pooled without an interval. Don't know is handled where it is an option "
     "of a single item and somebody chose it; scales made of several items have no such level.",
-    width="page",
-    keep=True,
 )
 pub.close()
 

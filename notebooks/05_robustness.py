@@ -37,7 +37,7 @@ import pandas as pd
 
 from mlsec_survey import figures
 from mlsec_survey.analysis import design_analysis, multiverse
-from mlsec_survey.base.formatting import interval_text, p_text, percent_text
+from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.parallel import tasks
 from mlsec_survey.project import open_project
 from mlsec_survey.stats import error_rates
@@ -68,41 +68,25 @@ shares = published_intervals(facts)
 pub.table(
     "published_intervals",
     shares,
+    "what count n estimate:share low:wilson_low high:wilson_high "
+    "exact_low exact_high known:known_as",
     caption="What the published counts say about the share in the population that the respondents "
     "stand for, if they were drawn from it at random.",
-    columns={
-        "what": "Count of",
-        "count": "Count",
-        "n": "n",
-        "estimate": "Share",
-        "low": "Wilson low",
-        "high": "Wilson high",
-        "exact_low": "Exact low",
-        "exact_high": "Exact high",
-        "known": "Known as",
-    },
-    formats=dict.fromkeys(
-        ["estimate", "low", "high", "exact_low", "exact_high"], lambda share: percent_text(share, 1)
-    ),
     basis="published",
-    source=facts.fact("tifs2023.evasion").citation,
-    width="page",
-    keep=True,
+    note=f"Source: {facts.fact('tifs2023.evasion').citation}.",
 )
 pub.number(
     "evasion_published_share_interval",
     f"{percent_text(shares['estimate'][0], 1)} "
     f"({interval_text(shares['low'][0], shares['high'][0], 1, percent=True)})",
-    description="share of respondents with a case of evasion left after coding, Wilson interval",
+    "share of respondents with a case of evasion left after coding, Wilson interval",
     basis="published",
-    keep=True,
 )
 pub.number(
     "detectable_share_none",
     percent_text(shares["exact_high"].iloc[-1], 1),
-    description=f"largest share that is compatible, at 95 %, with no case among {n} respondents",
+    f"largest share that is compatible, at 95 %, with no case among {n} respondents",
     basis="published",
-    keep=True,
 )
 
 # %% [markdown]
@@ -135,8 +119,6 @@ pub.figure(
     "as multiples of the smallest effect size of interest. Vertical: the published study.",
     alt=figures.describe_power_curves(curves, **how),
     basis="design",
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -159,37 +141,22 @@ summary = design_analysis.design_summary(
 pub.table(
     "design_analysis",
     summary,
+    "hypothesis test effect:effect_size smallest:sesoi_value power detectable:found_with_target "
+    "type_s type_m",
     caption=f"What {n} respondents can show, per confirmatory hypothesis and primary test. SESOI: "
     "smallest effect size of interest.",
-    columns={
-        "hypothesis": "Hypothesis",
-        "test": "Test",
-        "effect": "Effect size",
-        "smallest": "SESOI",
-        "power": "Power at SESOI",
-        "detectable": f"Found with {percent_text(assumed.target_power)}",
-        "type_s": "Wrong sign",
-        "type_m": "Exaggeration",
-    },
-    formats={
-        "power": percent_text,
-        "type_s": lambda share: percent_text(share, 1),
-    },
     note="Wrong sign and exaggeration: share with the wrong sign, and factor by which the estimate "
     "exceeds the true effect, among significant results if the SESOI is true; –: an effect without "
     "a sign. "
     f"Power has a Monte Carlo standard error of at most {100 * summary['se'].max():.1f} points.",
     basis="design",
-    width="page",
-    keep=True,
 )
 pub.number(
     "power_at_sesoi",
     interval_text(summary["power"].min(), summary["power"].max(), 0, percent=True),
-    description=f"power of {n} respondents to find the smallest effect of interest, over the "
+    f"power of {n} respondents to find the smallest effect of interest, over the "
     "confirmatory hypotheses",
     basis="design",
-    keep=True,
 )
 
 # %% [markdown]
@@ -221,25 +188,21 @@ pub.figure(
     alt=figures.describe_trend_power(grid, target=assumed.target_power),
     basis="design",
     source=facts.fact("aaai2024.participants").citation,
-    width="page",
-    keep=True,
 )
 here = design_analysis.at_cell(grid, n, size.at)
 pub.number(
     "company_size_power",
     here,
-    digits=2,
-    description=f"power of {n} respondents to find exposure rising with company size, at an odds "
+    f"power of {n} respondents to find exposure rising with company size, at an odds "
     f"ratio of {size.at.odds_ratio:g} per step and {percent_text(size.at.prevalence)} exposed",
+    digits=2,
     basis="design",
-    keep=True,
 )
 pub.number(
     "company_size_reading",
     describe_size_question(grid, size.at, assumed.target_power),
-    description="reading of the grid",
+    "reading of the grid",
     basis="design",
-    keep=True,
 )
 
 # %% [markdown]
@@ -252,11 +215,9 @@ pub.number(
 pub.table(
     "company_size_facts",
     facts.table(["tifs2023.exposure_null", "aaai2024.size", "aaai2024.participants"]),
+    "fact source how_known",
     caption="What is publicly known about exposure and company size.",
-    columns={"fact": "Fact", "source": "Source", "how_known": "How it is known"},
-    wrap={"fact": 0.5, "source": 0.22, "how_known": 0.22},
     basis="published",
-    keep=True,
 )
 
 # %% [markdown]
@@ -276,7 +237,6 @@ pub.figure(
     "which they exaggerate, by true effect. Hypotheses of the same form share a line.",
     alt=figures.describe_error_rates(errors),
     basis="design",
-    keep=True,
 )
 
 # %%
@@ -291,17 +251,11 @@ replication = design_analysis.replication_table(
 pub.table(
     "replication_n",
     replication,
+    "hypothesis:hypotheses effect:effect_size value:sesoi_value n_*",
     caption="Respondents with both answers that a replication needs in order to find the smallest "
     "effect size of interest.",
-    columns={"hypothesis": "Hypotheses", "effect": "Effect size", "value": "SESOI"}
-    | {
-        f"n_{round(100 * goal)}": f"n for {percent_text(goal)}"
-        for goal in assumed.replication_powers
-    },
-    formats=dict.fromkeys([f"n_{round(100 * goal)}" for goal in assumed.replication_powers], 0),
     note="Simulated, with a Monte Carlo error of some per cent; under the assumed shares.",
     basis="design",
-    keep=True,
 )
 
 # %% [markdown]
@@ -320,35 +274,17 @@ checked = error_rates.summarise_rates(rates)
 pub.table(
     "error_rates",
     checked,
+    "method form error error_at coverage coverage_at holds",
     caption=f"Largest type I error and smallest coverage of each method at n = {rates['n'].max()}, "
     "over all shares (beside each: the share at which it occurs) and effects.",
-    columns={
-        "method": "Method",
-        "form": "Outcome ~ predictor",
-        "error": "Type I error",
-        "error_at": "at share",
-        "coverage": "Coverage",
-        "coverage_at": "at share",
-        "holds": "Holds",
-    },
-    formats={
-        "error": lambda rate: "" if rate != rate else percent_text(rate, 1),
-        "coverage": lambda rate: "" if rate != rate else percent_text(rate, 1),
-        "error_at": lambda share: "" if share != share else percent_text(share),
-        "coverage_at": lambda share: "" if share != share else percent_text(share),
-        "holds": lambda good: "yes" if good else "no",
-    },
     note=error_rates.describe_basis(rates),
     basis="design",
-    width="page",
-    keep=True,
 )
 pub.number(
     "error_rates_reading",
     error_rates.describe_rates(checked, [h.test for h in project.plan.of_kind("confirmatory")]),
-    description="reading of the table",
+    "reading of the table",
     basis="design",
-    keep=True,
 )
 
 # %% [markdown]
@@ -398,8 +334,6 @@ for name, entry in multiverse.curves_shown(project.plan, verses, claims).items()
         "the choices behind each. The specifications share respondents, so their number is no "
         "weight of evidence.",
         alt=figures.describe_specification_curve(curve, alpha=alpha),
-        width="page",
-        keep=True,
     )
 
 # %% [markdown]
@@ -412,37 +346,19 @@ for name, entry in multiverse.curves_shown(project.plan, verses, claims).items()
 pub.table(
     "specification_summary",
     robust.table,
+    "label:hypothesis specifications median low:curve_low high:curve_high "
+    "predicted significant p_median p_share p_stouffer",
     caption="All specifications of each confirmatory hypothesis: median correlation, middle 95 % "
     "of the estimates, share in the predicted direction, share significant, and permutation "
     "p-values of the curve.",
-    columns={
-        "label": "Hypothesis",
-        "specifications": "Specifications",
-        "median": "Median",
-        "low": "From",
-        "high": "To",
-        "predicted": "As predicted",
-        "significant": "Significant",
-        "p_median": "p median",
-        "p_share": "p share",
-        "p_stouffer": "p Stouffer",
-    },
-    formats={
-        "predicted": percent_text,
-        "significant": percent_text,
-    }
-    | dict.fromkeys(["p_median", "p_share", "p_stouffer"], p_text),
     note="Significant: in the predicted direction, or in the more frequent one if none is "
     f"predicted (–). {multiverse.describe_monte_carlo(robust.table, alpha)} They are not "
     "adjusted for the number of hypotheses.",
-    width="page",
-    keep=True,
 )
 pub.number(
     "specification_reading",
     multiverse.describe_robustness(robust.table, alpha),
-    description="reading of the table",
-    keep=True,
+    "reading of the table",
 )
 
 # %%

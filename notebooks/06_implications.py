@@ -49,40 +49,20 @@ numbers = claims.published_numbers(
         "01_cleaning", "02_sample", "03_attack_relevance", "04_hypotheses", "05_robustness"
     )
 )
-pub.number("n_claims", len(ledger.claims), basis="published", description="claims in the ledger")
+pub.number("n_claims", len(ledger.claims), "claims in the ledger", basis="published")
 
 # %%
 table = claims.ledger_table(ledger, facts, numbers)
 pub.table(
     "claim_ledger",
     table,
+    "claim rests_on this_run strength may may_not",
     caption="Claim ledger: what is claimed in public, what this run adds, and what may be "
     "concluded from a claim that is carried.",
-    columns={
-        "claim": "Claim",
-        "rests_on": "Rests on",
-        "this_run": "In this run",
-        "strength": "Strength",
-        "may": "May be concluded",
-        "may_not": "May not be concluded",
-    },
-    wrap={
-        "claim": 0.17,
-        "rests_on": 0.1,
-        "this_run": 0.19,
-        "strength": 0.1,
-        "may": 0.17,
-        "may_not": 0.19,
-    },
     note="Claims in the words of this project, after the publication's abstract. Strength: grade "
     "by the checks in data/claims.yml, in brackets how many of them hold.",
-    width="page",
 )
-pub.number(
-    "ledger_reading",
-    claims.describe_ledger(table, ledger),
-    description="grades in this run",
-)
+pub.number("ledger_reading", claims.describe_ledger(table, ledger), "grades in this run")
 
 # %% [markdown]
 # ## Questions for an auditor
@@ -96,9 +76,8 @@ audiences = claims.audience_table(ledger)
 pub.table(
     "audit_questions",
     audiences,
+    "label:claim audit evidence:ask_to_see",
     caption="One question per claim for an audit, and what to ask to see.",
-    columns={"label": "Claim", "audit": "Question", "evidence": "Ask to see"},
-    wrap={"label": 0.17, "audit": 0.39, "evidence": 0.37},
     basis="published",
 )
 
@@ -106,11 +85,9 @@ pub.table(
 pub.table(
     "implications_by_audience",
     audiences,
+    "label:claim regulator researcher",
     caption="What follows from each claim for those who make rules and for those who do research.",
-    columns={"label": "Claim", "regulator": "Regulator", "researcher": "Researcher"},
-    wrap={"label": 0.17, "regulator": 0.37, "researcher": 0.37},
     basis="published",
-    keep=True,
 )
 
 # %% [markdown]
@@ -130,10 +107,9 @@ pub.table(
 pub.table(
     "grade_rule",
     claims.grade_table(ledger),
+    "label:grade when meaning",
     caption=ledger.rule,
-    columns={"label": "Grade", "when": "Applies when", "meaning": "Meaning"},
     basis="published",
-    keep=True,
 )
 
 # %%
@@ -141,25 +117,15 @@ checks = claims.check_table(ledger, numbers)
 pub.table(
     "claim_checks",
     checks,
+    "claim check value:check_value condition holds",
     caption="Every check of the ledger: the number it reads, the bound, and whether it holds.",
-    columns={
-        "claim": "Claim",
-        "check": "Check",
-        "value": "Value",
-        "condition": "Bound",
-        "holds": "Holds",
-    },
-    wrap={"claim": 0.2, "check": 0.36},
-    keep=True,
 )
-pub.number(
-    "checks_made", len(checks), description="checks in the ledger", unit="checks", basis="published"
-)
+pub.number("checks_made", len(checks), "checks in the ledger", unit="checks", basis="published")
 pub.number(
     "checks_held",
     int((checks["holds"] == "yes").sum()),
+    "checks of the ledger that hold in this run",
     unit="checks",
-    description="checks of the ledger that hold in this run",
 )
 
 # %% [markdown]
@@ -173,22 +139,14 @@ comparisons = claims.comparison_table(ledger, facts, numbers)
 pub.table(
     "published_beside_run",
     comparisons,
+    "fact:counted_fact published:published_count known:how_known this_run",
     caption="Counts stated in public, and the same counts in this run.",
-    columns={
-        "fact": "What was counted",
-        "published": "Published",
-        "known": "How it is known",
-        "this_run": "In this run",
-    },
-    wrap={"fact": 0.3, "published": 0.18, "known": 0.2, "this_run": 0.15},
-    source="data/published/facts.csv, which names the source of each fact",
-    keep=True,
+    note="Source: data/published/facts.csv, which names the source of each fact.",
 )
 pub.number(
     "comparison_reading",
     claims.describe_comparison(comparisons, synthetic=project.manifest.is_synthetic),
-    description="comparison of counts",
-    keep=True,
+    "comparison of counts",
 )
 pub.close()
 

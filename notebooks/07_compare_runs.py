@@ -36,7 +36,7 @@ from mlsec_survey.report import comparison
 
 project = open_project("07_compare_runs")
 compared = comparison.read_runs(project.root, runs, reference)
-pub = comparison.open_comparison(project, compared)
+pub = project.publisher(synthetic=any(run.synthetic for run in compared))
 results = comparison.estimates(compared)
 changes = comparison.estimate_changes(results)
 
@@ -47,8 +47,8 @@ changes = comparison.estimate_changes(results)
 pub.table(
     "compared_runs",
     comparison.parameter_table(compared),
+    "run parameters answers:run_answers",
     caption="Runs that are compared; the first one is the reference.",
-    keep=True,
 )
 
 # %% [markdown]
@@ -70,8 +70,6 @@ pub.figure(
     "not the same in all runs come first, tests of hypotheses before others, and then by how far "
     "they move. A vertical line is the value without an effect.",
     alt=describe_runs(shown),
-    width="page",
-    keep=True,
 )
 
 # %% [markdown]
@@ -89,24 +87,11 @@ pub.figure(
 pub.table(
     "results_across_runs",
     comparison.moved(changes),
+    "result estimate:reference low high smallest largest shift changed reading:what_changes",
     caption="Results that are not the same in all runs, by the table that they are published in: "
     "the reference with its interval, the range over all runs, and what changes.",
     sections="table",
-    columns={
-        "result": "Result",
-        "estimate": "Reference",
-        "low": "Low",
-        "high": "High",
-        "smallest": "Smallest",
-        "largest": "Largest",
-        "shift": "Shift",
-        "changed": "Runs that differ",
-        "reading": "What changes",
-    },
-    digits="3s",
-    formats={"shift": "2s"},
-    csv=changes.drop(columns="null"),
-    keep=True,
+    data=changes.drop(columns="null"),
 )
 
 # %% [markdown]
@@ -121,20 +106,10 @@ numbers = comparison.number_changes(compared)
 pub.table(
     "numbers_across_runs",
     numbers,
+    "description:number reference:reference_text unit smallest largest different absent",
     caption="Published numbers that differ between runs, by the notebook that publishes them.",
     sections="notebook",
-    columns={
-        "description": "Number",
-        "reference": "Reference",
-        "unit": "Unit",
-        "smallest": "Smallest",
-        "largest": "Largest",
-        "different": "Runs that differ",
-        "absent": "Runs without it",
-    },
-    digits="4s",
-    csv=numbers,
-    keep=True,
+    data=numbers,
 )
 pub.close()
 

@@ -82,8 +82,8 @@ import pandas as pd
 
 table = pd.read_csv(project.export_path)
 table["drawn"] = generator(seed, "first").normal(size=len(table)).round(6)
-pub.number("n_rows", len(table), unit="rows", description="rows of the file")
-pub.table("rows", table, caption="The rows.", keep=True)
+pub.number("n_rows", len(table), "rows of the file", unit="rows")
+pub.table("rows", table, caption="The rows.")
 project.write("first.parquet", table)
 pub.close()
 """
@@ -103,8 +103,8 @@ figure = Figure(figsize=(3, 2), layout="constrained")
 axes = figure.add_subplot()
 axes.bar(table["item"], table["answer"])
 axes.set_title(escape_spreadsheet("Answers"))
-pub.figure("answers", figure, caption="Answers.", alt=f"{len(table)} bars.", keep=True)
-pub.number("largest", int(table["answer"].max()), description="largest answer", keep=True)
+pub.figure("answers", figure, caption="Answers.", alt=f"{len(table)} bars.")
+pub.number("largest", int(table["answer"].max()), "largest answer")
 pub.close()
 """
 )
@@ -120,7 +120,7 @@ from mlsec_survey.stats.proportions import wilson
 table = project.read("first")
 notes = (project.root / "data" / "notes.txt").read_text().strip()
 low, high = wilson(int((table["answer"] > 2).sum()), len(table))
-pub.number("share_low", float(low), description=f"lower limit, {notes}", digits=3, keep=True)
+pub.number("share_low", float(low), f"lower limit, {notes}", digits=3)
 pub.close()
 """
 )
@@ -138,12 +138,18 @@ published = {
     for key, number in json.loads((records / f"{name}.json").read_text())["numbers"].items()
 }
 print(published)
-pub.number("n_published", len(published), description="numbers read", keep=True)
+pub.number("n_published", len(published), "numbers read")
 pub.close()
 """
 )
 
 NOTEBOOKS = {"01_first": FIRST, "02_second": SECOND, "03_third": THIRD, "04_fourth": FOURTH}
+# What the registry of the project lacks.
+COLUMNS = """\
+  answer: {heading: Answer, meaning: answer to the item}
+  drawn: {heading: Drawn, meaning: a random number}
+  column_*: {heading: "Column number {}", meaning: one of many columns}
+"""
 EXPORT = "item,answer\na,1\nb,3\nc,5\nd,2\n"
 STEPS = sorted([*NOTEBOOKS, *(f"{name}.html" for name in NOTEBOOKS), "index.html"])
 
@@ -248,6 +254,8 @@ def make_project(root: Path, paper: bool = False) -> SmallProject:
     shutil.copy(ROOT / "jupytext.toml", root)
     (root / "requirements.lock").write_text("pandas==0\n")
     (root / "data" / "notes.txt").write_text("as noted\n")
+    registry = (ROOT / "data" / "columns.yml").read_text(encoding="utf-8")
+    (root / "data" / "columns.yml").write_text(registry + COLUMNS)
     pipeline = PIPELINE
     if paper:
         pipeline += "\npaper:\n  main: paper/main.tex\n"

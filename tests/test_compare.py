@@ -366,8 +366,8 @@ pub.table(
             "high": [drawn.mean() + 1, 4.0],
         }
     ),
+    "label:quantity effect n estimate low high",
     caption="Means.",
-    keep=True,
 )
 pub.close()
 """

@@ -20,7 +20,6 @@ from mlsec_survey.analysis.sample import (
     count_scales,
     describe_flow,
     flag_counts,
-    headings,
     item_nonresponse,
     items_about,
     missing_kind_counts,
@@ -391,17 +390,6 @@ def test_count_scales_summarise_and_their_interval_is_that_of_a_large_sample(
     assert row["mean"] == 3
     assert row["mean_low"] == pytest.approx(3 - half, abs=0.04)
     assert row["mean_high"] == pytest.approx(3 + half, abs=0.04)
-
-
-def test_headings_take_options_from_the_codebook(codebook: Codebook) -> None:
-    assert headings("label counts_of:occurrence dont_know own_words", codebook, label="A") == {
-        "label": "A",
-        "count_yes": "It happened",
-        "count_suspected": "It was suspected",
-        "count_no": "It did not happen",
-        "dont_know": "Don't know",
-        "own_words": "Own words",
-    }
 
 
 def test_checklists_stand_together(responses: pd.DataFrame, codebook: Codebook) -> None:

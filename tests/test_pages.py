@@ -31,11 +31,11 @@ HARD = """\
 # %%
 import pandas as pd
 long = "a_rather_long_name_without_any_place_to_break_it_" * 3
-wide = pd.DataFrame({f"column number {n}": [n * 1000.123, n, n] for n in range(14)})
-pub.table("wide", wide, caption="Wide.", keep=True)
-pub.table("escaped", pd.DataFrame({"text": ["<script>alert(1)</script> & $x$"]}),
-          caption="<b>Not bold</b> & $y$.", keep=True)
-pub.number("quiet", 1, description="said nowhere", show=False, keep=True)
+wide = pd.DataFrame({f"column_{n}": [n * 1000.123, n, n] for n in range(14)})
+pub.table("wide", wide, "column_*", caption="Wide.")
+pub.table("escaped", pd.DataFrame({"item": ["<script>alert(1)</script> & $x$"]}),
+          caption="<b>Not bold</b> & $y$.")
+pub.number("quiet", 1, "said quietly")
 print(long)
 wide
 

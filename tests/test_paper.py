@@ -44,11 +44,11 @@ def published(synthetic: bool) -> dict:
         "figures": {},
     }
     for use in uses_in(PAPER):
-        entry: dict = {"basis": "responses", "keep": False}
+        entry: dict = {"basis": "responses"}
         if use.kind == "numbers":
             entry |= {"text": "12.5 %", "value": 12.5, "unit": "", "description": "d"}
         else:
-            entry |= {"caption": "Käption of 5 %.", "width": "column", "note": None, "alt": ALT}
+            entry |= {"caption": "Käption of 5 %.", "width": "column", "note": "", "alt": ALT}
         record[use.kind][use.key] = entry
     return record
 

@@ -7,10 +7,11 @@ import math
 import re
 import subprocess
 import sys
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
-from types import SimpleNamespace
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,13 +22,14 @@ import figure_examples as examples
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.formatting import as_text, interval_text, p_text, percent_text, significant
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
-from mlsec_survey.report import publisher
+from mlsec_survey.report import latex, publisher
+from mlsec_survey.report.columns import Columns, load_columns
+from mlsec_survey.report.html import join_figures
 from mlsec_survey.report.latex import escape_latex, latex_tabular
 from mlsec_survey.report.macros import assemble, uses_in
 from mlsec_survey.report.publisher import SUPPRESSED, Publisher
 
-SYNTHETIC = SimpleNamespace(is_synthetic=True)
-REAL = SimpleNamespace(is_synthetic=False)
+SYNTHETIC, REAL = True, False
 HOSTILE = '=HYPERLINK("http://x")&<script>alert(1)</script> 50% $x_1^2$ {a}~#\\ 😀 Größe'
 
 
@@ -41,8 +43,33 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict, dict]]:
     return outputs
 
 
-def opened(folder: Path, manifest=SYNTHETIC, notebook: str = "02_sample") -> Publisher:
-    return Publisher.open(notebook, manifest=manifest, output=folder)
+REGISTRY = """\
+columns:
+  option: {heading: Option, meaning: response option}
+  about: {heading: About, meaning: item}
+  variable: {heading: Variable, meaning: item}
+  count: {heading: n, unit: respondents, format: "0", meaning: respondents with the answer}
+  count_*: {heading: "{}", unit: respondents, format: "0", meaning: "answered: {}"}
+  at_least_*: {heading: "At least {}", meaning: "odds ratio: {}"}
+  share: {heading: Share, unit: share, format: percent, meaning: count of n}
+  low: {heading: Low, format: as its estimate, meaning: lower end of the interval}
+  odds: {heading: Odds ratio, meaning: odds ratio}
+  many: {heading: Many, meaning: a large number}
+  flag: {heading: Flag, meaning: yes or no}
+"""
+LABELS = {"met": {"yes": "Yes, it happened", "no": "No"}}
+ALLOWED = {"p", "b", "div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+
+
+def columns() -> Columns:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "columns.yml"
+        path.write_text(REGISTRY)
+        return load_columns(path, LABELS.__getitem__)
+
+
+def opened(folder: Path, synthetic: bool = True, notebook: str = "02_sample") -> Publisher:
+    return Publisher.open(notebook, synthetic=synthetic, output=folder, columns=columns())
 
 
 def table() -> pd.DataFrame:
@@ -153,9 +180,8 @@ def test_table_is_written_for_paper_page_and_spreadsheet(tmp_path: Path, shown: 
     pub.table(
         "one",
         table(),
+        "option count share",
         caption="A <b>table</b>",
-        columns={"option": "Option", "count": "n", "share": "Share"},
-        formats={"share": percent_text},
         note="A note.",
     )
     tex = (tmp_path / "paper/generated/tables/one.tex").read_text()
@@ -183,11 +209,14 @@ def test_cells_show_integers_flags_and_a_dash_for_missing(tmp_path: Path, shown:
     opened(tmp_path).table("t", table(), caption="c")
     rows = re.findall(r"<tr>(.*?)</tr>", shown[0][0]["text/html"])
     cells = [re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row) for row in rows[1:]]
-    assert cells[0] == ["A", "10", "0.83", "1,234,567", "yes"]
+    assert cells[0] == ["A", "10", "83 %", "1,234,567", "yes"]
     assert cells[2] == ["-x", "–", "–", "3", "yes"]
 
 
-def test_sections_stand_above_their_rows_and_part_the_halves(tmp_path: Path, shown: list) -> None:
+def test_sections_stand_above_their_rows_and_part_the_halves(
+    tmp_path: Path, shown: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latex, "_TALL", 8)
     long = pd.DataFrame(
         {
             "about": ["Ro_le"] * 3 + ["Size"] * 2 + ["Field"] * 2,
@@ -195,9 +224,8 @@ def test_sections_stand_above_their_rows_and_part_the_halves(tmp_path: Path, sho
             "count": range(7),
         }
     )
-    columns = {"option": "Option", "count": "n"}
     pub = opened(tmp_path)
-    pub.table("t", long, caption="c", columns=columns, sections="about", halves=True)
+    pub.table("t", long, "option count", caption="c", sections="about")
     tex = (tmp_path / "paper/generated/tables/t.tex").read_text()
     left, right = tex.split("\\hfill\n")
     heading = r"\multicolumn{2}{@{}l@{}}{\textit{%s}} \\"
@@ -216,24 +244,21 @@ def test_sections_stand_above_their_rows_and_part_the_halves(tmp_path: Path, sho
     assert "Size:\nd" in shown[0][0]["text/plain"]
 
 
-def test_one_section_is_not_parted(tmp_path: Path) -> None:
+def test_one_section_is_not_parted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latex, "_TALL", 2)
     pub = opened(tmp_path)
-    pub.table("t", table().assign(part="p"), caption="c", sections="part", halves=True)
+    pub.table("t", table().assign(about="p"), "count", caption="c", sections="about")
     assert r"\hfill" not in (tmp_path / "paper/generated/tables/t.tex").read_text()
 
 
-def test_a_spreadsheet_can_hold_more_than_is_shown_but_no_counts_to_suppress(
-    tmp_path: Path, shown: list
-) -> None:
+def test_a_spreadsheet_can_hold_more_than_is_shown(tmp_path: Path, shown: list) -> None:
     pub = opened(tmp_path)
-    pub.table("t", table()[1:], caption="T.", columns={"option": "Option"}, csv=table())
+    pub.table("t", table()[1:], "option", caption="T.", data=table())
     csv = pd.read_csv(tmp_path / "paper/generated/tables/t.csv")
     assert list(csv.columns) == ["data_basis", *table().columns]
     assert len(csv) == 3
     assert csv["option"].tolist()[2] == "'-x"
     assert "1,234,567" not in shown[0][0]["text/html"]
-    with pytest.raises(ValueError, match="counts to suppress"):
-        pub.table("u", table(), caption="U.", counts=["count"], csv=table())
 
 
 def test_html_of_a_table_is_well_formed(tmp_path: Path, shown: list) -> None:
@@ -245,20 +270,9 @@ def test_html_of_a_table_is_well_formed(tmp_path: Path, shown: list) -> None:
             self.open: list[str] = []
 
         def handle_starttag(self, tag: str, attrs) -> None:
-            if tag != "br":
-                self.open.append(tag)
+            self.open.append(tag)
             assert tag in {
-                "p",
-                "b",
-                "br",
-                "small",
-                "div",
-                "table",
-                "thead",
-                "tbody",
-                "tr",
-                "th",
-                "td",
+                *["p", "b", "div", "table", "caption", "thead", "tbody", "tr", "th", "td"]
             }
 
         def handle_endtag(self, tag: str) -> None:
@@ -279,7 +293,7 @@ def test_real_data_carry_no_label_and_small_counts_are_hidden(tmp_path: Path, sh
         }
     )
     pub = opened(tmp_path, REAL)
-    pub.table("t", counts, caption="c", counts=["count"], group="variable")
+    pub.table("t", counts, caption="c", sections="variable")
     csv = pd.read_csv(tmp_path / "paper/generated/tables/t.csv", dtype=str)
     assert csv["count"].tolist() == ["60", SUPPRESSED, SUPPRESSED, "69"]
     assert csv["share"].tolist()[1:3] == [SUPPRESSED] * 2
@@ -296,17 +310,42 @@ def test_a_row_without_a_count_stays_so_beside_hidden_ones(tmp_path: Path, shown
         {"option": ["a", "b", "c", "all"], "count": pd.array([60, 3, 7, None], dtype="Int64")}
     )
     pub = opened(tmp_path, REAL)
-    pub.table("t", counts, caption="c", counts=["count"])
+    pub.table("t", counts, caption="c")
     csv = pd.read_csv(tmp_path / "paper/generated/tables/t.csv", dtype=str)
     assert csv["count"].tolist()[:3] == ["60", SUPPRESSED, SUPPRESSED]
     assert pd.isna(csv["count"].iloc[3])
-    assert shown[0][0]["text/html"].count("text-align:right") == 5
+    assert shown[0][0]["text/html"].count('class="number"') == 5
 
 
 def test_synthetic_counts_are_shown_whole(tmp_path: Path) -> None:
     counts = pd.DataFrame({"option": ["a", "b"], "count": [60, 3]})
-    opened(tmp_path).table("t", counts, caption="c", counts=["count"])
+    opened(tmp_path).table("t", counts, caption="c")
     assert "\nsynthetic stand-in,b,3\n" in (tmp_path / "paper/generated/tables/t.csv").read_text()
+
+
+# Columns
+
+
+def test_the_registry_gives_heading_format_and_meaning() -> None:
+    names = ["met", "count_no", "count_yes", "share", "low", "odds", "count"]
+    found = columns().named("met:option share low odds low count:many count_*:met", names)
+    assert [(c.name, c.heading, c.format) for c in found] == [
+        ("met", "Option", "2"),
+        ("share", "Share", "percent"),
+        ("low", "Low", "percent"),
+        ("odds", "Odds ratio", "2"),
+        ("low", "Low", "2"),
+        ("count", "Many", "2"),
+        ("count_yes", "Yes, it happened", "0"),
+        ("count_no", "No", "0"),
+    ]
+    assert found[-1].meaning == "answered: no"
+    assert columns().named("at_least_*", ["at_least_4"])[0].heading == "At least 4"
+    with pytest.raises(KeyError, match="no column 'absent'"):
+        columns().named("absent:option", names)
+    with pytest.raises(InputError, match="no entry 'shaer'") as error:
+        columns().named("share:shaer", names)
+    assert "'share'" in str(error.value)
 
 
 # Figures and numbers
@@ -323,7 +362,51 @@ def test_figure_is_written_in_two_forms_with_its_text(tmp_path: Path, shown: lis
     assert metadata["image/png"]["alt"] == f"{SYNTHETIC_SHORT}. Evasion first."
     assert metadata["image/png"]["width"] > 300
     assert 'id="fig-rank"' in caption["text/html"]
+    assert metadata["result"] == {
+        "key": "rank",
+        "basis": "responses",
+        "notebook": "02_sample",
+        "label": SYNTHETIC_SHORT,
+        "caption": "Ranks",
+    }
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_pages_show_picture_and_caption_as_one_figure(tmp_path: Path, shown: list) -> None:
+    pub = opened(tmp_path)
+    figure, data = examples.EXAMPLES["ranking"](), table()[["option"]]
+    pub.figure("rank", figure, caption=HOSTILE, alt=f"{HOSTILE}.", data=data)
+    outputs = [
+        nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+        for data, metadata in shown
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)])
+    join_figures(notebook)
+    (output,) = notebook.cells[0].outputs
+    page = output.data["text/html"]
+    assert "image/png" not in output.data
+    assert re.findall(r"<(/?\w+)", page) == [
+        "figure", "img", "figcaption", "b", "/b", "/figcaption", "/figure"
+    ]  # fmt: skip
+    assert 'id="fig-rank" data-kind="figure" data-key="rank" data-basis="responses"' in page
+    assert 'data-notebook="02_sample" data-csv="figures/rank.csv"' in page
+
+
+def test_many_numbers_are_shown_folded(tmp_path: Path, shown: list) -> None:
+    numbers = pd.DataFrame(
+        {"key": ["a", "b"], "value": [3, "4 %"], "description": ["x <y>", "z"], "unit": ["m", ""]}
+    )
+    pub = opened(tmp_path)
+    pub.numbers(numbers, "Both")
+    page = shown[0][0]["text/html"]
+    assert page.startswith('<details class="numbers')
+    assert "X &lt;y&gt;: <b>3 m</b>" in page
+    assert page.index('id="num-a"') < page.index('id="num-b"')
+    record = json.loads(pub.record_path.read_text())
+    assert {key: entry["text"] for key, entry in record["numbers"].items()} == {
+        "a": "3",
+        "b": "4 %",
+    }
 
 
 def test_a_figure_from_published_facts_names_its_source_and_has_no_label(tmp_path: Path) -> None:
@@ -342,9 +425,9 @@ def test_a_figure_from_published_facts_names_its_source_and_has_no_label(tmp_pat
 
 def test_number_is_recorded_rounded_and_shown(tmp_path: Path, shown: list) -> None:
     pub = opened(tmp_path)
-    pub.number("w", np.float64(1 / 3), digits=2, unit="", description="Kendall's W", basis="design")
-    pub.number("n", np.int64(139), unit="respondents", description="analysed")
-    pub.number("bad", math.nan, description="undefined", show=False)
+    pub.number("w", np.float64(1 / 3), "Kendall's W", digits=2, unit="", basis="design")
+    pub.number("n", np.int64(139), "analysed", unit="respondents")
+    pub.number("bad", math.nan, "undefined")
     record = json.loads(pub.record_path.read_text())
     assert record["numbers"]["w"] == {
         "value": 0.333333,
@@ -352,7 +435,6 @@ def test_number_is_recorded_rounded_and_shown(tmp_path: Path, shown: list) -> No
         "unit": "",
         "description": "Kendall's W",
         "basis": "design",
-        "keep": False,
     }
     assert record["numbers"]["n"]["value"] == 139
     assert record["numbers"]["bad"]["value"] == "not estimable"
@@ -362,29 +444,26 @@ def test_number_is_recorded_rounded_and_shown(tmp_path: Path, shown: list) -> No
     for kind in ("text/html", "text/plain"):
         assert "139 respondents" in shown[1][0][kind]
         assert "[synthetic stand-in]" in shown[1][0][kind]
-    assert shown[2][0]["text/html"] == '<a id="num-bad"></a>'
 
 
 def test_outside_a_notebook_nothing_is_shown(tmp_path: Path, capsys) -> None:
-    opened(tmp_path).number("n", 1, description="d")
+    opened(tmp_path).number("n", 1, "d")
     assert capsys.readouterr().out == ""
 
 
 def test_in_ipython_the_result_is_displayed_with_its_metadata(tmp_path: Path) -> None:
     code = f"""
 import io
-from types import SimpleNamespace
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 shell = InteractiveShell.instance()
 with capture_output() as captured:
     from pathlib import Path
     import figure_examples as e
-    from mlsec_survey.report.publisher import Publisher
-    manifest = SimpleNamespace(is_synthetic=True)
-    pub = Publisher.open("n", manifest=manifest, output=Path({str(tmp_path)!r}))
+    from test_publish import opened
+    pub = opened(Path({str(tmp_path)!r}))
     pub.figure("f", e.EXAMPLES["ranking"](), caption="c", alt="the finding")
-    pub.number("k", 1, description="d")
+    pub.number("k", 1, "d")
 first = captured.outputs[0]
 assert first.data["image/png"].startswith("iVBOR")
 assert first.metadata["image/png"]["alt"].endswith("the finding")
@@ -400,30 +479,30 @@ assert 'id="num-k"' in captured.outputs[2].data["text/html"]
 @pytest.mark.parametrize("key", ["", "Big", "with space", "1st", "a-b", "x}", "../x"])
 def test_keys_are_checked(tmp_path: Path, key: str) -> None:
     with pytest.raises(InputError, match="no key"):
-        opened(tmp_path).number(key, 1, description="d")
+        opened(tmp_path).number(key, 1, "d")
 
 
 def test_a_key_published_twice_is_refused_by_the_runner_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pub = opened(tmp_path)
-    pub.number("n", 1, description="d")
-    pub.number("n", 2, description="d")
+    pub.number("n", 1, "d")
+    pub.number("n", 2, "d")
     assert json.loads(pub.record_path.read_text())["numbers"]["n"]["value"] == 2
     monkeypatch.setenv("MLSEC_NOTEBOOK", "02_sample")
     pub = opened(tmp_path)
-    pub.number("n", 1, description="d")
+    pub.number("n", 1, "d")
     with pytest.raises(InputError, match="publishes the number 'n' twice"):
-        pub.number("n", 1, description="d")
+        pub.number("n", 1, "d")
 
 
 def test_running_one_cell_by_hand_keeps_the_rest_until_close(tmp_path: Path) -> None:
     pub = opened(tmp_path)
-    pub.number("first", 1, description="d")
-    pub.number("second", 2, description="d")
+    pub.number("first", 1, "d")
+    pub.number("second", 2, "d")
     pub.close()
     again = opened(tmp_path)
-    again.number("second", 3, description="d")
+    again.number("second", 3, "d")
     numbers = json.loads(pub.record_path.read_text())["numbers"]
     assert {key: entry["value"] for key, entry in numbers.items()} == {"first": 1, "second": 3}
     again.close()
@@ -431,17 +510,10 @@ def test_running_one_cell_by_hand_keeps_the_rest_until_close(tmp_path: Path) -> 
 
 
 def test_results_of_synthetic_data_do_not_stay_beside_real_ones(tmp_path: Path) -> None:
-    opened(tmp_path).number("first", 1, description="d")
+    opened(tmp_path).number("first", 1, "d")
     real = opened(tmp_path, REAL)
-    real.number("second", 2, description="d")
+    real.number("second", 2, "d")
     assert list(json.loads(real.record_path.read_text())["numbers"]) == ["second"]
-
-
-def test_output_folder_comes_from_the_runner(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setenv("MLSEC_OUTPUT", str(tmp_path / "stage"))
-    pub = Publisher.open("02_sample", manifest=SYNTHETIC)
-    pub.number("n", 1, description="d")
-    assert (tmp_path / "stage/paper/generated/records/02_sample.json").is_file()
 
 
 def test_everything_has_the_same_bytes_twice(tmp_path: Path) -> None:
@@ -449,7 +521,7 @@ def test_everything_has_the_same_bytes_twice(tmp_path: Path) -> None:
         pub = opened(tmp_path / folder)
         pub.table("t", table(), caption="c")
         pub.figure("f", examples.EXAMPLES["forest"](), caption="c", alt="a")
-        pub.number("n", 0.1 + 0.2, description="d", digits="3s")
+        pub.number("n", 0.1 + 0.2, "d", digits="3s")
         pub.close()
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
     assert len(files) == 5
@@ -468,11 +540,11 @@ def paper(folder: Path, text: str, name: str = "main.tex") -> Path:
 
 def two_records(folder: Path) -> list[Path]:
     one = opened(folder, notebook="01_cleaning")
-    one.number("n_raw", 215, description="d")
-    one.number("kept", 1, description="d", keep=True)
+    one.number("n_raw", 215, "d")
+    one.number("kept", 1, "d")
     one.close()
     two = opened(folder, notebook="02_sample")
-    two.number("p_value", "< 0.001", description="d", basis="design")
+    two.number("p_value", "< 0.001", "d", basis="design")
     two.table("table_one", table(), caption="100 % of _all_", note="N.")
     two.figure("ranks", examples.EXAMPLES["ranking"](), caption="Ranks", alt="É first.")
     two.close()
@@ -489,7 +561,7 @@ def test_assemble_defines_each_result_with_its_link(tmp_path: Path) -> None:
     assert r"\synthetictrue" in tex
     assert r"\defineresult{n_raw}{215}{../html/01_cleaning.html\#num-n_raw}" in tex
     assert r"\defineresult{p_value}{\textless{} 0.001}" in tex
-    assert r"\definetable{table_one}{column}{\syntheticmark{} 100 \% of \_all\_}" in tex
+    assert r"\definetable{table_one}{page}{\syntheticmark{} 100 \% of \_all\_}" in tex
     assert f"{{N. {SYNTHETIC_SHORT}.}}" in tex
     alt = f"{SYNTHETIC_SHORT}. É first.".encode("utf-16-be").hex().upper()
     assert f"{{FEFF{alt}}}" in tex
@@ -504,7 +576,7 @@ def _again(records: list[Path], folder: Path) -> str:
 def test_a_key_of_two_notebooks_is_refused(tmp_path: Path) -> None:
     records = two_records(tmp_path)
     third = opened(tmp_path, notebook="03_attack_relevance")
-    third.number("n_raw", 1, description="d")
+    third.number("n_raw", 1, "d")
     with pytest.raises(InputError, match="'n_raw' is published by 01_cleaning and by 03_attack"):
         assemble([*records, third.record_path], paper(tmp_path / "paper", USES), tmp_path / "out")
 
@@ -519,11 +591,26 @@ def test_an_unknown_key_is_refused_with_its_place(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_result_that_nobody_reads_is_refused_unless_kept(tmp_path: Path) -> None:
+def test_the_paper_need_not_use_all_results(tmp_path: Path) -> None:
     records = two_records(tmp_path)
-    folder = paper(tmp_path / "paper", USES.replace("\\resultfigure{ranks}", ""))
-    with pytest.raises(InputError, match="02_sample publishes the figure 'ranks'"):
-        assemble(records, folder, tmp_path / "out")
+    assemble(records, paper(tmp_path / "paper", "\\result{n_raw}"), tmp_path / "out")
+    assert r"\definefigure{ranks}" in (tmp_path / "out/numbers.tex").read_text()
+
+
+def test_the_dictionary_says_what_each_published_column_is(tmp_path: Path) -> None:
+    pub = opened(tmp_path)
+    pub.table("t", table(), "option:about share", caption="c", basis="design")
+    pub.figure("f", examples.EXAMPLES["forest"](), caption="c", alt="a", data=table()[["many"]])
+    pub.close()
+    assemble([pub.record_path], tmp_path, tmp_path / "out")
+    assert (tmp_path / "out/data_dictionary.csv").read_text().splitlines() == [
+        "file,column,heading,meaning,unit,basis",
+        "paper/generated/tables/t.csv,option,About,item,,design",
+        "paper/generated/tables/t.csv,share,Share,count of n,share,design",
+        "figures/f.csv,many,Many,a large number,,responses",
+    ]
+    figure = pd.read_csv(tmp_path / "figures/f.csv")
+    assert figure["many"].tolist() == [1234567, 2, 3]
 
 
 def test_uses_in_generated_files_do_not_count(tmp_path: Path) -> None:
@@ -540,7 +627,7 @@ def test_a_broken_record_is_refused(tmp_path: Path) -> None:
 
 def test_real_records_make_the_switch_false(tmp_path: Path) -> None:
     pub = opened(tmp_path, REAL)
-    pub.table("t", pd.DataFrame({"a": [1]}), caption="c", keep=True)
+    pub.table("t", pd.DataFrame({"many": [1]}), caption="c")
     assemble([pub.record_path], tmp_path, tmp_path / "out")
     tex = (tmp_path / "out/numbers.tex").read_text()
     assert r"\syntheticfalse" in tex

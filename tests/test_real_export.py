@@ -113,7 +113,7 @@ def test_synthetic_answers_carry_the_label_wherever_they_are_shown(synthetic: Dr
     assert marked
     for outputs in synthetic.shown.values():
         for data in outputs:
-            anchor = re.search(r'class="caption.*id="([a-z0-9_-]+)"', data.get("text/html", ""))
+            anchor = re.search(r'id="((?:fig|tab)-[a-z0-9_]+)"', data.get("text/html", ""))
             if anchor and anchor.group(1) in marked:
                 assert SYNTHETIC_SHORT in data["text/html"], anchor.group(1)
                 marked.discard(anchor.group(1))

@@ -310,7 +310,7 @@ def test_a_failed_notebook_is_named_and_kept_and_earlier_outputs_stay(quick: Run
 
 
 def test_a_notebook_that_forgets_its_record_is_told_how_to_write_it(quick: Runner) -> None:
-    description = 'description="numbers read", keep=True)\n'
+    description = '"numbers read")\n'
     with Changed(quick, "notebooks/04_fourth.py", description + "pub.close()\n", description):
         ran = quick.run("--only", "04_fourth")
         assert ran.status == 2

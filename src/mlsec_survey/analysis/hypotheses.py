@@ -8,7 +8,7 @@ of confirmatory and of exploratory families come in separate tables, by separate
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,59 +30,6 @@ from mlsec_survey.stats.result import TestResult
 from mlsec_survey.stats.tests import TESTS
 
 Kind = Literal["confirmatory", "exploratory"]
-
-# Headings of the columns of results, for publishing.
-_HEADINGS: Mapping[str, str] = {
-    "id": "",
-    "family": "Family",
-    "label": "Hypothesis",
-    "direction": "Predicted",
-    "n": "n",
-    "missing": "Missing",
-    "effect": "Effect",
-    "estimate": "Estimate",
-    "low": "Low",
-    "high": "High",
-    "statistic": "Test statistic",
-    "p": "p",
-    "p_adjusted": "Adjusted p",
-    "p_holm": "Holm",
-    "p_westfall_young": "Westfall–Young",
-    "p_family": "Family",
-    "p_equivalence": "p equivalence",
-    "verdict": "Reading",
-    "detectable": "Detectable",
-    "detectable_low": "Detectable, below null",
-    "bf01": "Bayes factor",
-    "bf01_cauchy": "Bayes factor (Cauchy)",
-    "brant": "Brant",
-    "brant_df": "df",
-    "brant_p": "p (Brant)",
-    "sesoi": "Smallest effect of interest",
-}
-# How p-values and counts of such columns are written.
-FORMATS: Mapping[str, Callable[[float], str] | int | str] = {
-    **dict.fromkeys(
-        ("p", "p_adjusted", "p_holm", "p_westfall_young", "p_family", "p_equivalence", "brant_p"),
-        p_text,
-    ),
-    **dict.fromkeys(("bf01", "bf01_cauchy", "detectable", "detectable_low"), "2s"),
-    **dict.fromkeys(("n", "missing", "brant_df"), 0),
-}
-
-
-def headings(columns: str, **other: str) -> dict[str, str]:
-    """Return columns of a table of results with their headings, for `Publisher.table`.
-
-    Args:
-        columns: names of columns, separated by spaces, in order.
-        other: headings that differ from the usual ones.
-    """
-    usual = {
-        name: _HEADINGS.get(name, name.replace("_", " ").capitalize()) for name in columns.split()
-    }
-    return {name: other.get(name, heading) for name, heading in usual.items()}
-
 
 # From the analysis file to what a test takes
 

@@ -37,43 +37,6 @@ _MANY = 2000
 # Size of the smaller group below which an interval does not rest on its variance.
 _SMALL_GROUP = 10
 
-TEST_HEADINGS = {
-    "method": "Method",
-    "n": "n",
-    "effect": "Effect size",
-    "estimate": "Estimate",
-    "low": "Low",
-    "high": "High",
-    "statistic": "Statistic",
-    "df": "df",
-    "p": "p",
-    "detectable": "Detectable",
-}
-PAIR_HEADINGS = {
-    "pair": "First and second",
-    "n": "n",
-    "higher": "Higher",
-    "equal": "Alike",
-    "lower": "Lower",
-    "effect": "r",
-    "low": "Low",
-    "high": "High",
-    "p_adjusted": "Adjusted p",
-    "detectable": "Detectable",
-}
-EXPOSURE_HEADINGS = {
-    "label": "Attack",
-    "n": "n",
-    "exposed": "Met",
-    "effect": "Effect size",
-    "estimate": "Estimate",
-    "low": "Low",
-    "high": "High",
-    "p": "p",
-    "p_adjusted": "Adjusted p",
-    "detectable": "Detectable",
-}
-
 
 def attack_values(responses: pd.DataFrame, codebook: Codebook, item: str) -> pd.DataFrame:
     """Return the answers to a grid on attacks: respondents × attacks, columns named by label.
@@ -252,25 +215,6 @@ def model_table(model: RepeatedOrdinal | None, check: ParallelCheck | None) -> p
     return table.drop(columns="se").sort_values(
         "estimate", ascending=False, kind="stable", ignore_index=True
     )
-
-
-def model_headings(
-    table: pd.DataFrame, codebook: Codebook, item: str = "relevance"
-) -> dict[str, str]:
-    """Return the columns of `model_table` with headings, thresholds named by their option."""
-    result = {
-        "label": "Attack",
-        "ratings": "Ratings",
-        "estimate": "Odds ratio",
-        "low": "Low",
-        "high": "High",
-        "p_adjusted": "Adjusted p",
-    }
-    for option in codebook.options(item):
-        if f"at_least_{option.value}" in table:
-            label = f"{option.label[:1].lower()}{option.label[1:]}"
-            result[f"at_least_{option.value}"] = f"At least {label}"
-    return result
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,23 @@ def share_text(count: int, n: int, *, confidence: float = 0.95) -> str:
     return f"{percent_text(count / n if n else NAN)} ({interval})"
 
 
+def share_numbers(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return shares and what they are out of, for publishing: key, value, description.
+
+    Args:
+        shares: scale (names the key), label, count and n.
+    """
+    rows: list[tuple[str, object, str]] = []
+    for row in shares.to_dict("records"):
+        scale, label = row["scale"], row["label"]
+        with_value = f"respondents with a value of {label[:1].lower()}{label[1:]}"
+        rows += [
+            (f"{scale}_share", share_text(row["count"], row["n"]), label),
+            (f"{scale}_n", row["n"], with_value),
+        ]
+    return pd.DataFrame(rows, columns=["key", "value", "description"])
+
+
 def items_about(codebook: Codebook, *constructs: str) -> list[str]:
     """Return the ids of the single-choice items on the given constructs, in their order."""
     return [
@@ -50,55 +67,7 @@ def items_about(codebook: Codebook, *constructs: str) -> list[str]:
     ]
 
 
-# How the columns of this module's tables of shares are written, whichever of them a table has.
-PERCENT: dict[str, Callable[[float], str]] = dict.fromkeys(
-    ["estimate", "low", "high", "exact_low", "exact_high", "bound_low", "bound_high", "none_bound"],
-    lambda share: percent_text(share, 1),
-)
 WILSON_NOTE = "Low and high: ends of Wilson's 95 % interval of the share."
-
-# What the columns of this module's tables are called where readers see them.
-_HEADINGS = {
-    "option": "Answer",
-    "label": "Attack",
-    "report_label": "Report",
-    "count": "Count",
-    "n": "n",
-    "estimate": "Share",
-    "low": "Low",
-    "high": "High",
-    "dont_know": "Don't know",
-    "prefer_not": "Prefer not to say",
-    "no_answer": "No answer",
-    "not_answered": "Left empty",
-    "not_shown": "Not shown",
-    "bound_low": "Lower bound",
-    "bound_high": "Upper bound",
-    "none_bound": "Bound if none",
-    "doubted": "Intent doubted",
-    "published_n": "of",
-}
-
-
-def headings(columns: str, codebook: Codebook | None = None, **other: str) -> dict[str, str]:
-    """Return columns with their headings, for `Publisher.table`.
-
-    Args:
-        columns: names of columns, separated by spaces, in order; "counts_of:ITEM" stands for the
-            columns count_VALUE of all options of an item.
-        codebook: labels of the options of such an item.
-        other: headings that differ from the usual ones.
-    """
-    result: dict[str, str] = {}
-    for name in columns.split():
-        if name.startswith("counts_of:") and codebook is not None:
-            options = codebook.options(name.removeprefix("counts_of:"))
-            result |= {f"count_{option.value}": option.label for option in options}
-        else:
-            words = name.replace("_", " ")
-            usual = _HEADINGS.get(name, words[:1].upper() + words[1:])
-            result[name] = other.get(name, usual)
-    return result
 
 
 def _ruled_out(codebook: Codebook, item_id: str) -> set[object]:

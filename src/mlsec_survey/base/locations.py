@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mlsec_survey.base.errors import InputError
 
+COLUMNS = "data/columns.yml"
 DROPPED_IN_EXPORT = "data/raw/export.csv"
 STANDIN_EXPORT = "data/raw/standin.csv"
 DROPPED_IN_CODING = "data/coding/export"

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,14 +24,10 @@ import pandas as pd
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.base.formatting import as_text, interval_text
 from mlsec_survey.base.yaml_input import near, read_yaml
-
-if TYPE_CHECKING:
-    from mlsec_survey.project import Project
-    from mlsec_survey.report.publisher import Publisher
+from mlsec_survey.report.macros import TABLES
 
 DEFAULT_RUN = "default"
 _RECORDS = Path("paper") / "generated" / "records"
-_TABLES = Path("paper") / "generated" / "tables"
 _INTERVAL = ("estimate", "low", "high")
 # Height of a panel of `draw_runs` in inches, without and per run, and what a page holds.
 _PANEL, _PER_RUN, _PAGE = 0.42, 0.13, 8.6
@@ -139,7 +135,7 @@ def read_run(root: Path, name: str, notebooks: Sequence[str]) -> RunResults:
                     numbers[key] = _number(record["notebook"], entry)
             for key, entry in record["tables"].items():
                 if entry["basis"] != "published" and (
-                    rows := _rows(folder / _TABLES / f"{key}.csv")
+                    rows := _rows(folder / TABLES / f"{key}.csv")
                 ):
                     tables[key] = rows
         except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
@@ -530,10 +526,3 @@ def describe_changes(runs: Sequence[RunResults], changes: pd.DataFrame) -> str:
             f"{as_text(most['shift'], '2s')} half-widths of the reference's interval."
         )
     return " ".join(parts)
-
-
-def open_comparison(project: Project, runs: Sequence[RunResults]) -> Publisher:
-    """Return the publisher of a comparison: labelled if any of the runs is synthetic."""
-    publisher = project.publisher()
-    publisher.synthetic = any(run.synthetic for run in runs)
-    return publisher

@@ -115,3 +115,74 @@ def latex_tabular(
         lines.append(indent + " & ".join(escape_latex(cell) for cell in row) + r" \\")
     lines += [r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
+
+
+# How many letters a line of the paper takes at the size of its tables, in one column and in both,
+# and how many of them lie between two columns of a table.
+_COLUMN_LETTERS, _PAGE_LETTERS, _BETWEEN = 62, 132, 2
+# Text from this length on is wrapped where the table would else be too wide.
+_LONG = 26
+# A table this long is set as two side by side, where they fit.
+_TALL = 36
+
+
+def latex_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Sequence[bool],
+    sections: Mapping[int, str],
+) -> tuple[bool, str]:
+    r"""Return whether a table spans both columns of the paper, and its `tabular`.
+
+    What is too wide for one column spans both; what is too wide for both has its long texts
+    wrapped; what is tall and narrow is parted between two sections and set side by side.
+
+    Args:
+        header: column headings.
+        rows: cells as text, one sequence per row.
+        numeric: per column whether it is set flush right.
+        sections: heading to set above the row of that number.
+    """
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    natural = sum(widths) + _BETWEEN * (len(widths) - 1)
+    tall = len(rows) + len(sections) > _TALL and len(sections) > 1
+    if tall and 2 * natural <= _PAGE_LETTERS:
+        cut = _middle(sections, len(rows))
+        left = latex_tabular(header, rows[:cut], numeric, sections=sections)
+        below = {start - cut: text for start, text in sections.items() if start >= cut}
+        right = latex_tabular(header, rows[cut:], numeric, sections=below)
+        return True, "\\hfill\n".join(
+            half.replace(r"\begin{tabular}", r"\begin{tabular}[t]") for half in (left, right)
+        )
+    wide = natural > _COLUMN_LETTERS
+    wrap = _wraps(header, rows, widths, numeric) if natural > _PAGE_LETTERS else None
+    return wide, latex_tabular(header, rows, numeric, wrap=wrap, sections=sections)
+
+
+def _wraps(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    numeric: Sequence[bool],
+) -> list[float | None]:
+    """Return the share of the line that each long text gets: the more text, the more."""
+    long = [not right and width >= _LONG for width, right in zip(widths, numeric, strict=True)]
+    taken = sum(width for width, wrapped in zip(widths, long, strict=True) if not wrapped)
+    room = 1 - (taken + _BETWEEN * (len(widths) - 1)) / _PAGE_LETTERS
+    # A text twice as long gets less than twice the room, so that short ones keep whole words.
+    text = [sum(map(len, column)) ** 0.6 for column in zip(header, *rows, strict=True)]
+    total = sum(size for size, wrapped in zip(text, long, strict=True) if wrapped)
+    return [
+        max(0.08, room * size / total) if wrapped else None
+        for size, wrapped in zip(text, long, strict=True)
+    ]
+
+
+def _middle(sections: Mapping[int, str], rows: int) -> int:
+    """Return the row at which to part a table so that its halves are as even as sections allow."""
+
+    def unevenness(start: int) -> int:
+        headings_left = sum(other < start for other in sections)
+        return abs(2 * (start + headings_left) - (rows + len(sections)))
+
+    return min((start for start in sections if start), key=unevenness)

@@ -16,9 +16,13 @@ from typing import Any
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.synthetic import SYNTHETIC_LONG, SYNTHETIC_SHORT
+from mlsec_survey.base.text_safety import safe_csv
 from mlsec_survey.report.latex import escape_latex
 
 _USE = re.compile(r"\\result(?P<kind>table|figure|)\s*\{(?P<key>[^}]*)\}")
+# Where values are written, below a run's folder.
+TABLES = Path("paper") / "generated" / "tables"
+FIGURES = Path("figures")
 _KINDS = {"": "numbers", "table": "tables", "figure": "figures"}
 
 
@@ -75,13 +79,11 @@ def uses_in(paper_root: Path) -> Iterator[Use]:
 
 
 def check_uses(records: Mapping[str, Mapping[str, Any]], uses: Iterable[Use]) -> None:
-    """Check that the paper uses published keys only, and that each published key has a reader.
+    """Check that the paper uses published keys only.
 
     Raises:
-        InputError: names the place of the first use of an unknown key, or the first key without a
-            reader that is not marked `keep`.
+        InputError: names the place of the first use of an unknown key.
     """
-    used: set[tuple[str, str]] = set()
     for use in uses:
         if not any(use.key in record[use.kind] for record in records.values()):
             raise InputError(
@@ -92,16 +94,6 @@ def check_uses(records: Mapping[str, Mapping[str, Any]], uses: Iterable[Use]) ->
                 remedy="publish it in a notebook, also when a plan leaves nothing to show, or "
                 "correct the key",
             )
-        used.add((use.kind, use.key))
-    for notebook, record in records.items():
-        for kind in _KINDS.values():
-            for key, entry in record[kind].items():
-                if not entry["keep"] and (kind, key) not in used:
-                    raise InputError(
-                        f"notebook {notebook} publishes the {kind[:-1]} {key!r}, which the paper "
-                        "does not use",
-                        remedy="use it in the paper, or publish it with keep=True",
-                    )
 
 
 def macros(records: Mapping[str, Mapping[str, Any]]) -> str:
@@ -148,8 +140,25 @@ def _pdf_text(text: str) -> str:
     return "FEFF" + text.encode("utf-16-be").hex().upper()
 
 
+def data_dictionary(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what every column of every published CSV file is, as CSV.
+
+    Columns: file (below the run's folder), column, heading, meaning, unit, basis.
+    """
+    rows = []
+    for _, record in sorted(records.items()):
+        for kind, folder in (("tables", TABLES), ("figures", FIGURES)):
+            for key, entry in sorted(record[kind].items()):
+                file = (folder / f"{key}.csv").as_posix()
+                rows += [
+                    (file, c["name"], c["heading"], c["meaning"], c["unit"], entry["basis"])
+                    for c in entry.get("columns", ())
+                ]
+    return safe_csv(["file", "column", "heading", "meaning", "unit", "basis"], rows)
+
+
 def assemble(records: Sequence[Path], paper_root: Path, out_dir: Path) -> None:
-    """Check the paper against the records and write `out_dir`/numbers.tex.
+    """Check the paper against the records; write numbers.tex and the data dictionary to `out_dir`.
 
     Args:
         records: one JSON file per notebook, as `Publisher` writes them.
@@ -157,11 +166,15 @@ def assemble(records: Sequence[Path], paper_root: Path, out_dir: Path) -> None:
         out_dir: folder to write to, made when it is not there.
 
     Raises:
-        InputError: a key published twice, a key used and not published, or published and not used.
+        InputError: a key published twice, or used and not published.
     """
     by_notebook = read_records(records)
     check_uses(by_notebook, uses_in(paper_root))
     out_dir.mkdir(parents=True, exist_ok=True)
-    part = out_dir / "numbers.tex.part"
-    part.write_text(macros(by_notebook), encoding="utf-8", newline="\n")
-    part.replace(out_dir / "numbers.tex")
+    for name, text in (
+        ("numbers.tex", macros(by_notebook)),
+        ("data_dictionary.csv", data_dictionary(by_notebook)),
+    ):
+        part = out_dir / f"{name}.part"
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(out_dir / name)

@@ -1,64 +1,69 @@
 """How results leave a notebook: as a figure, a table or a number, each with an anchor and a record.
 
-A figure goes to figures/KEY.{pdf,png}, a table to paper/generated/tables/KEY.{tex,csv}, and
-everything that a notebook publishes to paper/generated/records/NOTEBOOK.json, from which
-`assemble` makes the paper's macros. All of it has the same bytes on every run. Each call also
-shows its result in the notebook, with an anchor (num-KEY, tab-KEY, fig-KEY) that the paper links
-to; outside of a notebook nothing is shown.
+**Files.** A figure goes to figures/KEY.{pdf,png}, and to figures/KEY.csv what it plots; a table to
+paper/generated/tables/KEY.{tex,csv}; and all that a notebook publishes to
+paper/generated/records/NOTEBOOK.json, from which `macros.assemble` makes the paper's macros and the
+data dictionary. Same inputs give the same bytes.
 
-Importing this module is cheap: the runner takes `assemble` from here.
+**HTML**, for whoever builds pages from it. Each result is one element with the class `result`:
+
+- a number: `<p class="result number" id="num-KEY">`; several at once stand in one
+  `<details class="numbers">`;
+- a table: `<div class="result table" id="tab-KEY">` with one `<table>` (`<caption>`, `<thead>`, a
+  `<tbody>` for each section, headings of rows and columns as `<th scope>`, cells of numbers with
+  the class `number`) and, if there is one, `<p class="note">`;
+- a figure: `<figure class="result" id="fig-KEY">` with `<img>` and `<figcaption>`.
+
+Each carries `data-kind` (number, table, figure), `data-key`, `data-basis` (responses, published,
+design), `data-notebook`, and tables and figures `data-csv`, the path of their values below the
+run's folder. The label of synthetic data is `.synthetic` within it. Whether the paper uses a result
+is not in it, since a notebook does not depend on the paper's text: `macros.uses_in` tells.
+
+In the notebook itself a figure is two outputs, the picture and its caption, since JupyterLab and
+GitHub show no pictures inside of HTML; `html.join_figures` turns each pair into the element above.
+
+Importing this module is cheap.
 """
 
 from __future__ import annotations
 
 import base64
-import html
+import itertools
 import json
 import math
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.base.formatting import as_text, interval_text, p_text, percent_text, significant
+from mlsec_survey.base.formatting import as_text, significant
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.base.text_safety import safe_csv
 from mlsec_survey.report.basis import Basis, basis_label
-from mlsec_survey.report.latex import latex_tabular
-from mlsec_survey.report.macros import assemble
+from mlsec_survey.report.columns import FORMATS, Column, Columns
+from mlsec_survey.report.html import render
+from mlsec_survey.report.latex import latex_table
+from mlsec_survey.report.macros import FIGURES, TABLES
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from mlsec_survey.instrument.manifest import Manifest
-
-__all__ = [
-    "Publisher",
-    "as_text",
-    "assemble",
-    "interval_text",
-    "p_text",
-    "percent_text",
-    "significant",
-]
-
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 _DPI = 200
+# Figures wider than this many inches span both columns of the paper.
+_COLUMN = 3.6
 SUPPRESSED = "(s)"
 MISSING = "–"
-_SHORT = 60
-_NO_ROWS = "nothing to show"
 _SUPPRESSION_NOTE = (
     f"{SUPPRESSED}: a count below 5, or one that would reveal it, and what is computed from it."
 )
-
-Format = Callable[[Any], str] | int | str
-Width = Literal["column", "page"]
+_SHORT = 60
+_NO_ROWS = "nothing to show"
 
 
 @dataclass
@@ -69,6 +74,7 @@ class Publisher:
         notebook: name of the notebook, which is also the name of its page and its record.
         output: folder below which everything is written.
         synthetic: whether the answers are synthetic; decides on every label.
+        columns: what the columns of tables are.
         strict: whether a key published twice is an error and the record is written by `close`
             alone. So it is when the runner executes the notebook; by hand a cell may be run again,
             or be the last.
@@ -77,33 +83,19 @@ class Publisher:
     notebook: str
     output: Path
     synthetic: bool
+    columns: Columns
     strict: bool = False
     _published: dict[str, dict[str, Any]] = field(default_factory=dict)
     _earlier: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def open(
-        cls,
-        notebook: str,
-        *,
-        manifest: Manifest,
-        output: Path | None = None,
-        project: Path | None = None,
-    ) -> Publisher:
-        """Return a publisher for `notebook`; the manifest of the export decides on the label.
-
-        Args:
-            notebook: its name without ending, such as "02_sample".
-            manifest: of the raw export.
-            output: where to write; default MLSEC_OUTPUT (set by the runner), else the project.
-            project: the project's folder; default MLSEC_PROJECT, else the nearest one above.
-        """
-        if output is None:
-            output = _output_folder(project)
+    def open(cls, notebook: str, *, synthetic: bool, output: Path, columns: Columns) -> Publisher:
+        """Return a publisher for `notebook`, such as "02_sample"; the rest is as in the class."""
         publisher = cls(
             notebook,
-            Path(output),
-            manifest.is_synthetic,
+            output,
+            synthetic,
+            columns,
             strict=bool(os.environ.get("MLSEC_NOTEBOOK")),
             _published={"numbers": {}, "tables": {}, "figures": {}},
         )
@@ -119,13 +111,11 @@ class Publisher:
         self,
         key: str,
         value: float | int | str,
-        *,
         description: str,
+        *,
         unit: str = "",
         digits: int | str = 0,
         basis: Basis = "responses",
-        keep: bool = False,
-        show: bool = True,
     ) -> None:
         r"""Publish one number under `key`; the paper uses it as `\result{key}`.
 
@@ -133,18 +123,191 @@ class Publisher:
             key: lower-case letters, digits and underscores; no other notebook may use it.
             value: the number, or a ready text such as "1.2 to 3.4".
             description: what the number is, in a few words.
-            unit: what it counts or measures, for readers of the notebook and of the record.
+            unit: what it counts or measures.
             digits: decimals, or significant digits as "2s".
             basis: what it rests on.
-            keep: the notebook's readers are its audience, the paper need not use it.
-            show: say it in the notebook; without, only the anchor is there.
 
         Raises:
             InputError: the key is malformed, or published before by this run of the notebook.
         """
+        page, plain = self._number(key, value, description, unit, digits, basis)
+        _display({"text/html": page, "text/plain": plain})
+
+    def numbers(self, table: pd.DataFrame, title: str, *, basis: Basis = "responses") -> None:
+        """Publish many numbers at once, shown folded under a title.
+
+        Args:
+            table: one row per number: key, value, description, and if need be unit; as for
+                `number`.
+            title: what they are.
+            basis: what they rest on.
+
+        Raises:
+            InputError: as for `number`.
+        """
+        shown = [
+            self._number(row["key"], row["value"], row["description"], row.get("unit"), 0, basis)
+            for row in table.to_dict("records")
+        ]
+        _display(
+            {
+                "text/html": render("numbers", title=title, numbers=[page for page, _ in shown]),
+                "text/plain": "\n".join(plain for _, plain in shown),
+            }
+        )
+
+    def table(
+        self,
+        key: str,
+        table: pd.DataFrame,
+        columns: str | None = None,
+        *,
+        caption: str,
+        note: str = "",
+        sections: str | None = None,
+        basis: Basis = "responses",
+        data: pd.DataFrame | None = None,
+    ) -> None:
+        r"""Publish a table; the paper uses it as `\resulttable{key}`.
+
+        Args:
+            key: as for `number`.
+            table: one row per row of the table; the index is left out. Without rows, one row says
+                that there is nothing to show.
+            columns: the columns to show, in order, as `report.columns` says; default all.
+            caption: what the table shows, one or two sentences.
+            note: what a reader has to know to read it.
+            sections: column, in the same words, whose value stands as a heading above the rows
+                that share it; need not be among `columns`.
+            basis: what it rests on.
+            data: rows for the CSV file, if these are more than what is shown.
+
+        Raises:
+            InputError: as for `number`, or the registry lacks a column.
+            KeyError: a column is not in the table.
+        """
+        shown = self.columns.named(columns or " ".join(table.columns), table.columns)
+        above = self.columns.named(sections, table.columns)[0] if sections else None
+        if basis == "responses" and not self.synthetic:
+            table, hidden = _suppress(table, shown, above)
+            note = f"{note} {_SUPPRESSION_NOTE}".strip() if hidden else note
+            data = table if data is not None else None
+        note = " ".join(note.split())
+        header = [column.heading for column in shown]
+        cells = [[_cell(value, column) for value in table[column.name]] for column in shown]
+        # A key that the paper uses stays, and says that there is nothing.
+        rows = [list(row) for row in zip(*cells, strict=True)] or [
+            [_NO_ROWS, *[""] * (len(header) - 1)]
+        ]
+        numeric = [_flush_right(table[column.name]) for column in shown]
+        starts = _section_starts(table[above.name]) if above else {}
+        wide, tabular = latex_table(header, rows, numeric, starts)
+        # Without `data` the file holds what is shown, with the sections as a column.
+        names = [column.name for column in shown]
+        kept = [above, *shown] if above and above.name not in names else shown
+        saved = table[[column.name for column in kept]] if data is None else data
+        entry = {
+            "caption": caption,
+            "note": note,
+            "basis": basis,
+            "width": "page" if wide else "column",
+            "columns": self._described(saved, kept),
+        }
+        self._add("tables", key, entry)
+        comment = f"% Data basis: {basis_label(basis, self.synthetic)}.\n"
+        _write(self.output / TABLES / f"{key}.tex", (comment + tabular).encode())
+        _write(self.output / TABLES / f"{key}.csv", self._csv(saved, basis))
+        page = render(
+            "table",
+            **self._attributes(key, basis),
+            csv=(TABLES / f"{key}.csv").as_posix(),
+            caption=caption,
+            note=note,
+            columns=[
+                {"heading": text, "numeric": right}
+                for text, right in zip(header, numeric, strict=True)
+            ],
+            sections=_parted(rows, starts),
+        )
+        _display({"text/html": page, "text/plain": _plain_table(header, rows, starts)})
+
+    def figure(
+        self,
+        key: str,
+        figure: Figure,
+        *,
+        caption: str,
+        alt: str,
+        basis: Basis = "responses",
+        source: str | None = None,
+        data: pd.DataFrame | None = None,
+    ) -> None:
+        r"""Publish a figure; the paper uses it as `\resultfigure{key}`.
+
+        Args:
+            key: as for `number`.
+            figure: drawn at its printed size; it gets the label for synthetic data, or the source
+                of published facts, on a strip of its own.
+            caption: what is drawn and how to read it.
+            alt: the finding in words, computed from the data, for those who cannot see it.
+            basis: what it rests on.
+            source: where published facts come from.
+            data: what is plotted, for the CSV file beside the figure; its columns are named as in
+                the registry.
+
+        Raises:
+            InputError: as for `number`, or the registry lacks a column.
+        """
+        from mlsec_survey.figures.style import add_label, add_source, figure_files
+
+        wide = figure.get_size_inches()[0] > _COLUMN
+        label = self._label(basis)
+        if label:
+            add_label(figure, label)
+            alt = f"{label}. {alt}"
+        if source:
+            add_source(figure, f"Source: {source}")
+        alt = " ".join(alt.split())
+        entry: dict[str, Any] = {
+            "caption": caption,
+            "alt": alt,
+            "basis": basis,
+            "width": "page" if wide else "column",
+        }
+        attributes = self._attributes(key, basis)
+        if data is not None:
+            entry["columns"] = self._described(data, [])
+            attributes["csv"] = (FIGURES / f"{key}.csv").as_posix()
+        self._add("figures", key, entry)
+        files = figure_files(figure, alt, _DPI)
+        for ending, content in files.items():
+            _write(self.output / FIGURES / f"{key}.{ending}", content)
+        if data is not None:
+            _write(self.output / FIGURES / f"{key}.csv", self._csv(data, basis))
+        # Twice the printed size suits a screen; the picture has enough pixels for it.
+        width_on_screen = round(figure.get_size_inches()[0] * 110)
+        attributes["caption"] = caption
+        _display(
+            {"image/png": base64.b64encode(files["png"]).decode(), "text/plain": alt},
+            {"image/png": {"alt": alt, "width": width_on_screen}, "result": attributes},
+        )
+        _display(
+            {"text/html": render("caption", **attributes), "text/plain": caption},
+            {"caption_of": key},
+        )
+
+    def close(self) -> None:
+        """Write the record for good: keys that this run did not publish are no longer in it."""
+        self._earlier = {}
+        self._save()
+
+    def _number(
+        self, key: str, value: Any, description: str, unit: str | None, digits: Any, basis: Basis
+    ) -> tuple[str, str]:
+        """Record a number; return how it is shown, as HTML and as text."""
         if not isinstance(value, str):
             value = int(value) if isinstance(value, Integral) else float(value)
-        text = as_text(value, digits)
+        text, unit = as_text(value, digits), unit or ""
         stored: float | int | str = significant(value) if isinstance(value, float) else value
         if isinstance(stored, float) and not math.isfinite(stored):
             stored = text
@@ -157,184 +320,36 @@ class Publisher:
                 "unit": unit,
                 "description": description,
                 "basis": basis,
-                "keep": keep,
             },
         )
+        sentence = f"{description[:1].upper()}{description[1:]}"
+        # What the sentence names already is not said again after the number.
+        named = unit.lower() in sentence.lower().split()
+        with_unit = text if named else f"{text} {unit}".strip()
         # The page's banner and every caption say it in full; beside a number few words have to do.
         label = basis_label(basis, self.synthetic) if self._label(basis) else ""
-        if not show:
-            _display({"text/html": f'<a id="num-{key}"></a>', "text/plain": ""})
-            return
-        sentence = f"{description[:1].upper()}{description[1:]}"
-        mark = f' <small class="synthetic">[{html.escape(label)}]</small>' if label else ""
-        # What the sentence names already is not said again after the number.
-        told = unit.lower() in sentence.lower().split()
-        with_unit = text if told else f"{text} {unit}".strip()
+        attributes = self._attributes(key, basis) | {"label": label}
         # Words that a run computed are a sentence, a number is to be seen at once.
-        shown = html.escape(with_unit)
-        shown = f"<b>{shown}</b>" if len(with_unit) <= _SHORT else f"<span>{shown}</span>"
-        _display(
-            {
-                "text/html": f'<p class="number tex2jax_ignore" id="num-{key}">'
-                f"{html.escape(sentence)}: {shown}{mark}</p>",
-                "text/plain": f"{sentence}: {with_unit}" + (f" [{label}]" if label else ""),
-            }
-        )
+        short = len(with_unit) <= _SHORT
+        page = render("number", **attributes, sentence=sentence, text=with_unit, short=short)
+        return page, f"{sentence}: {with_unit}" + (f" [{label}]" if label else "")
 
-    def table(
-        self,
-        key: str,
-        table: pd.DataFrame,
-        *,
-        caption: str,
-        columns: Mapping[str, str] | None = None,
-        formats: Mapping[str, Format] | None = None,
-        digits: int | str = 2,
-        basis: Basis = "responses",
-        source: str | None = None,
-        note: str | None = None,
-        width: Width = "column",
-        wrap: Mapping[str, float] | None = None,
-        counts: Sequence[str] = (),
-        group: str | Sequence[str] | None = None,
-        sections: str | None = None,
-        halves: bool = False,
-        csv: pd.DataFrame | None = None,
-        keep: bool = False,
-    ) -> None:
-        r"""Publish a table; the paper uses it as `\resulttable{key}`.
-
-        Args:
-            key: as for `number`.
-            table: one row per row of the table; the index is left out. Without rows, one row says
-                that there is nothing to show.
-            caption: what the table shows, one or two sentences.
-            columns: the columns to show, in order, with their headings; default all, as named.
-            formats: per column a function to text, or digits as in `number`.
-            digits: default digits of columns of floats.
-            basis: what it rests on.
-            source: where published facts come from, said below the table.
-            note: what a reader has to know to read it.
-            width: one or both columns of the paper.
-            wrap: per column the share of the line width at which the paper wraps it.
-            counts: columns of counts of respondents. With real data, counts below 5 and those that
-                would reveal them are suppressed, with all fractional numbers of their rows.
-            group: column, or columns, that name the groups within which counts add up.
-            sections: column whose value stands as a heading above the rows that share it; need not
-                be among `columns`.
-            halves: the paper sets a long table as two side by side, parted between sections.
-            csv: what the CSV file holds instead, if that is more than what is shown; not with
-                `counts`, since nothing is suppressed in it.
-            keep: as for `number`.
-
-        Raises:
-            InputError: as for `number`.
-            KeyError: a column is not in the table.
-            ValueError: `csv` and `counts` are both given.
-        """
-        if csv is not None and counts:
-            raise ValueError(f"table {key!r} has counts to suppress, so its CSV is what is shown")
-        headings = dict(columns or {str(name): _heading(name) for name in table.columns})
-        suppressed = False
-        if counts and not self.synthetic:
-            table, suppressed = _suppress(table, counts, group)
-        if suppressed:
-            note = f"{note} {_SUPPRESSION_NOTE}" if note else _SUPPRESSION_NOTE
-        if source:
-            note = f"{note} Source: {source}." if note else f"Source: {source}."
-        cells = {
-            name: [_cell(value, (formats or {}).get(name, digits)) for value in table[name]]
-            for name in headings
+    def _attributes(self, key: str, basis: Basis) -> dict[str, str]:
+        """Return what the templates need to know about every result."""
+        return {
+            "key": key,
+            "basis": basis,
+            "notebook": self.notebook,
+            "label": self._label(basis),
         }
-        rows = [list(row) for row in zip(*cells.values(), strict=True)]
-        if not rows:
-            # A key that the paper uses stays, and says that there is nothing.
-            rows = [[_NO_ROWS, *[""] * (len(headings) - 1)]]
-        numeric = [_flush_right(table[name]) for name in headings]
-        parts = _section_starts(table[sections]) if sections else {}
-        note = note.strip() if note else None
-        entry = {"caption": caption, "note": note, "basis": basis, "keep": keep, "width": width}
-        self._add("tables", key, entry)
-        folder = self.output / "paper" / "generated" / "tables"
-        header = list(headings.values())
-        wraps = [(wrap or {}).get(name) for name in headings]
-        cut = _middle(parts, len(rows)) if halves else len(rows)
-        tabular = latex_tabular(header, rows[:cut], numeric, wrap=wraps, sections=parts)
-        if cut < len(rows):
-            below = {start - cut: heading for start, heading in parts.items() if start >= cut}
-            right = latex_tabular(header, rows[cut:], numeric, wrap=wraps, sections=below)
-            tabular = "\\hfill\n".join(
-                half.replace(r"\begin{tabular}", r"\begin{tabular}[t]") for half in (tabular, right)
-            )
-        comment = f"% Data basis: {basis_label(basis, self.synthetic)}.\n"
-        csv_names = [sections, *headings] if sections and sections not in headings else [*headings]
-        _write(folder / f"{key}.tex", (comment + tabular).encode())
-        if csv is not None:
-            table, csv_names = csv, [*csv]
-        _write(folder / f"{key}.csv", self._csv(table, csv_names, basis))
-        caption_html = self._caption("table", key, entry)
-        _display(
-            {
-                "text/html": f"{caption_html}\n{_table_html(header, rows, numeric, parts)}",
-                "text/plain": _plain_table(header, rows, parts),
-            }
-        )
 
-    def figure(
-        self,
-        key: str,
-        figure: Figure,
-        *,
-        caption: str,
-        alt: str,
-        basis: Basis = "responses",
-        source: str | None = None,
-        width: Width = "column",
-        keep: bool = False,
-    ) -> None:
-        r"""Publish a figure; the paper uses it as `\resultfigure{key}`.
-
-        Args:
-            key: as for `number`.
-            figure: drawn at its printed size; it gets the label for synthetic data, or the source
-                of published facts, on a strip of its own.
-            caption: what is drawn and how to read it.
-            alt: the finding in words, computed from the data, for those who cannot see it.
-            basis: what it rests on.
-            source: where published facts come from.
-            width: one or both columns of the paper.
-            keep: as for `number`.
-
-        Raises:
-            InputError: as for `number`.
-        """
-        from mlsec_survey.figures.style import add_label, add_source, figure_files
-
-        label = self._label(basis)
-        if label:
-            add_label(figure, label)
-            alt = f"{label}. {alt}"
-        if source:
-            add_source(figure, f"Source: {source}")
-        alt = " ".join(alt.split())
-        entry = {"caption": caption, "alt": alt, "basis": basis, "keep": keep, "width": width}
-        self._add("figures", key, entry)
-        folder = self.output / "figures"
-        files = figure_files(figure, alt, _DPI)
-        for ending, content in files.items():
-            _write(folder / f"{key}.{ending}", content)
-        # Twice the printed size suits a screen; the picture has enough pixels for it.
-        width_on_screen = round(figure.get_size_inches()[0] * 110)
-        _display(
-            {"image/png": base64.b64encode(files["png"]).decode(), "text/plain": alt},
-            {"image/png": {"alt": alt, "width": width_on_screen}},
-        )
-        _display({"text/html": self._caption("figure", key, entry), "text/plain": caption})
-
-    def close(self) -> None:
-        """Write the record for good: keys that this run did not publish are no longer in it."""
-        self._earlier = {}
-        self._save()
+    def _described(self, table: pd.DataFrame, shown: Sequence[Column]) -> list[dict[str, str]]:
+        """Return what the registry says about each column of a table that is written."""
+        known = {column.name: column for column in shown}
+        return [
+            (known.get(name) or self.columns.named(name, table.columns)[0]).described()
+            for name in map(str, table.columns)
+        ]
 
     def _add(self, kind: str, key: str, entry: dict[str, Any]) -> None:
         if not _KEY.fullmatch(key):
@@ -373,34 +388,15 @@ class Publisher:
     def _label(self, basis: Basis) -> str:
         return SYNTHETIC_SHORT if self.synthetic and basis == "responses" else ""
 
-    def _caption(self, kind: str, key: str, entry: Mapping[str, Any]) -> str:
-        anchor = f"{'fig' if kind == 'figure' else 'tab'}-{key}"
-        label = self._label(entry["basis"])
-        mark = f'<b class="synthetic">{html.escape(label)}.</b> ' if label else ""
-        note = f"<br><small>{html.escape(entry['note'])}</small>" if entry.get("note") else ""
-        text = f"{mark}{html.escape(entry['caption'])}{note}"
-        return f'<p class="caption {kind} tex2jax_ignore" id="{anchor}">{text}</p>'
-
-    def _csv(self, table: pd.DataFrame, names: list[str], basis: Basis) -> bytes:
+    def _csv(self, table: pd.DataFrame, basis: Basis) -> bytes:
         label = basis_label(basis, self.synthetic)
-        columns = ([_csv_cell(value) for value in table[name]] for name in names)
+        columns = ([_csv_cell(value) for value in table[name]] for name in table)
         rows = zip([label] * len(table), *columns, strict=True)
-        return safe_csv(["data_basis", *names], rows).encode()
-
-
-def _output_folder(project: Path | None) -> Path:
-    given = os.environ.get("MLSEC_OUTPUT")
-    if given:
-        return Path(given)
-    if project is not None:
-        return Path(project)
-    from mlsec_survey.base.locations import find_root
-
-    return find_root()
+        return safe_csv(["data_basis", *table.columns], rows).encode()
 
 
 def _suppress(
-    table: pd.DataFrame, counts: Sequence[str], group: str | Sequence[str] | None
+    table: pd.DataFrame, columns: Sequence[Column], section: Column | None
 ) -> tuple[pd.DataFrame, bool]:
     """Return the table with a mark for each number to hide, and whether there was any."""
     import pandas as pd
@@ -408,21 +404,19 @@ def _suppress(
     from mlsec_survey.report.disclosure import suppress_small_cells
 
     result = table.copy()
-    fractions = [name for name in table.columns if pd.api.types.is_float_dtype(table[name])]
     hidden_rows = pd.Series(False, index=table.index)
-    for name in counts:
-        hidden = suppress_small_cells(table, name, group)[name].isna() & table[name].notna()
-        result[name] = result[name].astype(object).mask(hidden, SUPPRESSED)
-        hidden_rows |= hidden
-    for name in fractions:
-        if name not in counts:
-            result[name] = result[name].astype(object).mask(hidden_rows, SUPPRESSED)
+    group = section.name if section else None
+    for column in columns:
+        if column.unit == "respondents" and column.format == "0":
+            name = column.name
+            hidden = suppress_small_cells(table, name, group)[name].isna() & table[name].notna()
+            result[name] = result[name].astype(object).mask(hidden, SUPPRESSED)
+            hidden_rows |= hidden
+    for column in columns:
+        if pd.api.types.is_float_dtype(table[column.name]):
+            masked = result[column.name].astype(object).mask(hidden_rows, SUPPRESSED)
+            result[column.name] = masked
     return result, bool(hidden_rows.any())
-
-
-def _heading(name: object) -> str:
-    text = str(name).replace("_", " ")
-    return text[:1].upper() + text[1:]
 
 
 def _flush_right(column: pd.Series) -> bool:
@@ -437,18 +431,18 @@ def _flush_right(column: pd.Series) -> bool:
     )
 
 
-def _cell(value: Any, form: Format) -> str:
+def _cell(value: Any, column: Column) -> str:
     import pandas as pd
 
+    form = FORMATS[column.format]
     if isinstance(value, str):
-        return value if value == SUPPRESSED else _apply(form, _one_line(value))
-    missing = value is None or bool(pd.isna(value))
-    if missing:
+        return _one_line(value)
+    if value is None or bool(pd.isna(value)):
         return MISSING
-    if callable(form):
-        return form(value)
     if isinstance(value, bool) or type(value).__name__ == "bool":
         return "yes" if value else "no"
+    if callable(form):
+        return form(value)
     if isinstance(value, Integral):
         return as_text(int(value), 0)
     if isinstance(value, Real):
@@ -459,10 +453,6 @@ def _cell(value: Any, form: Format) -> str:
 def _one_line(text: str) -> str:
     """Return the text in one line; spaces at which it must not be broken stay."""
     return re.sub(r"[ \t\r\n\f\v]+", " ", text).strip(" ")
-
-
-def _apply(form: Format, text: str) -> str:
-    return form(text) if callable(form) else text
 
 
 def _csv_cell(value: Any) -> Any:
@@ -481,49 +471,13 @@ def _section_starts(column: pd.Series) -> dict[int, str]:
     return {i: v for i, v in enumerate(values) if i == 0 or v != values[i - 1]}
 
 
-def _middle(sections: Mapping[int, str], rows: int) -> int:
-    """Return the row at which to part a table so that its halves are as even as sections allow."""
-
-    def unevenness(start: int) -> int:
-        headings_left = sum(other < start for other in sections)
-        return abs(2 * (start + headings_left) - (rows + len(sections)))
-
-    return min((start for start in sections if start), key=unevenness, default=rows)
-
-
-def _table_html(
-    header: Sequence[str],
-    rows: Sequence[Sequence[str]],
-    numeric: Sequence[bool],
-    sections: Mapping[int, str],
-) -> str:
-    def line(tag: str, cells: Sequence[str], scope: str = "") -> str:
-        # A number is never broken from its unit; a heading may be.
-        right = "text-align:right" + (";white-space:nowrap" if tag == "td" else "")
-        parts = [
-            f'<{tag}{scope} style="{right if flush else "text-align:left"}">'
-            f"{html.escape(cell)}</{tag}>"
-            for cell, flush in zip(cells, numeric, strict=True)
-        ]
-        if tag == "td" and not numeric[0] and cells[0]:
-            # Says to whom each number of the row belongs when the table is read out.
-            head = 'scope="row" style="text-align:left;font-weight:normal"'
-            parts[0] = f"<th {head}>{html.escape(cells[0])}</th>"
-        return f"<tr>{''.join(parts)}</tr>"
-
-    def above(number: int) -> str:
-        if number not in sections:
-            return ""
-        span = f'colspan="{len(header)}" scope="rowgroup" style="text-align:left;font-weight:600"'
-        part = "</tbody><tbody>\n" if number else ""
-        return f'{part}<tr class="section"><th {span}>{html.escape(sections[number])}</th></tr>\n'
-
-    body = "\n".join(above(number) + line("td", row) for number, row in enumerate(rows))
-    head = line("th", header, ' scope="col"')
-    return (
-        '<div class="table tex2jax_ignore"><table>\n'
-        f"<thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table></div>"
-    )
+def _parted(rows: Sequence[Sequence[str]], starts: Mapping[int, str]) -> list[dict[str, Any]]:
+    """Return the rows by section, each with its heading; without sections, as one without."""
+    edges = [*(starts or [0]), len(rows)]
+    return [
+        {"heading": starts.get(start), "rows": rows[start:end]}
+        for start, end in itertools.pairwise(edges)
+    ]
 
 
 def _plain_table(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.base.locations import resolve_coding, resolve_export
+from mlsec_survey.base.locations import COLUMNS, resolve_coding, resolve_export
 from mlsec_survey.runner.fingerprint import (
     Modules,
     code_of,
@@ -151,6 +151,7 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
             found[f"module {module}"] = sha
         found["entry in pipeline"] = digest(repr(entry).encode())
         found["fonts of the figures"] = file_digest(PACKAGE_FOLDER / "figures" / "fonts")
+        found["templates of results"] = file_digest(PACKAGE_FOLDER / "report" / "templates")
         return found | _environment(
             shop, "execute.py", "kernels/provisioner.py", "kernels/warm_server.py"
         )
@@ -232,7 +233,7 @@ def input_files(
 ) -> dict[str, Path]:
     """Return the files that a notebook reads, by the names that the pipeline gives them."""
     made = {path for other in shop.pipeline.notebooks.values() for path in other.outputs}
-    files: dict[str, Path] = {}
+    files = {"columns": shop.root / COLUMNS}
     for name in entry.inputs:
         if name == "export":
             export = resolve_export(shop.root, parameters["export"])
@@ -353,8 +354,8 @@ def _numbers_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
         return {
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
             **_paper_sources(shop),
-            "module assemble": file_digest(PACKAGE_FOLDER / "assemble.py"),
-            "module latex": file_digest(PACKAGE_FOLDER / "latex.py"),
+            "module macros": file_digest(PACKAGE_FOLDER / "report" / "macros.py"),
+            "module latex": file_digest(PACKAGE_FOLDER / "report" / "latex.py"),
         }
 
     def make(output: Path) -> None:

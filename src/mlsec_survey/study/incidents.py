@@ -137,3 +137,29 @@ def reports_and_confirmed(
     coded = incidents.rename(columns={"confirmed": "count"}).assign(kind=confirmed)
     coded = coded.dropna(subset="count")
     return pd.concat([reports[columns], coded[columns]], ignore_index=True)
+
+
+def incident_numbers(incidents: pd.DataFrame, coding: Coding) -> pd.DataFrame:
+    """Return the counts of incidents for publishing: key, value, description.
+
+    Args:
+        incidents: as `incidents_beside_published` returns it.
+        coding: says whether the descriptions are coded at all.
+    """
+    import pandas as pd
+
+    rows: list[tuple[str, object, str]] = []
+    for row in incidents.to_dict("records"):
+        attack, what = row["attack"], f"{row['label']}, confirmed in coding"
+        share = share_text(row["confirmed"], row["n"])
+        rows += [
+            (f"{attack}_confirmed", coding.known(INCIDENT, row["confirmed"]), what),
+            (f"{attack}_confirmed_share", coding.known(INCIDENT, share), what),
+            (f"{attack}_confirmed_reading", describe_confirmed(incidents, attack), what),
+            (
+                f"{attack}_doubted",
+                coding.known(INCIDENT, row["doubted"]),
+                f"{what}, intent doubted",
+            ),
+        ]
+    return pd.DataFrame(rows, columns=["key", "value", "description"])

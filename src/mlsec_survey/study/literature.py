@@ -148,6 +148,21 @@ class PublishedFacts(Mapping[str, Fact]):
             }
         )
 
+    def numbers(self) -> pd.DataFrame:
+        """Return the facts that state a number, for publishing: key, value, description, unit."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            {
+                "key": fact.result_key,
+                "value": fact.number,
+                "description": fact.fact,
+                "unit": fact.unit,
+            }
+            for fact in self._facts.values()
+            if fact.value is not None
+        )
+
 
 def load_facts(path: Path | str) -> PublishedFacts:
     """Read the facts.

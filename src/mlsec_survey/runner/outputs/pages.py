@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.base.synthetic import SYNTHETIC_LONG
+from mlsec_survey.report.html import join_figures
 from mlsec_survey.runner.kernels.quick_imports import quick_imports
 
 TEMPLATE = Path(__file__).with_name("template")
@@ -43,7 +44,9 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
     config = Config()
     config.HTMLExporter.extra_template_basedirs = [str(TEMPLATE)]
     config.HTMLExporter.template_name = "compendium"
-    body, _ = HTMLExporter(config=config).from_notebook_node(nbformat.read(notebook, as_version=4))
+    node = nbformat.read(notebook, as_version=4)
+    join_figures(node)
+    body, _ = HTMLExporter(config=config).from_notebook_node(node)
     # Notebooks link to notebooks, pages to pages.
     body = re.sub(r'href="(\w+)\.ipynb(?=["#])', r'href="\1.html', body)
     body = re.sub(r"[ \t]+\n", "\n", re.sub(r"\n{3,}", "\n\n", body)).strip()
