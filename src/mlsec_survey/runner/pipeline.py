@@ -53,13 +53,27 @@ class NotebookEntry:
 
 
 @dataclass(frozen=True)
+class Pages:
+    """What the pages hold besides notebooks; paths below the project's folder.
+
+    Attributes:
+        answers: what the first page opens with, or None.
+        glossary: the terms, or None for pages without a glossary.
+    """
+
+    answers: Path | None = None
+    glossary: Path | None = None
+
+
+@dataclass(frozen=True)
 class Pipeline:
-    """All notebooks with the defaults of their parameters, and the paper."""
+    """All notebooks with the defaults of their parameters, the paper and the pages."""
 
     parameters: Mapping[str, Any]
     notebooks: Mapping[str, NotebookEntry]
     paper_main: Path | None
     paper_inputs: tuple[Path, ...] = ()
+    pages: Pages = field(default_factory=lambda: Pages())
 
     @property
     def analysis(self) -> tuple[NotebookEntry, ...]:
@@ -137,6 +151,7 @@ def _parse(content: Any) -> Pipeline:
         notebooks=notebooks,
         paper_main=Path(paper["main"]) if paper else None,
         paper_inputs=tuple(Path(entry) for entry in paper.get("inputs", ())),
+        pages=Pages(**{name: Path(path) for name, path in (content.get("pages") or {}).items()}),
     )
 
 

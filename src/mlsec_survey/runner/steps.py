@@ -131,6 +131,9 @@ def steps_of(run: Run, shop: Workshop) -> list[Step]:
             steps.append(_paper_step(run, shop))
     steps += [page_step(run, entry, shop) for entry in entries]
     steps.append(_index_step(run, names, shop))
+    if shop.pipeline.pages.glossary is not None:
+        steps.append(_glossary_step(run, names, shop))
+    steps.append(_search_step(run, names, shop))
     return steps
 
 
@@ -268,9 +271,45 @@ def _synthetic(record: Path) -> bool:
 
 
 def _navigation(shop: Workshop) -> list[tuple[str, str]]:
-    return [("index", "Overview")] + [
+    pages = [("index", "Answers")] + [
         (entry.name, f"{entry.name[:2]} {entry.title}") for entry in shop.pipeline.analysis
     ]
+    if shop.pipeline.pages.glossary is not None:
+        pages.append(("glossary", "Glossary"))
+    return [*pages, ("search", "Search")]
+
+
+def _page_facts(shop: Workshop, name: str, title: str, synthetic: bool) -> dict[str, Any]:
+    """Return what every page of a run shows around its text; see `pages.render_page`."""
+    glossary = shop.pipeline.pages.glossary
+    return {
+        "name": name,
+        "title": title,
+        "synthetic": synthetic,
+        "navigation": _navigation(shop),
+        "search": "search.html",
+        "glossary": str(shop.root / glossary) if glossary else None,
+    }
+
+
+def _page_inputs(shop: Workshop, facts: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of what the look of every page depends on."""
+    # Paths are given to pages but are no part of them.
+    shown = {name: fact for name, fact in facts.items() if name not in ("glossary", "answers")}
+    found = {
+        "template": file_digest(PACKAGE_FOLDER / "runner" / "outputs" / "template"),
+        "facts": digest(json.dumps(shown).encode()),
+    }
+    for name in ("glossary", "answers"):
+        if facts.get(name):
+            found[name] = file_digest(Path(facts[name]))
+    modules = shop.modules.used_by("import mlsec_survey.runner.outputs.pages")
+    return found | _environment(shop) | {f"module {module}": sha for module, sha in modules.items()}
+
+
+def _render(shop: Workshop, page: str, **arguments: Any) -> None:
+    """Call `pages.render_PAGE` in a process that has its libraries loaded."""
+    shop.kernels().call(f"mlsec_survey.runner.outputs.pages:render_{page}", arguments, shop.root)
 
 
 def page_step(
@@ -290,29 +329,47 @@ def page_step(
     notebook = run.folder / entry.executed
 
     def facts() -> dict[str, Any]:
+        record = json.loads((run.folder / entry.record).read_text(encoding="utf-8"))
+        found = _page_facts(shop, entry.name, entry.title, bool(record["synthetic"]))
+        if navigation:
+            # A page on its own, apart from the pages of a run.
+            found |= {"navigation": navigation, "search": None, "glossary": None}
+        return found | {"places": _places(shop, record) if run.pdf else {}}
+
+    def pictures() -> dict[str, str]:
+        record = json.loads((run.folder / entry.record).read_text(encoding="utf-8"))
         return {
-            "name": entry.name,
-            "title": entry.title,
-            "navigation": navigation or _navigation(shop),
-            "synthetic": _synthetic(run.folder / entry.record),
+            path.name: file_digest(path)
+            for key in record["figures"]
+            for path in sorted((run.folder / "figures").glob(f"{key}*"))
+            if path.suffix in (".svg", ".csv")
         }
 
     def inputs() -> dict[str, str]:
         return {
             "executed notebook": file_digest(notebook),
-            "template": file_digest(Path(__file__).with_name("outputs") / "template"),
-            "facts": digest(json.dumps(facts()).encode()),
-        } | _environment(shop, "outputs/pages.py")
+            "pictures": combined(pictures()),
+        } | _page_inputs(shop, facts())
 
     def make(output: Path) -> None:
         page = output / "html" / f"{entry.name}.html"
-        shop.kernels().call(
-            "mlsec_survey.runner.outputs.pages:render_page",
-            {"notebook": str(notebook), "output": str(page), "entry": facts()},
-            shop.root,
-        )
+        _render(shop, "page", notebook=str(notebook), output=str(page), entry=facts())
 
     return Step(run, f"{entry.name}.html", (entry.name,), inputs, make)
+
+
+def _places(shop: Workshop, record: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """Return where the paper uses what a notebook published, by kind and key."""
+    from mlsec_survey.report.paper_places import paper_places
+
+    main = shop.pipeline.paper_main
+    if main is None:
+        return {}
+    found: dict[str, dict[str, list[str]]] = {}
+    for (kind, key), places in paper_places(shop.root / main).items():
+        if key in record[kind]:
+            found.setdefault(kind, {})[key] = places
+    return found
 
 
 def _records(run: Run, names: tuple[str, ...]) -> list[Path]:
@@ -320,30 +377,64 @@ def _records(run: Run, names: tuple[str, ...]) -> list[Path]:
 
 
 def _index_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
+    answers = shop.pipeline.pages.answers
+
     def facts() -> dict[str, Any]:
         paper = shop.pipeline.paper_main
-        return {
-            "title": "Machine learning security in industry: the notebooks",
-            "navigation": _navigation(shop),
+        synthetic = any(_synthetic(path) for path in _records(run, names))
+        title = "Machine learning security in industry: the results at a glance"
+        return _page_facts(shop, "index", title, synthetic) | {
             "questions": {entry.name: entry.question for entry in shop.pipeline.analysis},
-            "synthetic": any(_synthetic(path) for path in _records(run, names)),
             "paper": f"../{paper.with_suffix('.pdf').as_posix()}" if paper and run.pdf else None,
+            "answers": str(shop.root / answers) if answers else None,
         }
 
     def inputs() -> dict[str, str]:
         return {
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
-            "template": file_digest(Path(__file__).with_name("outputs") / "template"),
-            "facts": digest(json.dumps(facts()).encode()),
-        } | _environment(shop, "outputs/pages.py")
+        } | _page_inputs(shop, facts())
 
     def make(output: Path) -> None:
-        from mlsec_survey.runner.outputs.pages import render_index
-
         records = [str(path) for path in _records(run, names)]
-        render_index(records, str(output / "html" / "index.html"), facts())
+        page = output / "html" / "index.html"
+        _render(shop, "index", records=records, output=str(page), entry=facts())
 
     return Step(run, "index.html", names, inputs, make)
+
+
+def _glossary_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
+    def facts() -> dict[str, Any]:
+        synthetic = any(_synthetic(path) for path in _records(run, names))
+        return _page_facts(shop, "glossary", "Glossary", synthetic)
+
+    def make(output: Path) -> None:
+        page = output / "html" / "glossary.html"
+        _render(shop, "glossary", output=str(page), entry=facts())
+
+    return Step(run, "glossary.html", names, lambda: _page_inputs(shop, facts()), make)
+
+
+def _search_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
+    """Return the step that makes the page that searches all others, so it comes last."""
+    pages = [name for name, _ in _navigation(shop) if name != "search"]
+
+    def paths() -> list[Path]:
+        return [run.folder / "html" / f"{name}.html" for name in pages]
+
+    def facts() -> dict[str, Any]:
+        synthetic = any(_synthetic(path) for path in _records(run, names))
+        return _page_facts(shop, "search", "Search", synthetic)
+
+    def inputs() -> dict[str, str]:
+        return {
+            "pages": combined({path.name: file_digest(path) for path in paths()}),
+        } | _page_inputs(shop, facts())
+
+    def make(output: Path) -> None:
+        page = output / "html" / "search.html"
+        _render(shop, "search", pages=list(map(str, paths())), output=str(page), entry=facts())
+
+    return Step(run, "search.html", tuple(f"{name}.html" for name in pages), inputs, make)
 
 
 def _numbers_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:

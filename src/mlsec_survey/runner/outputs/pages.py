@@ -1,40 +1,46 @@
-"""Web pages from executed notebooks: one file each, readable without a network or scripts."""
+"""Web pages: one file each, readable without a network, without scripts and on any screen.
+
+Notebooks become pages through nbconvert; what surrounds their cells, and the pages that are no
+notebooks (first page, glossary, search), comes from the templates of the site.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import html
 import json
 import re
+from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.synthetic import SYNTHETIC_LONG
+from mlsec_survey.report.answers import load_answers
+from mlsec_survey.report.glossary import TermLinks, load_glossary
 from mlsec_survey.report.html import join_figures
+from mlsec_survey.report.macros import read_records
 from mlsec_survey.runner.kernels.quick_imports import quick_imports
+from mlsec_survey.runner.outputs.results import picture_source, present_results
+from mlsec_survey.runner.outputs.search_index import search_entries
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATE = Path(__file__).with_name("template")
-_SITE = "Machine learning security in industry"
-# The page reads without it: it only opens and closes all code at once.
-_SCRIPT = """\
-<script>
-const all = document.getElementById("all-code"), code = document.querySelectorAll("details.code");
-if (code.length) all.hidden = false;
-all.onclick = () => {
-  const open = all.getAttribute("aria-pressed") !== "true";
-  code.forEach((part) => { part.open = open; });
-  all.setAttribute("aria-pressed", open);
-  all.textContent = open ? "Hide all code" : "Show all code";
-};
-</script>"""
+SITE = "Machine learning security in industry"
+_MARKS = {"figures": "fig", "tables": "tab"}
 
 
 def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
     """Render an executed notebook as a page.
 
     Args:
-        notebook: path of the executed notebook.
+        notebook: path of the executed notebook, below notebooks/ of its run.
         output: path of the page to write.
-        entry: `title`, `name`, `synthetic`, and `navigation`: pairs of page name and title.
+        entry: facts of the page: `name`, `title`, `synthetic`, `navigation` (pairs of page name and
+            title); and, where there are any, `search` (address of the search page), `glossary`
+            (path of its file) and `places` (where the paper uses results, by kind and key).
     """
     with quick_imports():
         import nbformat
@@ -51,119 +57,170 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
     body = re.sub(r'href="(\w+)\.ipynb(?=["#])', r'href="\1.html', body)
     body = re.sub(r"[ \t]+\n", "\n", re.sub(r"\n{3,}", "\n\n", body)).strip()
     sections = [
-        (anchor, re.sub(r"<[^>]+>", "", text).strip())
+        (anchor, html.unescape(re.sub(r"<[^>]+>", "", text)).strip())
         for anchor, text in re.findall(
             r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link"[^>]*>.*?</a>)?</h2>', body, flags=re.S
         )
     ]
-    _write(Path(output), _page(entry, sections, f"{body}\n{_neighbours(entry)}"))
+    run = Path(notebook).parents[1]
+    body = present_results(body, run, entry.get("places") or {}, _render)
+    _write(output, entry, _with_terms(body, entry), sections)
 
 
 def render_index(records: list[str], output: str, entry: dict[str, Any]) -> None:
-    """Render the overview: all notebooks with their questions, figures, tables and the paper.
+    """Render the first page: answers, ways in, and all notebooks with their results.
 
     Args:
         records: paths of the notebooks' records of published results.
         output: path of the page to write.
-        entry: `navigation` as above, `questions` by notebook, `synthetic`, and `paper`, a link.
+        entry: as for `render_page`, with `questions` by notebook, `paper` (a link, or None) and
+            `answers` (path of the file that says what comes first, or None).
     """
-    by_notebook = {}
-    for path in records:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-        by_notebook[record["notebook"]] = record
-    parts = [
-        f"<h1>{html.escape(entry['title'])}</h1>",
-        "<p>A reproducible analysis of the survey behind <em>Machine Learning Security in "
-        "Industry: A Quantitative Survey</em> (Grosse, Bieringer, Besold, Biggio, Krombholz; IEEE "
-        "TIFS 2023, doi:10.1109/TIFS.2023.3251842), made without its authors.</p>",
-        "<p>Each notebook asks one question and answers it from the survey's export, its codebook "
-        "and its analysis plan. The code is folded away in each page and one click from its "
-        "result.</p>",
-    ]
-    if entry.get("paper"):
-        parts.append(f'<p><a href="{html.escape(entry["paper"])}">The paper (PDF)</a></p>')
-    for name, title in entry["navigation"]:
-        if name == "index":
-            continue
-        parts.append(
-            f'<section><h2><a href="{name}.html">{html.escape(title)}</a></h2>\n'
-            f"<p>{html.escape(entry['questions'][name])}</p>"
+    published = read_records(map(Path, records))
+    run = Path(records[0]).parents[3]
+    first = load_answers(Path(entry["answers"]), published) if entry.get("answers") else None
+    figure = None
+    if first is not None and first.figure_notebook:
+        shown = published[first.figure_notebook]["figures"][first.figure]
+        figure = {"caption": shown["caption"], "picture": _picture(run, first.figure, shown)}
+    body = _render(
+        "overview",
+        heading=entry["title"],
+        synthetic=entry["synthetic"],
+        paper=entry.get("paper"),
+        first=first,
+        figure=figure,
+        notebooks=[
+            {"name": name, "title": title, "question": entry["questions"][name]}
+            | _listed(published.get(name, {"figures": {}, "tables": {}}))
+            for name, title in entry["navigation"]
+            if name in entry["questions"]
+        ],
+    )
+    _write(output, entry | {"name": "index"}, _with_terms(body, entry), [])
+
+
+def render_glossary(output: str, entry: dict[str, Any]) -> None:
+    """Render the glossary, from the file that `entry` names; the rest is as for `render_page`."""
+    terms = load_glossary(Path(entry["glossary"]))
+    body = _render("glossary", terms=terms, names={term.id: term.term for term in terms})
+    _write(output, entry, body, [])
+
+
+def render_search(pages: list[str], output: str, entry: dict[str, Any]) -> None:
+    """Render the page that searches all others.
+
+    Args:
+        pages: paths of the pages to look through, in the order of the navigation.
+        output: path of the page to write.
+        entry: as for `render_page`.
+    """
+    titles = dict(entry["navigation"])
+    index = [
+        found
+        for path in map(Path, pages)
+        for found in search_entries(
+            path.name, titles.get(path.stem, path.stem), path.read_text(encoding="utf-8")
         )
-        record = by_notebook.get(name, {"figures": {}, "tables": {}})
-        items = [
-            f'<li><a href="{name}.html#{mark}-{key}">{html.escape(item["caption"])}</a></li>'
-            for kind, mark in (("figures", "fig"), ("tables", "tab"))
-            for key, item in sorted(record[kind].items())
-        ]
-        if items:
-            counts = [
-                f"{len(record[kind])} {kind if len(record[kind]) > 1 else kind[:-1]}"
-                for kind in ("figures", "tables")
-                if record[kind]
-            ]
-            parts.append(
-                f"<details><summary>{' and '.join(counts)}</summary>\n<ul>"
-                + "\n".join(items)
-                + "</ul></details>"
-            )
-        parts.append("</section>")
-    body = '<div class="index">\n' + "\n".join(parts) + "\n</div>"
-    _write(Path(output), _page(entry | {"name": "index"}, [], body))
-
-
-def _page(entry: dict[str, Any], sections: list[tuple[str, str]], body: str) -> str:
-    style = (TEMPLATE / "compendium" / "style.css").read_text(encoding="utf-8")
-    banner = (
-        f'<div class="banner" role="note">{html.escape(SYNTHETIC_LONG)}</div>\n'
-        if entry["synthetic"]
-        else ""
-    )
-    title = entry["title"] if entry["title"].startswith(_SITE) else f"{entry['title']} · {_SITE}"
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f'<a class="skip" href="#text">Skip to the text</a>\n{banner}<div class="page">\n'
-        f'{_navigation(entry, sections)}\n<main id="text">\n{body}\n</main>\n</div>\n'
-        f"{_SCRIPT}\n</body>\n</html>\n"
-    )
-
-
-def _navigation(entry: dict[str, Any], sections: list[tuple[str, str]]) -> str:
-    items = []
-    for name, title in entry["navigation"]:
-        here = name == entry["name"]
-        link = (
-            f'<a href="{name}.html"{" aria-current=page" if here else ""}>{html.escape(title)}</a>'
-        )
-        inner = "".join(f'\n<li><a href="#{anchor}">{text}</a></li>' for anchor, text in sections)
-        below = f"\n<ol>{inner}\n</ol>" if here and inner else ""
-        items.append(f"<li{' class=here' if here else ''}>{link}{below}</li>")
-    return (
-        '<nav aria-label="Contents">\n'
-        f'<p class="site">{_SITE}</p>\n'
-        '<input type="checkbox" id="menu"><label for="menu">Contents</label>\n'
-        '<div class="links">\n<ol>\n' + "\n".join(items) + "\n</ol>\n"
-        '<button id="all-code" type="button" aria-pressed="false" hidden>Show all code</button>\n'
-        "</div>\n</nav>"
-    )
-
-
-def _neighbours(entry: dict[str, Any]) -> str:
-    """Return links to the page before and the page after."""
-    pages = list(entry["navigation"])
-    names = [name for name, _ in pages]
-    at = names.index(entry["name"]) if entry["name"] in names else 0
-    before = pages[at - 1] if at > 0 else None
-    after = pages[at + 1] if at + 1 < len(pages) else None
-    links = [
-        f'<a href="{page[0]}.html" rel="{rel}">{html.escape(text.format(page[1]))}</a>'
-        for page, rel, text in ((before, "prev", "← {}"), (after, "next", "{} →"))
-        if page
     ]
-    return f"<footer>{''.join(links)}</footer>"
+    _write(output, entry, _render("search", index=json_in_page(index)), [])
 
 
-def _write(path: Path, text: str) -> None:
+def json_in_page(content: Any) -> str:
+    """Return JSON that a page can hold inside of a script element."""
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _picture(run: Path, key: str, shown: Mapping[str, Any]) -> str:
+    import base64
+
+    wide = picture_source(run, key)
+    if not wide:
+        bitmap = (run / "figures" / f"{key}.png").read_bytes()
+        wide = "data:image/png;base64," + base64.b64encode(bitmap).decode()
+    narrow = picture_source(run, key, narrow=True)
+    return _render("picture", wide=wide, narrow=narrow, alt=shown["alt"], width="")
+
+
+def _listed(record: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a notebook's figures and tables, with their captions, and their numbers in words."""
+    results = [
+        {"anchor": f"{mark}-{key}", "caption": item["caption"]}
+        for kind, mark in _MARKS.items()
+        for key, item in sorted(record[kind].items())
+    ]
+    counts = [
+        f"{len(record[kind])} {kind if len(record[kind]) > 1 else kind[:-1]}"
+        for kind in _MARKS
+        if record[kind]
+    ]
+    return {"results": results, "counts": " and ".join(counts)}
+
+
+def _with_terms(body: str, entry: Mapping[str, Any]) -> str:
+    if not entry.get("glossary"):
+        return body
+    return TermLinks(load_glossary(Path(entry["glossary"]))).link(body)
+
+
+def _write(
+    output: str, entry: Mapping[str, Any], body: str, sections: Sequence[tuple[str, str]]
+) -> None:
+    pages = [
+        {"name": name, "title": title, "here": name == entry["name"]}
+        for name, title in entry["navigation"]
+    ]
+    at = next((at for at, page in enumerate(pages) if page["here"]), None)
+    title = entry["title"]
+    head, _, rest = SYNTHETIC_LONG.partition(":")
+    text = _render(
+        "layout",
+        title=title if title.startswith(SITE) else f"{title} · {SITE}",
+        site=SITE,
+        home=f"{pages[0]['name']}.html",
+        style=_text("style.css"),
+        synthetic=entry["synthetic"],
+        banner={"head": head, "rest": f":{rest}"},
+        navigation=pages,
+        sections=sections,
+        search=entry.get("search"),
+        body=_safe(body),
+        content_hash=hashlib.sha256(body.encode()).hexdigest()[:12],
+        before=pages[at - 1] if at else None,
+        after=pages[at + 1] if at is not None and at + 1 < len(pages) else None,
+    )
+    path = Path(output)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _render(template: str, **content: Any) -> str:
+    """Return a template of the site as HTML that templates do not escape again."""
+    return _safe(_environment().get_template(f"{template}.html.j2").render(content).strip())
+
+
+def _safe(text: str) -> str:
+    from markupsafe import Markup
+
+    return Markup(text)
+
+
+def _text(name: str) -> str:
+    return (TEMPLATE / "site" / name).read_text(encoding="utf-8").strip()
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATE / "site"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals["script"] = _text
+    return made

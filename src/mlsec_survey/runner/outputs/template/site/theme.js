@@ -1,0 +1,5 @@
+// Before the page is painted, so that it does not flash in the other theme.
+try {
+  const chosen = localStorage.getItem("theme");
+  if (chosen === "light" || chosen === "dark") document.documentElement.style.colorScheme = chosen;
+} catch { /* A browser may refuse storage to a file; the system's theme holds then. */ }
