@@ -161,7 +161,7 @@ def _listed(record: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 def _with_terms(body: str, entry: Mapping[str, Any]) -> str:
     if not entry.get("glossary"):
         return body
-    return TermLinks(load_glossary(Path(entry["glossary"]))).link(body)
+    return TermLinks(load_glossary(Path(entry["glossary"]))).link(str(body))
 
 
 def _write(
