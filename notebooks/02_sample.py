@@ -33,10 +33,13 @@ from mlsec_survey import figures
 from mlsec_survey.analysis import sample
 from mlsec_survey.analysis.sample import WILSON_NOTE
 from mlsec_survey.base.randomness import generator
-from mlsec_survey.instrument.coding_scheme import INCIDENT, load_coding_scheme
+from mlsec_survey.instrument.coding_scheme import load_coding_scheme
 from mlsec_survey.project import open_project
 from mlsec_survey.responses.coding import load_coding
+from mlsec_survey.study.attacks import occurrence_table
 from mlsec_survey.study.incidents import (
+    INCIDENT,
+    NEEDED,
     confirmed_incidents,
     incident_numbers,
     incidents_beside_published,
@@ -113,8 +116,8 @@ pub.table(
 # as the descriptions are not coded, nothing is confirmed and nothing is ruled out.
 
 # %%
-occurrence = sample.occurrence_table(responses, missing, book)
-scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
+occurrence = occurrence_table(responses, missing, book)
+scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book, needed=NEEDED)
 coded = load_coding(project.coding_path, scheme, responses, book)
 pub.number("incident_coding", coded.describe(INCIDENT), "coding of incident descriptions")
 incidents = incidents_beside_published(
@@ -148,7 +151,7 @@ pub.table(
 # %%
 pub.table(
     "occurrence_answers",
-    sample.answer_counts(responses, missing, book, "occurrence"),
+    sample.answer_counts(responses, missing, book, "occurrence", values=("yes", "suspected")),
     "label:attack count_*:occurrence dont_know prefer_not no_answer "
     "estimate:share_dont_know bound_low bound_high",
     caption="All answers on occurrence, and what the unknown ones leave open.",

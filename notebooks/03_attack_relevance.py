@@ -39,11 +39,12 @@ from mlsec_survey.analysis import coded_answers, ratings, sample
 from mlsec_survey.analysis.sample import WILSON_NOTE, share_text
 from mlsec_survey.base.formatting import interval_text, p_text, percent_text
 from mlsec_survey.base.randomness import generator
-from mlsec_survey.instrument.coding_scheme import WHY, load_coding_scheme
+from mlsec_survey.instrument.coding_scheme import load_coding_scheme
 from mlsec_survey.project import open_project
 from mlsec_survey.responses.coding import load_coding
 from mlsec_survey.stats import ranks
-from mlsec_survey.study import atlas
+from mlsec_survey.study import atlas, attacks
+from mlsec_survey.study.attacks import WHY
 
 project = open_project("03_attack_relevance", export=export, codebook=codebook, coding=coding)
 pub, book = project.publisher(), project.codebook
@@ -58,11 +59,12 @@ project.describe()
 # of the percentages, and an attack that many cannot judge is a result in itself.
 
 # %%
-ranking = ratings.attack_ranking(
-    responses, missing, book, rng=generator(seed, "mean ranks"), resamples=resamples
+labels = attacks.attack_labels(book)
+ranking = ratings.ranking(
+    responses, missing, book, "relevance", rng=generator(seed, "mean ranks"), resamples=resamples
 )
 rated = sample.rating_distribution(responses, missing, book, "relevance")
-rated = rated.set_index("label").loc[ranking["label"]].reset_index()
+rated = rated.set_index("subquestion").loc[ranking["part"]].reset_index()
 panel = [(book.label("relevance"), rated)]
 pub.figure(
     "relevance_ratings",
@@ -116,12 +118,12 @@ pub.number(
 # nothing in common, 1 if all are the same.
 
 # %%
-attacks = ratings.attack_values(responses, book, "relevance")
-friedman = ranks.friedman(attacks, rng=generator(seed, "friedman"), resamples=resamples)
+rated_attacks = ratings.grid_values(responses, book, "relevance")
+friedman = ranks.friedman(rated_attacks, rng=generator(seed, "friedman"), resamples=resamples)
 skillings_mack = ranks.skillings_mack(
-    attacks, rng=generator(seed, "skillings mack"), resamples=resamples
+    rated_attacks, rng=generator(seed, "skillings mack"), resamples=resamples
 )
-model = ratings.fitted_model(attacks)
+model = ratings.fitted_model(rated_attacks)
 tests = [friedman, skillings_mack, *([model.difference] if model else [])]
 pub.table(
     "relevance_tests",
@@ -157,8 +159,9 @@ pub.number(
 
 # %%
 pairs = ranks.pairwise_signed_rank(
-    attacks[ranking["label"]], rng=generator(seed, "pairs"), resamples=resamples
+    rated_attacks[ranking["part"]], rng=generator(seed, "pairs"), resamples=resamples
 )
+pairs = ratings.pairs_table(pairs, labels)
 pub.figure(
     "relevance_pairwise",
     figures.draw_pairwise(pairs),
@@ -168,7 +171,7 @@ pub.figure(
 )
 pub.table(
     "relevance_pairs",
-    ratings.pairs_table(pairs),
+    pairs,
     "pair n higher equal lower effect:rank_biserial low high p_adjusted detectable",
     caption="Each pair of attacks: how many rate the first higher, both alike, or the second "
     "higher, and the rank-biserial correlation with its 95 % interval.",
@@ -178,7 +181,9 @@ pub.table(
 
 # %%
 pub.number(
-    "relevance_differences", ratings.describe_difference(tests, pairs), "what the tests tell apart"
+    "relevance_differences",
+    ratings.describe_difference(tests, pairs, parts="attacks"),
+    "what the tests tell apart",
 )
 
 # %% [markdown]
@@ -196,8 +201,8 @@ pub.number(
 # odds), which can be tested.
 
 # %%
-check = ratings.checked_parallel(attacks)
-effects = ratings.model_table(model, check)
+check = ratings.checked_parallel(rated_attacks)
+effects = ratings.model_table(model, check, labels)
 pub.table(
     "relevance_model",
     effects,
@@ -223,7 +228,7 @@ pub.number("relevance_assumption", ratings.describe_assumption(check), "test of 
 # that is feared far more often than met shows as a short bar beside long ones.
 
 # %%
-profile = ratings.attack_profile(responses, missing, book, order=list(ranking["label"]))
+profile = attacks.attack_profile(responses, missing, book, order=list(ranking["part"]))
 pub.figure(
     "attack_profile",
     figures.draw_attack_profile(profile),
@@ -240,7 +245,7 @@ pub.figure(
 # over all attacks separates them.
 
 # %%
-by_exposure = ratings.relevance_by_exposure(
+by_exposure = attacks.relevance_by_exposure(
     responses, book, rng=generator(seed, "relevance by exposure"), resamples=resamples
 )
 pub.table(
@@ -258,7 +263,7 @@ pub.table(
 )
 pub.number(
     "relevance_exposure_reading",
-    ratings.describe_exposure(by_exposure),
+    attacks.describe_exposure(by_exposure),
     "relevance, having met an attack and knowing it",
 )
 
@@ -404,7 +409,7 @@ pub.table(
 
 # %%
 counted = coded_answers.count_codes(
-    coded, resamples=resamples, rng=generator(seed, "codes by attack")
+    coded, WHY, resamples=resamples, rng=generator(seed, "codes by attack")
 )
 pub.figure(
     "concern_by_attack",
@@ -426,7 +431,7 @@ pub.number(
 pub.table(
     "concern_counts",
     counted.cells,
-    "attack count replies:of_reasons share low high expected residual p_adjusted",
+    "label:attack count replies:of_reasons share low high expected residual p_adjusted",
     caption="Reasons with each code, by attack: counts, shares, and what chance would give.",
     sections="code",
     note=f"{WILSON_NOTE} Expected: mean over exchanges of attacks within respondents. Residual: "
@@ -445,12 +450,12 @@ pub.table(
 pub.table(
     "concern_spread",
     counted.spread.sort_values("evenness", ascending=False, kind="stable"),
-    "code theme answers:reasons respondents attacks evenness evenness_low evenness_high",
+    "code theme answers:reasons respondents parts:attacks evenness evenness_low evenness_high",
     caption="How far each code spreads over attacks, most even first.",
     note="Attacks: with at least one reason that carries the code. Low and high: 95 % bootstrap "
     "interval over respondents.",
 )
-named = coded_answers.most_named(coded)
+named = coded_answers.most_named(coded, WHY)
 pub.number(
     "concerns_most_named",
     "; ".join(
@@ -466,7 +471,7 @@ pub.number(
     "respondents with a coded reason",
     unit="respondents",
 )
-across = coded_answers.cross_cutting(coded)
+across = coded_answers.cross_cutting(coded, WHY)
 pub.number(
     "cross_cutting_concern_share",
     coded.known(WHY, share_text(across["count"], across["n"])),
@@ -480,7 +485,7 @@ pub.number(
 )
 pub.number(
     "concern_reading",
-    coded_answers.describe_concerns(coded, least, counted, across),
+    coded_answers.describe_concerns(coded, WHY, "attacks", least, counted, across),
     "the coded reasons in words",
 )
 pub.number(
@@ -499,7 +504,7 @@ pub.number(
 # concern at all has no pair either, that is a yardstick, not a test.
 
 # %%
-sets, together, others, pairs = coded_answers.combinations(coded)
+sets, together, others, pairs = coded_answers.combinations(coded, WHY)
 pub.figure(
     "concern_intersections",
     figures.draw_intersections(sets, together),
@@ -580,8 +585,7 @@ pub.table(
 # respondents alone: how ATLAS selects its cases is not in it.
 
 # %%
-relevance = responses[[part.name for part in book.parts("relevance").values()]]
-relevance = relevance.set_axis(list(book.attacks), axis=1).astype("float64")
+relevance = rated_attacks.astype("float64")
 compared = atlas.compare_ranking(
     relevance, documented, resamples=resamples, rng=generator(seed, "documented ranking")
 )

@@ -150,7 +150,7 @@ def test_cases_are_counted_by_year_and_attack(small: Path, codebook: Codebook) -
     years = at.cases_by_year(facts)
     assert years.to_numpy().tolist() == [[2019, 0, 1], [2020, 0, 0], [2021, 1, 1]]
     counts = at.cases_by_attack(facts, mapping, codebook)
-    assert list(counts["attack"])[:-1] == list(codebook.attacks)
+    assert list(counts["attack"])[:-1] == list(codebook.part_labels("attacks"))
     by_label = counts.set_index("label")
     evasion = by_label.loc["Evasion"]
     assert (evasion["incident"], evasion["exercise"]) == (1, 1)
@@ -230,7 +230,7 @@ def test_the_committed_facts_are_those_stated(codebook: Codebook) -> None:
     assert types["incident"] == stated.number(f"{version}.incidents")
     assert types["exercise"] == stated.number(f"{version}.exercises")
     mapping = at.load_attack_map(PUBLISHED / "atlas_attack_map.yml", facts, codebook)
-    assert {entry.attack for entry in mapping.mapped} == set(codebook.attacks)
+    assert {entry.attack for entry in mapping.mapped} == set(codebook.part_labels("attacks"))
 
 
 def ratings_of(n: int, seed: int, missing: float = 0.0) -> pd.DataFrame:

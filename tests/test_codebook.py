@@ -64,7 +64,7 @@ def test_variables_labels_measures_and_order() -> None:
     assert codebook.label("concern__evasion") == "Concern: Evasion"
     assert codebook.label("exposure") == "Threat exposure"
     assert codebook.label("role__other") == "Role: other, in own words"
-    assert list(codebook.attacks) == [
+    assert list(codebook.part_labels("attacks")) == [
         "evasion",
         "poisoning",
         "backdoor",
@@ -243,13 +243,6 @@ def box_and_exclusive(content: dict[str, Any]) -> None:
     content["subquestion_sets"]["defences"][0]["code"] = "DK"
 
 
-def no_attacks(content: dict[str, Any]) -> None:
-    content["subquestion_sets"]["attack"] = content["subquestion_sets"].pop("attacks")
-    for item in content["items"]:
-        if item.get("subquestions") == "attacks":
-            item["subquestions"] = "attack"
-
-
 def no_last_page(content: dict[str, Any]) -> None:
     content["paradata"] = [e for e in content["paradata"] if e["column"] != "lastpage"]
 
@@ -312,7 +305,6 @@ def no_label(content: dict[str, Any]) -> None:
         (page_beyond, ["'comment'", "page 9 does not exist", "8 pages"]),
         (missing_of_text, ["'comment'", "free text has no codes"]),
         (box_and_exclusive, ["'defence'", "'DK' is both a box"]),
-        (no_attacks, ["subquestion_sets", "no set `attacks`"]),
         (no_last_page, ["paradata", "'lastpage'"]),
         (variable_clash, ["'role' is already used by another variable"]),
         (typo_key, ["items[3]", "mising", "Correct the key"]),

@@ -20,7 +20,7 @@ from mlsec_survey.responses.coding import Coding, load_coding
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.readers.limesurvey import read_export
 from mlsec_survey.responses.recode import recode
-from mlsec_survey.study.incidents import confirmed_incidents
+from mlsec_survey.study.incidents import NEEDED, confirmed_incidents
 from mlsec_survey.study.literature import load_facts
 
 DATA = Path(__file__).parent.parent / "data"
@@ -51,8 +51,8 @@ def coding(scheme, responses, codebook) -> Coding:
 def test_the_scheme_defines_what_the_abstract_names(scheme) -> None:
     published = {code.id for code in scheme.codes if code.basis == "published"}
     assert published == {"unreliable_decisions", "business_leakage", "introduced_bias"}
-    assert published <= set(scheme.concerns)
-    assert not {"not_exposed", "no_incentive", "controlled"} & set(scheme.concerns)
+    assert published <= set(scheme.concerns("why"))
+    assert not {"not_exposed", "no_incentive", "controlled"} & set(scheme.concerns("why"))
     table = scheme.table()
     assert len(table) == len(scheme.codes)
     # Rules point to other codes by their labels, not by ids that a reader does not see.
@@ -63,7 +63,7 @@ def test_every_answer_is_coded_and_every_difference_decided(coding, responses, c
     written = sum(
         int(responses[f"{field}__{attack}"].notna().sum())
         for field in ("why", "incident")
-        for attack in codebook.attacks
+        for attack in codebook.part_labels("attacks")
     )
     units = coding.units
     assert len(units) == written
@@ -81,7 +81,7 @@ def test_three_evasion_incidents_remain_of_which_two_are_doubted(
     facts = load_facts(DATA / "published/facts.csv")
     assert counts.loc["evasion", "confirmed"] == facts.number("tifs2023.evasion")
     assert counts.loc["evasion", "doubted"] == facts.number("tifs2023.evasion_doubted")
-    assert list(counts.index) == list(codebook.attacks)
+    assert list(counts.index) == list(codebook.part_labels("attacks"))
     assert (counts["confirmed"] <= counts["described"]).all()
     assert (counts["described"] <= counts["reported"]).all()
     yes = responses["occurrence__evasion"].isin(["yes", "suspected"]).sum()
@@ -316,10 +316,10 @@ def test_one_coder_is_enough_and_agreement_unknown(sheets, scheme, responses, co
     assert by_code.empty
     least = coded_answers.least_agreement(overall, "why")
     assert all(pd.isna(value) for value in least.values())
-    counted = coded_answers.count_codes(found, resamples=50, rng=generator(1, "counts"))
-    across = coded_answers.cross_cutting(found)
+    counted = coded_answers.count_codes(found, "why", resamples=50, rng=generator(1, "counts"))
+    across = coded_answers.cross_cutting(found, "why")
     assert "one coder read each reason" in coded_answers.describe_concerns(
-        found, least, counted, across
+        found, "why", "attacks", least, counted, across
     )
 
 
@@ -413,7 +413,7 @@ def test_bad_schemes_name_the_entry(tmp_path, codebook, old, new, message) -> No
     assert old in text
     (tmp_path / "codes.yml").write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message) as error:
-        load_coding_scheme(tmp_path / "codes.yml", codebook)
+        load_coding_scheme(tmp_path / "codes.yml", codebook, needed=NEEDED)
     assert error.value.row
 
 
@@ -448,14 +448,14 @@ def test_disagreements_are_counted_without_any_text(coding) -> None:
 
 
 def test_codes_are_counted_by_attack(coding, scheme, codebook) -> None:
-    found = coded_answers.count_codes(coding, resamples=300, rng=generator(1, "counts"))
+    found = coded_answers.count_codes(coding, "why", resamples=300, rng=generator(1, "counts"))
     units = coding.of_field("why")
-    assert list(found.counts.columns) == list(codebook.attacks.values())
+    assert list(found.counts.columns) == list(codebook.part_labels("attacks").values())
     assert found.replies.sum() == len(units)
     assert found.counts.to_numpy().sum() == units["final"].map(len).sum()
     cells = found.cells
     assert cells["share"].between(cells["low"], cells["high"]).all()
-    one = cells[(cells["code"] == "Safety of persons") & (cells["attack"] == "Evasion")].iloc[0]
+    one = cells[(cells["code"] == "Safety of persons") & (cells["label"] == "Evasion")].iloc[0]
     here = units[units["subquestion"] == "evasion"]["final"]
     assert (one["count"], one["replies"]) == (sum("safety" in c for c in here), len(here))
     assert found.counts.loc["Safety of persons", "Evasion"] == one["count"]
@@ -464,13 +464,13 @@ def test_codes_are_counted_by_attack(coding, scheme, codebook) -> None:
     spread = found.spread.set_index("code")
     safety = units[["safety" in codes for codes in units["final"]]]
     assert spread.loc["Safety of persons", "respondents"] == safety["respondent_id"].nunique()
-    assert spread.loc["Safety of persons", "attacks"] == safety["subquestion"].nunique()
+    assert spread.loc["Safety of persons", "parts"] == safety["subquestion"].nunique()
     text = figures.describe_code_by_attack(found.counts, found.residuals, found.replies, found.firm)
     assert f"{found.firm.to_numpy().sum()} also after correction" in text
 
 
 def test_combinations_count_every_reason_with_a_code(coding) -> None:
-    sets, listed, others, pairs = coded_answers.combinations(coding, most=5)
+    sets, listed, others, pairs = coded_answers.combinations(coding, "why", most=5)
     units = coding.of_field("why")
     assert listed["count"].sum() + others == (units["final"].map(len) > 0).sum()
     assert sets.sum() == units["final"].map(len).sum()
@@ -482,12 +482,13 @@ def test_combinations_count_every_reason_with_a_code(coding) -> None:
 
 
 def test_cross_cutting_counts_respondents(coding, scheme) -> None:
-    result = coded_answers.cross_cutting(coding)
+    result = coded_answers.cross_cutting(coding, "why")
     units = coding.of_field("why")
     several = same = 0
     for _, answers in units.groupby("respondent_id"):
-        named = [code for codes in answers["final"] for code in codes if code in scheme.concerns]
-        attacks = sum(bool(codes & set(scheme.concerns)) for codes in answers["final"])
+        concerns = set(scheme.concerns("why"))
+        named = [code for codes in answers["final"] for code in codes if code in concerns]
+        attacks = sum(bool(codes & concerns) for codes in answers["final"])
         several += attacks >= 2
         same += len(named) > len(set(named))
     assert (result["count"], result["n"]) == (same, several)
@@ -495,15 +496,15 @@ def test_cross_cutting_counts_respondents(coding, scheme) -> None:
 
 
 def test_the_most_named_concerns_count_each_respondent_once(coding, scheme) -> None:
-    people: dict[str, set[object]] = {code: set() for code in scheme.concerns}
+    people: dict[str, set[object]] = {code: set() for code in scheme.concerns("why")}
     units = coding.of_field("why")
     for person, codes in zip(units["respondent_id"], units["final"], strict=True):
-        for code in codes & set(scheme.concerns):
+        for code in codes & set(scheme.concerns("why")):
             people[code].add(person)
-    table = coded_answers.most_named(coding, most=2)
+    table = coded_answers.most_named(coding, "why", most=2)
     assert table["count"].tolist() == sorted(map(len, people.values()), reverse=True)[:2]
     assert set(table["n"]) == {units["respondent_id"].nunique()}
-    assert len(coded_answers.most_named(coding, most=99)) == len(scheme.concerns)
+    assert len(coded_answers.most_named(coding, "why", most=99)) == len(scheme.concerns("why"))
 
 
 @pytest.mark.parametrize(

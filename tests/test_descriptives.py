@@ -24,7 +24,6 @@ from mlsec_survey.analysis.sample import (
     items_about,
     missing_kind_counts,
     nonresponse_summary,
-    occurrence_table,
     rating_distribution,
     share_text,
     table_one,
@@ -37,6 +36,7 @@ from mlsec_survey.responses.quality import quality_flags
 from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
+from mlsec_survey.study.attacks import occurrence_table
 from mlsec_survey.study.incidents import incidents_beside_published, reports_and_confirmed
 from mlsec_survey.study.literature import load_facts
 
@@ -161,7 +161,7 @@ def test_occurrence_counts_substantive_answers_only(codebook: Codebook) -> None:
     assert set(evasion["n"]) == {4}
     assert evasion.at["either", "estimate"] == 0.75
     assert evasion.iloc[0][["dont_know", "prefer_not", "no_answer"]].tolist() == [1, 1, 1]
-    assert list(dict.fromkeys(table["label"])) == list(codebook.attacks.values())
+    assert list(dict.fromkeys(table["label"])) == list(codebook.part_labels("attacks").values())
 
 
 def test_rating_distribution(codebook: Codebook) -> None:
@@ -310,7 +310,13 @@ def test_all_answers_on_occurrence_and_the_bounds(codebook: Codebook) -> None:
     first = next(iter(values))
     values[first] = ["yes", "suspected", *["no"] * 4, None, None, None, None]
     kinds[first] = ["answered"] * 6 + ["dont_know", "dont_know", "prefer_not", "not_answered"]
-    table = answer_counts(pd.DataFrame(values), pd.DataFrame(kinds), codebook, "occurrence")
+    table = answer_counts(
+        pd.DataFrame(values),
+        pd.DataFrame(kinds),
+        codebook,
+        "occurrence",
+        values=("yes", "suspected"),
+    )
     row = table.iloc[0]
     assert [row[f"count_{value}"] for value in ("yes", "suspected", "no")] == [1, 1, 4]
     assert (row["dont_know"], row["prefer_not"], row["no_answer"]) == (2, 1, 1)
@@ -357,7 +363,7 @@ def test_reports_and_confirmed_keep_their_own_denominators(
     coded = incidents_beside_published(incidents(), len(responses), facts)
     table = reports_and_confirmed(occurrence, coded, confirmed="Coded")
     assert list(dict.fromkeys(table["kind"])) == ["It happened", "It was suspected", "Coded"]
-    assert len(table) == 2 * len(codebook.attacks) + 3
+    assert len(table) == 2 * len(codebook.part_labels("attacks")) + 3
     assert table[table["kind"] == "Coded"]["count"].tolist() == [3, 0, 1]
     assert set(table[table["kind"] == "Coded"]["n"]) == {len(responses)}
     assert not table.isna().any().any()

@@ -13,11 +13,13 @@ from mlsec_survey.base.locations import find_root
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.stats import association, ranks
 from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
+from mlsec_survey.study import attacks
 
 BOOK = load_codebook(find_root() / "data" / "codebook.yml")
 ITEMS = ("relevance", "concern", "familiarity", "occurrence")
 LABELS = [part.label for part in BOOK.subquestions("relevance")]
 PARTS = [part.id for part in BOOK.subquestions("relevance")]
+NAMES = dict(zip(PARTS, LABELS, strict=True))
 RUNS = 60
 
 
@@ -60,37 +62,35 @@ def made_up(generator, n=150):
 
 
 RESPONSES, MISSING = made_up(rng())
-ATTACKS = ratings.attack_values(RESPONSES, BOOK, "relevance")
+ATTACKS = ratings.grid_values(RESPONSES, BOOK, "relevance")
 
 
 def ranking():
-    return ratings.attack_ranking(RESPONSES, MISSING, BOOK, rng=rng(), resamples=300)
+    return ratings.ranking(RESPONSES, MISSING, BOOK, "relevance", rng=rng(), resamples=300)
 
 
 def test_ranking_is_in_order_and_shares_are_of_those_who_rated():
     table = ranking()
     assert table["label"].tolist()[0] == LABELS[0] and table["label"].tolist()[-1] == LABELS[-1]
     assert table["mean_rank"].is_monotonic_increasing
-    rated = ATTACKS.set_axis(LABELS, axis=1)
     for row in table.itertuples():
-        answers = rated[row.label].dropna()
+        answers = ATTACKS[row.part].dropna()
         assert (row.n, row.count) == (len(answers), int((answers >= 4).sum()))
         interval = stats.binomtest(row.count, row.n).proportion_ci(method="wilson")
         assert (row.share_low, row.share_high) == pytest.approx((interval.low, interval.high))
 
 
 def test_profile_has_one_row_per_attack_and_measure_in_one_order():
-    table = ratings.attack_profile(RESPONSES, MISSING, BOOK)
+    table = attacks.attack_profile(RESPONSES, MISSING, BOOK, order=PARTS)
     assert len(table) == 3 * len(LABELS) and table["measure"].nunique() == 3
     orders = table.groupby("measure", sort=False)["label"].apply(list)
     assert all(order == orders.iloc[-1] for order in orders)
-    relevant = table[table["measure"] == ratings.option_names(BOOK, "relevance")]
-    assert relevant["estimate"].is_monotonic_decreasing
+    assert orders.iloc[0] == LABELS
     met = table[table["measure"] == table["measure"].iloc[0]].set_index("label")
     reports = RESPONSES[BOOK.parts("occurrence")[PARTS[0]].name]
     assert met.loc[LABELS[0], "count"] == int((reports == "yes").sum())
     assert met.loc[LABELS[0], "n"] == int(reports.notna().sum())
-    backwards = ratings.attack_profile(RESPONSES, MISSING, BOOK, order=LABELS[::-1])
+    backwards = attacks.attack_profile(RESPONSES, MISSING, BOOK, order=PARTS[::-1])
     assert backwards["label"].tolist()[: len(LABELS)] == LABELS[::-1]
 
 
@@ -105,10 +105,10 @@ def test_tests_say_how_many_respondents_each_used():
     assert table["df"].tolist() == ["5", "5", "5, 145"]
     assert table["detectable"].notna().tolist() == [True, True, False]
     pairs = ranks.pairwise_signed_rank(ATTACKS, rng=rng(), resamples=50)
-    words = ratings.describe_difference(results, pairs)
+    words = ratings.describe_difference(results, ratings.pairs_table(pairs, NAMES), parts="attacks")
     clear = int((pairs["p_adjusted"] < 0.05).sum())
     assert words.startswith("all 3 tests find a difference") and f"{clear} of 15 pairs" in words
-    assert ratings.pairs_table(pairs)["pair"].iloc[0] == f"{LABELS[0]} – {LABELS[1]}"
+    assert ratings.pairs_table(pairs, NAMES)["pair"].iloc[0] == f"{LABELS[0]} – {LABELS[1]}"
 
 
 def test_words_follow_the_numbers():
@@ -116,10 +116,10 @@ def test_words_follow_the_numbers():
         {"first": ["a", "a", "b"], "second": ["b", "c", "c"], "p_adjusted": [0.2, math.nan, 1.0]}
     )
     flat = replace(ranks.friedman(ATTACKS, rng=rng(), resamples=50), p=0.4)
-    words = ratings.describe_difference([flat], nothing)
-    assert words == "no test finds a difference at 0.05; no pair of attacks is told apart"
-    every = ratings.describe_difference([flat], nothing.assign(p_adjusted=0.01))
-    assert every.endswith("every pair of attacks is told apart")
+    words = ratings.describe_difference([flat], nothing, parts="services")
+    assert words == "no test finds a difference at 0.05; no pair of services is told apart"
+    every = ratings.describe_difference([flat], nothing.assign(p_adjusted=0.01), parts="services")
+    assert every.endswith("every pair of services is told apart")
     table = ranking()
     assert table["label"].iloc[0] in ratings.describe_order(table)
     table.loc[0, ["low", "high"]] = [1.0, 1.1]
@@ -130,7 +130,7 @@ def test_words_follow_the_numbers():
 
 def test_model_table_shows_odds_ratios_and_their_thresholds():
     model, check = repeated_ordinal(ATTACKS), parallel_check(ATTACKS)
-    table = ratings.model_table(model, check)
+    table = ratings.model_table(model, check, NAMES)
     assert np.log(table["estimate"]).sum() == pytest.approx(0, abs=1e-9)
     assert table["estimate"].is_monotonic_decreasing
     shown = [name for name in table if name.startswith("at_least_")]
@@ -138,9 +138,9 @@ def test_model_table_shows_odds_ratios_and_their_thresholds():
     row = table.iloc[0]
     share = (check.thresholds[0] <= ATTACKS).where(ATTACKS.notna()).mean()
     log_odds = np.log(share.astype(float) / (1 - share.astype(float)))
-    want = math.exp(log_odds[row["label"]] - log_odds.mean())
+    want = math.exp(log_odds[row["part"]] - log_odds.mean())
     assert row[shown[0]] == pytest.approx(want)
-    without = ratings.model_table(model, None)
+    without = ratings.model_table(model, None, NAMES)
     assert not [name for name in without if "least" in name]
     assert "not testable" in ratings.describe_assumption(None)
     assert ratings.checked_parallel(ATTACKS.head(12)) is None
@@ -153,7 +153,7 @@ def split_association(seed, *, complete=False, **settings):
     rated, known = drawn(generator, 139, **settings)
     rated = pd.DataFrame(with_gaps(generator, rated))
     known = pd.DataFrame(known if complete else with_gaps(generator, known))
-    rows = ratings._all_attacks(rated, ratings._Predictor("known", known, False), 0.95, 0.05)
+    rows = attacks._all_attacks(rated, attacks._Predictor("known", known, False), 0.95, 0.05)
     return [(math.log(row["estimate"]), row["low"] < 1 < row["high"]) for row in rows]
 
 
@@ -185,7 +185,7 @@ def test_gaps_in_a_predictor_leave_the_row_within_respondents_right():
 
 
 def test_each_attack_is_tested_with_those_who_answered_both():
-    table = ratings.relevance_by_exposure(RESPONSES, BOOK, rng=rng(), resamples=99)
+    table = attacks.relevance_by_exposure(RESPONSES, BOOK, rng=rng(), resamples=99)
     assert len(table) == 2 * (len(LABELS) + 2)
     first = table.iloc[0]
     rating = RESPONSES[BOOK.parts("relevance")[PARTS[0]].name]
@@ -205,7 +205,7 @@ def test_detectable_superiority_is_found_with_80_percent_power():
     """Normal ratings, 40 of 140 exposed, shifted to the probability that is said to be found."""
     generator = rng(5)
     m, n = 40, 140
-    row = ratings._one_attack(
+    row = attacks._one_attack(
         pd.Series(generator.normal(size=n)),
         pd.Series(np.arange(n) < m, dtype=float),
         True,
@@ -225,10 +225,10 @@ def test_an_attack_that_nobody_met_is_not_estimable_and_breaks_nothing():
     responses = RESPONSES.copy()
     for variable in (part.name for part in BOOK.parts("occurrence").values()):
         responses[variable] = "no"
-    table = ratings.relevance_by_exposure(responses, BOOK, rng=rng(), resamples=99)
+    table = attacks.relevance_by_exposure(responses, BOOK, rng=rng(), resamples=99)
     met = table[table["predictor"] == BOOK.item("occurrence").label]
     assert met["estimate"].isna().all() and met["p_adjusted"].isna().all()
-    words = ratings.describe_exposure(table)
+    words = attacks.describe_exposure(table)
     assert f"{len(LABELS)} not estimable" in words and "within respondents not estimable" in words
 
 
@@ -236,7 +236,7 @@ def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_varianc
     """Three who all answered alike have no variance: an interval from it is far too short."""
     rating = pd.Series([1.0, 1, 1] + [1.0, 3, 4, 5, 3, 2] * 19)
     met = pd.Series([1.0] * 3 + [0.0] * 114)
-    row = ratings._one_attack(
+    row = attacks._one_attack(
         rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05
     )
     plain = association.mann_whitney(rating, met)

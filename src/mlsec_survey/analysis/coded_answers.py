@@ -1,4 +1,4 @@
-"""Coded answers: how far coders agree, which codes were given, for which attack and together."""
+"""Coded answers: how far coders agree, which codes were given, about what, and together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text, interval_text
-from mlsec_survey.instrument.coding_scheme import WHY
 from mlsec_survey.instrument.entries import RESPONDENT
 from mlsec_survey.responses.coding import FINAL, NOT_CODED, Coding, Decided, indicators
 
@@ -29,10 +28,10 @@ _GROUNDS: dict[Decided, str] = {
 _INTERVALS = ["kappa", "kappa_low", "kappa_high", "alpha", "alpha_low", "alpha_high", "undefined"]
 _BY_CODE = ["field", "coders", "code", "units", "first", "second", "both", "agreement", *_INTERVALS]
 _OVERALL = ["field", "coders", "key", "measure", "estimate", "low", "high", "units", "respondents"]
-_COUNTED = ["code", "attack", "count", "replies", "share", "low", "high"]
+_COUNTED = ["code", "part", "label", "count", "replies", "share", "low", "high"]
 _CELLS = [*_COUNTED, "expected", "residual", "z", "p", "p_adjusted"]
 _EVENNESS = ["evenness", "evenness_low", "evenness_high"]
-_SPREAD = ["code", "theme", "concern", "answers", "respondents", "attacks", *_EVENNESS]
+_SPREAD = ["code", "theme", "concern", "answers", "respondents", "parts", *_EVENNESS]
 
 
 def agreement(
@@ -230,17 +229,17 @@ def adjudication_trail(coding: Coding) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class CodeCounts:
-    """Final codes of the reasons given, by attack.
+    """Final codes of one field, by part of its item.
 
     Attributes:
-        counts: codes × attacks (labels), answers with the code.
-        replies: coded answers of each attack; the denominators.
+        counts: codes × parts (labels), answers with the code.
+        replies: coded answers about each part; the denominators.
         residuals: adjusted standardised residuals of the same shape.
         firm: of the same shape, whether the adjusted p-value is at most 0.05.
-        cells: one row per code and attack: code, attack (labels), count, replies, share, low, high
-            (Wilson), expected and z (see `stats.contingency.within_cluster_test`), residual, p,
-            p_adjusted.
-        spread: one row per code: code, theme, concern, answers, respondents, attacks (with the
+        cells: one row per code and part: code (label), part (id), label, count, replies, share,
+            low, high (Wilson), expected and z (see `stats.contingency.within_cluster_test`),
+            residual, p, p_adjusted.
+        spread: one row per code: code, theme, concern, answers, respondents, parts (with the
             code), evenness, evenness_low, evenness_high.
     """
 
@@ -252,25 +251,28 @@ class CodeCounts:
     spread: pd.DataFrame
 
 
-def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> CodeCounts:
-    """Count final codes of the reasons by attack, with intervals and what independence expects.
+def count_codes(
+    coding: Coding, field: str, *, resamples: int, rng: np.random.Generator
+) -> CodeCounts:
+    """Count final codes of a field by part of its item, with intervals and what chance would give.
 
     Args:
         coding: adjudicated coding.
-        resamples: exchanges of attacks within respondents, and resamples of respondents.
+        field: coded item of free text.
+        resamples: exchanges of parts within respondents, and resamples of respondents.
         rng: source of randomness.
 
     Returns:
-        The counts; all tables are empty where there are no reasons, or they are not yet coded.
+        The counts; all tables are empty where there are no answers, or they are not yet coded.
     """
     import pandas as pd
 
     from mlsec_survey.stats import contingency
     from mlsec_survey.stats.proportions import wilson
 
-    book, units, codes = coding.scheme, coding.of_field(WHY), coding.indicators(WHY)
-    labels, attacks = book.labels(WHY), dict(coding.labels[WHY])
-    order = list(attacks)
+    book, units, codes = coding.scheme, coding.of_field(field), coding.indicators(field)
+    labels, parts = book.labels(field), dict(coding.labels[field])
+    order = list(parts)
     if units.empty:
         nothing, none = pd.DataFrame(), pd.Series(dtype="int64")
         cells, spread = pd.DataFrame(columns=_CELLS), pd.DataFrame(columns=_SPREAD)
@@ -285,19 +287,21 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
     cells["share"] = cells["count"] / cells["replies"].where(cells["replies"] > 0)
     cells["low"], cells["high"] = wilson(cells["count"], cells["replies"])
     cells["residual"] = residuals.to_numpy().ravel()
-    cells["attack"] = cells["group"].map(attacks)
+    cells["part"] = cells["group"]
+    cells["label"] = cells["group"].map(parts)
     cells["code"] = cells["code"].map(labels)
     cells = cells[_CELLS]
     even = contingency.evenness_interval(
         codes, units["subquestion"], units[RESPONDENT], order, resamples=resamples, rng=rng
     )
     people = codes.groupby(units[RESPONDENT].to_numpy()).any().sum()
+    concerns = book.concerns(field)
     themes = {theme.id: theme.label for theme in book.themes}
-    spread = counts.gt(0).sum(axis=1).rename("attacks").to_frame()
+    spread = counts.gt(0).sum(axis=1).rename("parts").to_frame()
     spread = spread.assign(
         code=[labels[code] for code in counts.index],
-        theme=[themes[code.theme] for code in book.of_field(WHY)],
-        concern=[code in book.concerns for code in counts.index],
+        theme=[themes[code.theme] for code in book.of_field(field)],
+        concern=[code in concerns for code in counts.index],
         answers=counts.sum(axis=1),
         respondents=people,
         evenness=even["estimate"],
@@ -306,22 +310,23 @@ def count_codes(coding: Coding, *, resamples: int, rng: np.random.Generator) -> 
     )
     spread = spread[_SPREAD]
     return CodeCounts(
-        counts.rename(index=labels, columns=attacks),
-        replies.rename(index=attacks),
-        residuals.rename(index=labels, columns=attacks),
-        pd.DataFrame(firm, index=list(labels.values()), columns=list(attacks.values())),
+        counts.rename(index=labels, columns=parts),
+        replies.rename(index=parts),
+        residuals.rename(index=labels, columns=parts),
+        pd.DataFrame(firm, index=list(labels.values()), columns=list(parts.values())),
         cells,
         spread.reset_index(drop=True),
     )
 
 
 def combinations(
-    coding: Coding, *, most: int = 16
+    coding: Coding, field: str, *, most: int = 16
 ) -> tuple[pd.Series, pd.DataFrame, int, pd.DataFrame]:
-    """Return which codes occur together in one reason.
+    """Return which codes occur together in one answer.
 
     Args:
         coding: adjudicated coding.
+        field: coded item of free text.
         most: combinations to list at most.
 
     Returns:
@@ -331,42 +336,45 @@ def combinations(
     """
     from mlsec_survey.stats import contingency
 
-    codes = coding.indicators(WHY).rename(columns=coding.scheme.labels(WHY))
+    codes = coding.indicators(field).rename(columns=coding.scheme.labels(field))
     listed, others = contingency.intersections(codes, most=most)
     return codes.sum(), listed, others, contingency.pair_counts(codes)
 
 
-def most_named(coding: Coding, *, most: int = 3, confidence: float = 0.95) -> pd.DataFrame:
-    """Return the concerns that most respondents name as a reason, for any attack.
+def most_named(
+    coding: Coding, field: str, *, most: int = 3, confidence: float = 0.95
+) -> pd.DataFrame:
+    """Return the concerns that most respondents name, about any part of the item.
 
     Args:
         coding: adjudicated coding.
+        field: coded item of free text.
         most: concerns to return at most; ties stand in the order of the coding scheme.
         confidence: level of Wilson's interval.
 
     Returns:
         One row per concern, most named first: label, count (respondents), n (respondents with a
-        coded reason), estimate, low, high.
+        coded answer), estimate, low, high.
     """
     from mlsec_survey.stats.proportions import wilson
 
-    units, scheme = coding.of_field(WHY), coding.scheme
-    concerns = list(scheme.concerns)
+    units, scheme = coding.of_field(field), coding.scheme
+    concerns = list(scheme.concerns(field))
     people = units[RESPONDENT].to_numpy()
-    named = coding.indicators(WHY)[concerns].groupby(people).any().sum()
+    named = coding.indicators(field)[concerns].groupby(people).any().sum()
     top = named.sort_values(ascending=False, kind="stable").head(most)
     n = len(set(people))
     table = top.rename("count").to_frame().assign(n=n)
-    table.insert(0, "label", [scheme.labels(WHY)[code] for code in top.index])
+    table.insert(0, "label", [scheme.labels(field)[code] for code in top.index])
     table["estimate"] = table["count"] / n if n else float("nan")
     table["low"], table["high"] = wilson(table["count"].to_numpy(), n, confidence)
     return table.reset_index(drop=True)
 
 
-def cross_cutting(coding: Coding, *, confidence: float = 0.95) -> dict[str, float]:
-    """Return the share of respondents who name one concern for at least two attacks.
+def cross_cutting(coding: Coding, field: str, *, confidence: float = 0.95) -> dict[str, float]:
+    """Return the share of respondents who name one concern about at least two parts of an item.
 
-    Among respondents who name a concern (a code whose theme is one) for at least two attacks; the
+    Among respondents who name a concern (a code whose theme is one) about at least two parts; the
     others could not name the same twice.
 
     Returns:
@@ -374,7 +382,8 @@ def cross_cutting(coding: Coding, *, confidence: float = 0.95) -> dict[str, floa
     """
     from mlsec_survey.stats.proportions import wilson
 
-    units, codes = coding.of_field(WHY), coding.indicators(WHY)[list(coding.scheme.concerns)]
+    units, concerns = coding.of_field(field), list(coding.scheme.concerns(field))
+    codes = coding.indicators(field)[concerns]
     people = units[RESPONDENT].to_numpy()
     with_concern = codes.any(axis=1).groupby(people).sum()
     repeated = (codes.groupby(people).sum() >= 2).any(axis=1)
@@ -386,17 +395,24 @@ def cross_cutting(coding: Coding, *, confidence: float = 0.95) -> dict[str, floa
 
 
 def describe_concerns(
-    coding: Coding, least: Mapping[str, float], counted: CodeCounts, across: Mapping[str, float]
+    coding: Coding,
+    field: str,
+    parts: str,
+    least: Mapping[str, float],
+    counted: CodeCounts,
+    across: Mapping[str, float],
 ) -> str:
     """Say what the coded reasons show, or that they are not yet coded, in one sentence.
 
     Args:
         coding: says how far it has come.
+        field: coded item of free text.
+        parts: what the parts of the item are, such as "services".
         least: from `least_agreement`.
         counted: from `count_codes`.
         across: from `cross_cutting`.
     """
-    if coding.state(WHY) != "coded":
+    if coding.state(field) != "coded":
         return f"the reasons are {NOT_CODED}, so nothing is said about what stands behind ratings"
     if math.isnan(least["alpha"]):
         agreed = "one coder read each reason, so that agreement is unknown"
@@ -409,12 +425,12 @@ def describe_concerns(
         )
     beyond = f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}"
     named = (
-        "nobody names concerns for several attacks"
+        f"nobody names concerns for several {parts}"
         if not across["n"]
         else f"{int(across['count'])} of {int(across['n'])} respondents who name concerns for "
-        "several attacks name one and the same for more than one"
+        f"several {parts} name one and the same for more than one"
     )
     return (
-        f"{agreed}; when attacks are exchanged within respondents, {beyond} cells of codes by "
-        f"attack depart from chance at a familywise level; {named}"
+        f"{agreed}; when {parts} are exchanged within respondents, {beyond} cells of codes by "
+        f"{parts} depart from chance at a familywise level; {named}"
     )

@@ -23,7 +23,8 @@ from mlsec_survey.stats.proportions import wilson
 NAN = math.nan
 
 
-def _share(count: int, n: int, confidence: float) -> dict[str, object]:
+def share_row(count: int, n: int, confidence: float) -> dict[str, object]:
+    """Return a share as columns of a table: count, n, estimate, low, high (Wilson)."""
     low, high = wilson(count, n, confidence)
     return {
         "count": count,
@@ -121,7 +122,7 @@ def table_one(
                     "heading": heading,
                     "option": option.label,
                     "kind": ANSWERED,
-                    **_share(count, answered, confidence),
+                    **share_row(count, answered, confidence),
                 }
             )
         for kind, entry in codebook.missing.items():
@@ -134,7 +135,7 @@ def table_one(
                         "heading": heading,
                         "option": entry.label,
                         "kind": kind,
-                        **_share(count, len(missing), confidence),
+                        **share_row(count, len(missing), confidence),
                     }
                 )
     return pd.DataFrame(rows)
@@ -186,7 +187,7 @@ def item_nonresponse(
                 "page": item.page,
                 "measure": variable.measure,
                 **counts,
-                **_share(counts["not_answered"], shown, confidence),
+                **share_row(counts["not_answered"], shown, confidence),
             }
         )
     return pd.DataFrame(rows)
@@ -255,61 +256,13 @@ def flag_counts(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
     return table.assign(share=table["count"] / table["n"])
 
 
-def occurrence_table(
-    responses: pd.DataFrame,
-    missing: pd.DataFrame,
-    codebook: Codebook,
-    *,
-    item: str = "occurrence",
-    values: Sequence[str] = ("yes", "suspected"),
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Tabulate how many report each attack: as having happened, as suspected, as either.
-
-    Args:
-        responses: recoded responses.
-        missing: kinds of missing answer of the same responses.
-        codebook: order and labels of the attacks.
-        item: id of a nominal grid.
-        values: the answers that count as a report; each gets rows of its own, then all together.
-        confidence: level of the intervals.
-
-    Returns:
-        One row per sub-question and report: subquestion, label, report (a value, or "either"),
-        report_label, count, n (who gave a substantive answer), estimate, low, high, dont_know,
-        prefer_not and no_answer (counts).
-    """
-    option_labels = {option.value: option.label for option in codebook.options(item)}
-    reports: list[tuple[str, str, tuple[str, ...]]] = [
-        (value, option_labels[value], (value,)) for value in values
-    ]
-    reports.append(("either", "Either", tuple(values)))
-    rows = []
-    for entry, variable in codebook.parts(item).items():
-        answers = responses[variable.name]
-        n = int(answers.notna().sum())
-        for report, report_label, members in reports:
-            count = int(answers.isin(members).sum())
-            rows.append(
-                {
-                    "subquestion": entry,
-                    "label": variable.short_label,
-                    "report": report,
-                    "report_label": report_label,
-                    **_share(count, n, confidence),
-                    **_missing_counts(missing[variable.name]),
-                }
-            )
-    return pd.DataFrame(rows)
-
-
 def answer_counts(
     responses: pd.DataFrame,
     missing: pd.DataFrame,
     codebook: Codebook,
     item: str,
     *,
-    values: Sequence[str] = ("yes", "suspected"),
+    values: Sequence[str],
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Count all answers to each sub-question of a nominal grid, with don't know among them.
@@ -333,7 +286,7 @@ def answer_counts(
     for entry, variable in codebook.parts(item).items():
         answers = responses[variable.name]
         counts = {o.value: int((answers == o.value).sum()) for o in codebook.options(item)}
-        absent = _missing_counts(missing[variable.name])
+        absent = missing_counts(missing[variable.name])
         reports, n = int(answers.isin(list(values)).sum()), len(answers)
         chosen = n - absent["no_answer"]
         rows.append(
@@ -342,7 +295,7 @@ def answer_counts(
                 "label": variable.short_label,
                 **{f"count_{value}": count for value, count in counts.items()},
                 **absent,
-                **_share(absent["dont_know"], chosen, confidence),
+                **share_row(absent["dont_know"], chosen, confidence),
                 "bound_low": reports / n if n else NAN,
                 "bound_high": (reports + sum(absent.values())) / n if n else NAN,
             }
@@ -367,7 +320,7 @@ def nonresponse_summary(nonresponse: pd.DataFrame) -> str:
 def binary_scales(
     responses: pd.DataFrame, codebook: Codebook, *, confidence: float = 0.95
 ) -> pd.DataFrame:
-    """Tabulate the derived 0/1 quantities, such as exposure to any attack.
+    """Tabulate the derived 0/1 quantities, such as whether any of several things was met.
 
     Returns:
         One row per scale of the rule any: scale, label, count (of 1), n (with a value), estimate,
@@ -382,7 +335,7 @@ def binary_scales(
             {
                 "scale": scale.id,
                 "label": scale.label,
-                **_share(int(values.sum()), len(values), confidence),
+                **share_row(int(values.sum()), len(values), confidence),
                 "unknown": len(responses) - len(values),
             }
         )
@@ -493,8 +446,8 @@ def rating_distribution(
             "median": float(ratings.median()) if n else NAN,
             "mean": float(ratings.mean()) if n else NAN,
         }
-        row |= _share(sum(counts[value] for value in values[-top:]), n, confidence)
-        rows.append(row | _missing_counts(missing[variable.name]))
+        row |= share_row(sum(counts[value] for value in values[-top:]), n, confidence)
+        rows.append(row | missing_counts(missing[variable.name]))
     return pd.DataFrame(rows)
 
 
@@ -514,7 +467,7 @@ def checklist_table(
             {
                 "subquestion": entry,
                 "label": variable.short_label,
-                **_share(int((answers == "yes").sum()), int(answers.notna().sum()), confidence),
+                **share_row(int((answers == "yes").sum()), int(answers.notna().sum()), confidence),
             }
         )
     return pd.DataFrame(rows)
@@ -533,7 +486,8 @@ def checklists_together(
     return pd.concat(tables, ignore_index=True)
 
 
-def _missing_counts(kinds: pd.Series) -> dict[str, int]:
+def missing_counts(kinds: pd.Series) -> dict[str, int]:
+    """Count those who did not know, preferred not to say, or gave no answer at all."""
     return {
         "dont_know": int((kinds == "dont_know").sum()),
         "prefer_not": int((kinds == "prefer_not").sum()),

@@ -145,10 +145,9 @@ class Codebook(Entry):
             options = (*options, other)
         return options
 
-    @cached_property
-    def attacks(self) -> dict[str, str]:
-        """Label of each attack by its id, in the order of the questionnaire."""
-        return {entry.id: entry.label for entry in self.subquestion_sets["attacks"]}
+    def part_labels(self, name: str) -> dict[str, str]:
+        """Return the label of each sub-question of a set by its id; KeyError without such a set."""
+        return {entry.id: entry.label for entry in self.subquestion_sets[name]}
 
     @cached_property
     def column_specs(self) -> tuple[Column, ...]:

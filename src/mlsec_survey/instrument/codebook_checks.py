@@ -122,12 +122,6 @@ def _item_problems(codebook: Codebook) -> Iterator[Problem]:
                 [((*here, at, key), getattr(entry, key)) for at, entry in enumerate(entries)],
                 f"the {key} of another sub-question of the set",
             )
-    if "attacks" not in codebook.subquestion_sets:
-        yield (
-            ("subquestion_sets",),
-            "there is no set `attacks`",
-            "List the attacks that the survey asks about under subquestion_sets.attacks.",
-        )
     yield from _repeated([(("items", at, "id"), item.id) for at, item in items], "another item")
     yield from _repeated([(("items", at, "code"), item.code) for at, item in items], "another item")
     known = {item.id: item for item in codebook.items}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,11 +16,8 @@ from mlsec_survey.instrument.entries import Basis, Identifier, Text
 if TYPE_CHECKING:
     import pandas as pd
 
-WHY, INCIDENT = "why", "incident"
 # What a coder writes where no code applies; an empty cell is not coded yet.
 NONE_APPLIES = "none"
-# The two codes that the count of incidents rests on; the coding scheme has to define them.
-CONFIRMED, DOUBTED = "incident_confirmed", "incident_doubted"
 
 
 class Theme(Entry):
@@ -65,11 +63,10 @@ class CodingScheme(Entry):
         """Return the label of each code, of one field or of all, in order."""
         return {c.id: c.label for c in self.codes if field is None or c.field == field}
 
-    @cached_property
-    def concerns(self) -> tuple[str, ...]:
-        """The codes of the reasons given that name a concern, unlike reasons against one."""
+    def concerns(self, field: str) -> tuple[str, ...]:
+        """Return the codes of a field that name a concern, unlike reasons against one."""
         feared = {theme.id for theme in self.themes if theme.concern}
-        return tuple(c.id for c in self.codes if c.field == WHY and c.theme in feared)
+        return tuple(c.id for c in self.codes if c.field == field and c.theme in feared)
 
     def table(self) -> pd.DataFrame:
         """Return the code book for display, one row per code.
@@ -102,12 +99,15 @@ class CodingScheme(Entry):
         return rule
 
 
-def load_coding_scheme(path: Path | str, codebook: Codebook) -> CodingScheme:
+def load_coding_scheme(
+    path: Path | str, codebook: Codebook, *, needed: Mapping[str, tuple[str, ...]] | None = None
+) -> CodingScheme:
     """Read the code book for free text.
 
     Args:
         path: YAML file in the layout of `data/concern_codes.yml`.
         codebook: defines the fields that can be coded: items of free text.
+        needed: codes by field that a later count rests on, and that have to be there.
 
     Raises:
         InputError: names the entry that does not fit.
@@ -142,12 +142,12 @@ def load_coding_scheme(path: Path | str, codebook: Codebook) -> CodingScheme:
                 raise document.error(
                     ("codes", position, key), "unknown name", value=value, remedy=near(value, known)
                 )
-    incident = set(book.labels(INCIDENT))
-    for code_id in (CONFIRMED, DOUBTED):
-        if code_id not in incident:
-            raise document.error(
-                ("codes",),
-                f"there is no code {code_id!r} of the field {INCIDENT!r}",
-                remedy="Add it: the count of incidents rests on it.",
-            )
+    for field, codes in (needed or {}).items():
+        for code_id in codes:
+            if code_id not in book.labels(field):
+                raise document.error(
+                    ("codes",),
+                    f"there is no code {code_id!r} of the field {field!r}",
+                    remedy="Add it: a count of the analysis rests on it.",
+                )
     return book

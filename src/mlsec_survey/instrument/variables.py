@@ -29,7 +29,7 @@ class Variable:
 
     Attributes:
         name: column of the processed files.
-        label: such as `Concern: Evasion`.
+        label: such as `Concern: Theft`.
         measure: level of measurement; a nominal variable with two options counts as binary.
         construct: what it is meant to measure.
         item: the item that it is an answer to, or is derived from.
@@ -70,7 +70,7 @@ class Variable:
 
     @property
     def short_label(self) -> str:
-        """The label of its part alone, such as `Evasion`; the whole label where it has no part."""
+        """The label of its part alone, such as `Theft`; the whole label where it has no part."""
         return self.label if self.part is None else self.part.label
 
     @property

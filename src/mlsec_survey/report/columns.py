@@ -2,7 +2,7 @@
 
 data/columns.yml is the registry. A table names its columns in a line of words such as
 
-    label:attack count n estimate:share low high
+    label:service count n estimate:share low high
 
 Each word is a column of the table. After a colon stands the entry of the registry that says what
 the column is here; without one, the entry has the column's own name. A word that ends in `_*`

@@ -36,7 +36,7 @@ Without options: everything that a change made necessary, into the project's own
 EXAMPLES = """\
 examples:
   run_all.py                                  whatever a change made necessary
-  run_all.py --only 03_attack_relevance       one notebook with its page, and what it needs
+  run_all.py --only 02_sample                 one notebook with its page, and what it needs
   run_all.py --why 04_hypotheses              what would make that notebook run again
   run_all.py --run wave2 --set seed=7         the same with another seed, under runs/wave2/
   run_all.py --batch my_runs.yml              many runs, then a notebook that compares them

@@ -319,7 +319,7 @@ def load_texts(path: Path | str, codebook: Codebook) -> StandinTexts:
     """
     document = read_yaml(path)
     texts = validate(document, StandinTexts)
-    attacks = set(codebook.attacks)
+    attacks = set(codebook.part_labels("attacks"))
     for kind in ("confirmed", "doubted", "unconfirmed"):
         _require_keys(document, ("incident", kind), attacks, complete=kind == "unconfirmed")
     _require_keys(document, ("weights",), attacks)
@@ -334,7 +334,7 @@ def load_texts(path: Path | str, codebook: Codebook) -> StandinTexts:
 
 
 def _keys(parameters: StandinParameters, codebook: Codebook) -> Iterator[tuple[Location, set[str]]]:
-    attacks = set(codebook.attacks)
+    attacks = set(codebook.part_labels("attacks"))
     yield ("exposure", "counts"), attacks
     yield ("exposure", "confirmed"), attacks
     yield ("exposure", "confirmed_but_doubted"), attacks

@@ -232,7 +232,7 @@ class Population:
         maturity_score = 0.0 if maturity is None else (maturity - 3) / 1.2
         familiar = self._grid("familiarity")
         concern, relevance = self._grid("concern"), self._grid("relevance")
-        for attack in self.codebook.attacks:
+        for attack in self.codebook.part_labels("attacks"):
             shared = draws.normal()
             common = (
                 (traits.acquiescence_loading, person.acquiescence),

@@ -75,7 +75,7 @@ def _report_attacks(
     core: list[Person], codebook: Codebook, parameters: StandinParameters, population: Population
 ) -> None:
     exposure = parameters.exposure
-    for attack in codebook.attacks:
+    for attack in codebook.part_labels("attacks"):
         counts = exposure.counts[attack]
         scored = sorted(
             ((population.exposure_score(person), at) for at, person in enumerate(core)),
@@ -105,7 +105,7 @@ def _report_by_chance(
     population: Population,
     mess: Draws,
 ) -> None:
-    for attack in codebook.attacks:
+    for attack in codebook.part_labels("attacks"):
         counts = parameters.exposure.counts[attack]
         if mess.chance(counts.suspected / parameters.sample.respondents):
             population.answer_occurrence(person, attack, "suspected")
@@ -213,7 +213,7 @@ def _outside(
     begin = datetime.fromisoformat(parameters.sample.start)
     for at in range(parameters.excluded.test_run):
         person = population.person()
-        for attack in codebook.attacks:
+        for attack in codebook.part_labels("attacks"):
             population.answer_occurrence(person, attack, None)
         population.rate(person)
         population.expect(person)

@@ -1,6 +1,6 @@
 """Agreement of coders: percentages, Cohen's kappa, Krippendorff's alpha for one code or for sets.
 
-Intervals resample respondents, not answers: what one person wrote about several attacks is coded
+Intervals resample respondents, not answers: what one person wrote about several things is coded
 with the same eyes and resembles itself. All statistics are computed from sums over respondents, so
 that a resample costs one matrix product.
 """

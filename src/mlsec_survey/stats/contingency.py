@@ -67,9 +67,9 @@ def within_cluster_test(
 ) -> pd.DataFrame:
     """Test whether codes go with groups by exchanging each cluster's units between its groups.
 
-    One respondent writes about several attacks and tends to name the same concerns, so units are
-    not independent. Exchanging the attacks among one respondent's answers keeps who wrote about
-    which attacks and what they wrote; only which reason stands with which attack is left to chance.
+    One respondent writes about several groups and tends to name the same codes, so units are not
+    independent. Exchanging the groups among one respondent's answers keeps who wrote about which
+    groups and what they wrote; only which answer stands with which group is left to chance.
     The largest standardised deviation over all cells bounds the familywise error (step-down maxima,
     Westfall and Young 1993).
 

@@ -1,6 +1,6 @@
 """Several ratings by each respondent compared by ranks: do they differ, which, and by how much.
 
-Ratings come as a table of respondents × rated objects (attacks), NaN where one was skipped. Rank
+Ratings come as a table of respondents × rated objects, NaN where one was skipped. Rank
 1 is the highest rating, ties share their mean rank. Everything rests on how many respondents gave
 each pattern of ratings, so that work and memory grow with the number of distinct patterns.
 """

@@ -29,6 +29,7 @@ from mlsec_survey.instrument.entries import Identifier, Text
 from mlsec_survey.stats.bootstrap import percentile_interval
 from mlsec_survey.stats.ranks import mean_rank_draws
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.study.attacks import attack_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -388,12 +389,12 @@ def load_attack_map(path: Path | str, atlas: Atlas, codebook: Codebook) -> Attac
             )
         seen.add(key)
     for i, entry in enumerate(mapping.mapped):
-        if entry.attack not in codebook.attacks:
+        if entry.attack not in attack_labels(codebook):
             raise document.error(
                 ("mapped", i, "attack"),
                 "unknown attack",
                 value=entry.attack,
-                remedy=near(entry.attack, codebook.attacks),
+                remedy=near(entry.attack, attack_labels(codebook)),
             )
     missing = [key for key in atlas.names if key not in seen]
     if missing:
@@ -440,7 +441,7 @@ def cases_by_attack(
         for techniques in atlas.cases["techniques"]
     ]
     rows = []
-    for attack, label in (*codebook.attacks.items(), (None, "None of these attacks")):
+    for attack, label in (*attack_labels(codebook).items(), (None, "None of these attacks")):
         chosen = [attack in attacks if attack else not attacks for attacks in found]
         here = atlas.cases[np.array(chosen, dtype=bool)]
         rows.append(
@@ -466,13 +467,13 @@ def attack_map_table(atlas: Atlas, mapping: AttackMap, codebook: Codebook) -> pd
     used = pd.Series([t for case in atlas.cases["techniques"] for t in case], dtype=object)
     rows = [
         {
-            "attack": codebook.attacks[entry.attack],
+            "attack": attack_labels(codebook)[entry.attack],
             "technique": f"{entry.technique} {atlas.full_names[entry.technique]}",
             "cases": int((used == entry.technique).sum()),
             "fit": entry.fit,
             "reason": entry.reason,
         }
-        for attack in codebook.attacks
+        for attack in attack_labels(codebook)
         for entry in mapping.mapped
         if entry.attack == attack
     ]

@@ -9,11 +9,16 @@ import pandas as pd
 
 from mlsec_survey.analysis.sample import share_text
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.coding_scheme import CONFIRMED, DOUBTED, INCIDENT
 from mlsec_survey.instrument.entries import PARTS
 from mlsec_survey.responses.coding import NOT_CODED, Coding
 from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
 from mlsec_survey.study.literature import PublishedFacts
+
+# The field with descriptions of incidents, and the two codes that their count rests on; the coding
+# scheme has to define them.
+INCIDENT = "incident"
+CONFIRMED, DOUBTED = "incident_confirmed", "incident_doubted"
+NEEDED = {INCIDENT: (CONFIRMED, DOUBTED)}
 
 
 def confirmed_incidents(
