@@ -51,7 +51,7 @@ def test_committed_descriptions_are_what_the_citation_gives() -> None:
 )
 def test_one_command_gives_a_fork_its_badge_and_addresses(copy: Path, given: str) -> None:
     assert run(copy, "--home", given).returncode == 0
-    address = re.search(r"\]\((https://mybinder[^)]*)\)", (copy / "README.md").read_text())
+    address = re.search(r"\((https://mybinder\.org/v2[^)]*)\)", (copy / "README.md").read_text())
     assert address is not None
     assert "/gh/some-lab/wave2/" in address[1]
     notebook = address[1].partition("lab/tree/")[2]
