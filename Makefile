@@ -7,7 +7,7 @@ ARGS   ?=
 # Tests run in two processes; more only where there are more processors to spare.
 TESTS  ?= -n 2 --dist loadgroup
 
-.PHONY: all help setup setup-lab setup-test quick check test coverage site home standin clean
+.PHONY: all help setup setup-lab setup-test quick check test coverage site home standin survey clean
 
 all: setup ## set up, then everything that a change made necessary: notebooks, figures, pages, PDF
 	@$(BIN)/python scripts/run_all.py $(ARGS)
@@ -52,5 +52,8 @@ home: setup ## REPO=owner/name (or from the git remote): badge and every address
 standin: setup ## the synthetic export and its coding, from data/standin.yml
 	$(BIN)/python scripts/make_standin.py
 
+survey: setup ## the questionnaire for LimeSurvey, Qualtrics and paper, in survey/
+	@$(BIN)/python scripts/make_survey.py
+
 clean: ## remove what a run leaves outside the tracked folders
-	rm -rf html .cache runs
+	rm -rf html .cache runs survey
