@@ -13,7 +13,7 @@ import pytest
 from scipy import stats
 
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.study import atlas as at
 from mlsec_survey.study.literature import load_facts
 
@@ -69,11 +69,6 @@ mapped:
 out_of_scope:
   - {id: other, label: Other, reason: not an attack, techniques: [AML.T0002, AML.T0003]}
 """
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data/codebook.yml")
 
 
 @pytest.fixture

@@ -22,11 +22,6 @@ STANDIN = ROOT / "data" / "raw" / "standin.csv"
 Reader = Callable[[bytes], RawExport]
 
 
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
-
-
 @pytest.fixture
 def rows(codebook: Codebook) -> Rows:
     return table(codebook)

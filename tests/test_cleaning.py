@@ -10,7 +10,7 @@ import pytest
 
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.exclusions import apply_exclusions, candidates, exclusion_reasons
 from mlsec_survey.responses.missing import KINDS, missing_kinds
 from mlsec_survey.responses.quality import quality_flags
@@ -19,11 +19,6 @@ from mlsec_survey.responses.recode import labelled, recode, variable_list
 from mlsec_survey.responses.scales import derive_scales
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
 
 
 @pytest.fixture(scope="module")

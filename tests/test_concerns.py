@@ -14,7 +14,7 @@ from mlsec_survey import figures
 from mlsec_survey.analysis import coded_answers
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.randomness import generator
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme
 from mlsec_survey.responses.coding import Coding, load_coding
 from mlsec_survey.responses.exclusions import apply_exclusions
@@ -25,11 +25,6 @@ from mlsec_survey.study.literature import load_facts
 
 DATA = Path(__file__).parent.parent / "data"
 Change = Callable[[Path], None]
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(DATA / "codebook.yml")
 
 
 @pytest.fixture(scope="module")

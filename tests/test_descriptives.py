@@ -28,7 +28,7 @@ from mlsec_survey.analysis.sample import (
     share_text,
     table_one,
 )
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.report.disclosure import suppress_small_cells
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
@@ -41,11 +41,6 @@ from mlsec_survey.study.incidents import incidents_beside_published, reports_and
 from mlsec_survey.study.literature import load_facts
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,11 @@ from hypothesis import strategies as st
 
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.base.text_safety import escape_spreadsheet, tidy
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.readers.limesurvey import _tokenised, read_export
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDIN = ROOT / "data" / "raw" / "standin.csv"
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
 
 
 @pytest.fixture

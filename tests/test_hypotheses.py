@@ -16,7 +16,7 @@ from mlsec_survey.analysis import hypotheses as hyp
 from mlsec_survey.analysis import null_results
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import AnalysisPlan, load_plan
 from mlsec_survey.stats import association, counts, logistic, ordinal
 from mlsec_survey.stats.bayes_factor import bayes_factor, conditional_log_likelihood
@@ -25,11 +25,6 @@ from mlsec_survey.stats.tests import TESTS
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED, RESAMPLES = 11, 299
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
 
 
 @pytest.fixture(scope="module")

@@ -11,16 +11,11 @@ import pytest
 import yaml
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import load_plan
 
 ROOT = Path(__file__).resolve().parent.parent
 PLAN = ROOT / "data" / "analysis_plan.yml"
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from scipy import optimize, special, stats
 from mlsec_survey.analysis import design_analysis
 from mlsec_survey.analysis.design_analysis import Design, Margin
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.stats import association, counts, logistic, ordinal, table_models
 from mlsec_survey.stats.tests import TESTS
@@ -34,11 +33,6 @@ def binary(share):
 
 def even(levels):
     return Margin((1 / levels,) * levels, tuple(float(k) for k in range(levels)))
-
-
-@pytest.fixture(scope="module")
-def codebook():
-    return load_codebook(ROOT / "data/codebook.yml")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from scipy import stats
 from mlsec_survey.analysis import design_analysis, multiverse, null_results
 from mlsec_survey.analysis import hypotheses as hyp
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import AnalysisPlan, load_plan
 from mlsec_survey.stats.detectable import Detectable
 from mlsec_survey.stats.effects import EFFECTS, FISHER_Z, EffectSize, effect_named
@@ -68,11 +68,6 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> Iterator[Test]:
     monkeypatch.setitem(EFFECTS, effect.key, effect)
     monkeypatch.setitem(TESTS, test.key, test)
     yield test
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
 
 
 @pytest.fixture

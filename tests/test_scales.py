@@ -8,17 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.missing import KIND_DTYPE
 from mlsec_survey.responses.scales import derive_scales, describe_scales, scale_reliability
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTACKS = 6
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(ROOT / "data" / "codebook.yml")
 
 
 def tables(codebook: Codebook, **answers: list[list[object]]) -> tuple[pd.DataFrame, pd.DataFrame]:

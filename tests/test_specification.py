@@ -12,7 +12,6 @@ from scipy import stats
 
 from mlsec_survey.analysis import hypotheses, multiverse
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.responses.exclusions import apply_exclusions, candidates
 from mlsec_survey.responses.missing import missing_kinds
@@ -25,11 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def run(function, tasks):
     return [function(task, np.random.default_rng([3, k])) for k, task in enumerate(tasks)]
-
-
-@pytest.fixture(scope="module")
-def codebook():
-    return load_codebook(ROOT / "data/codebook.yml")
 
 
 @pytest.fixture(scope="module")

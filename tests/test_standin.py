@@ -17,7 +17,7 @@ from scipy import stats
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import read_yaml
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.quality import quality_flags
@@ -42,11 +42,6 @@ def script() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="module")
-def codebook() -> Codebook:
-    return load_codebook(DATA / "codebook.yml")
 
 
 @pytest.fixture(scope="module")
