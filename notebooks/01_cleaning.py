@@ -25,6 +25,7 @@
 # %% tags=["parameters"]
 export = "auto"
 codebook = "data/codebook.yml"
+plan = "data/analysis_plan.yml"
 seed = 20230308
 resamples = 2000
 
@@ -38,7 +39,7 @@ from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers.limesurvey import read_export
 from mlsec_survey.study.literature import load_facts
 
-project = open_project("01_cleaning", export=export, codebook=codebook)
+project = open_project("01_cleaning", export=export, codebook=codebook, plan=plan)
 pub, book = project.publisher(), project.codebook
 project.describe()
 
@@ -114,13 +115,18 @@ pub.table(
 
 # %%
 reliability = scales.scale_reliability(
-    responses, book, generator(seed, "reliability"), resamples=resamples
+    responses,
+    book,
+    generator(seed, "reliability"),
+    resamples=resamples,
+    confidence=project.plan.confidence,
 )
 pub.table(
     "scale_reliability",
     reliability,
     "label:scale n alpha low high bootstrap_low bootstrap_high",
-    caption="Reliability of the rating scales: Cronbach's alpha with two 95 % intervals.",
+    caption="Reliability of the rating scales: Cronbach's alpha with two intervals "
+    f"({project.plan.level}).",
     note="n: respondents who gave every rating. Low, high: Feldt's interval; (b.): bootstrap, BCa.",
 )
 

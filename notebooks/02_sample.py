@@ -17,13 +17,14 @@
 # **Question.** Who are the respondents, which attacks did they meet, and how concerned are they?
 #
 # This notebook describes; it tests nothing. Shares are of those who gave an answer to the item,
-# with Wilson's 95 % interval, and each stands beside its count, since in a sample of this kind a
+# with Wilson's interval, and each stands beside its count, since in a sample of this kind a
 # share means little without it. The intervals cover chance in drawing respondents like these. How
 # respondents came to take part is another matter, which no interval covers.
 
 # %% tags=["parameters"]
 export = "auto"
 codebook = "data/codebook.yml"
+plan = "data/analysis_plan.yml"
 coding = "auto"
 seed = 20230308
 resamples = 2000
@@ -31,7 +32,6 @@ resamples = 2000
 # %%
 from mlsec_survey import figures
 from mlsec_survey.analysis import sample
-from mlsec_survey.analysis.sample import WILSON_NOTE
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import load_coding_scheme
 from mlsec_survey.project import open_project
@@ -47,28 +47,32 @@ from mlsec_survey.study.incidents import (
 )
 from mlsec_survey.study.literature import load_facts
 
-project = open_project("02_sample", export=export, codebook=codebook, coding=coding)
+project = open_project("02_sample", export=export, codebook=codebook, plan=plan, coding=coding)
 pub, book = project.publisher(), project.codebook
 responses, missing = project.read("responses"), project.read("missing_kinds")
 facts = load_facts(project.root / "data/published/facts.csv")
+confidence, level = project.plan.confidence, project.plan.level
+shares = sample.wilson_note(level)
 project.describe()
 
 # %% [markdown]
 # ## Who answered
 #
 # Role, experience, education and organisation could together point to a person. With real answers,
-# counts below five in this table are therefore suppressed, and with them as many others as it takes
-# to keep them from being found by subtraction.
+# small counts are suppressed in every table, and with them as many others as it takes to keep them
+# from being found by subtraction.
 
 # %%
 about = [*sample.items_about(book, "respondent", "organisation"), "channel"]
 pub.table(
     "table_one",
-    sample.table_one(responses, missing, book, about).query("kind == 'answered'"),
+    sample.table_one(responses, missing, book, about, confidence=confidence).query(
+        "kind == 'answered'"
+    ),
     "option count estimate:share low high",
     caption="Respondents and their organisations. Shares are of those who answered the item.",
     sections="heading",
-    note=WILSON_NOTE,
+    note=shares,
 )
 
 # %% [markdown]
@@ -79,11 +83,13 @@ pub.table(
 knowledge = sample.items_about(book, "prior knowledge")
 pub.table(
     "prior_knowledge",
-    sample.table_one(responses, missing, book, knowledge).query("kind == 'answered'"),
+    sample.table_one(responses, missing, book, knowledge, confidence=confidence).query(
+        "kind == 'answered'"
+    ),
     "option count estimate:share low high",
     caption="Prior knowledge as respondents rate it themselves.",
     sections="heading",
-    note=WILSON_NOTE,
+    note=shares,
 )
 
 # %% [markdown]
@@ -95,7 +101,7 @@ pub.table(
 # checklist is one question.
 
 # %%
-nonresponse = sample.item_nonresponse(missing, book, questions=True)
+nonresponse = sample.item_nonresponse(missing, book, questions=True, confidence=confidence)
 pub.number("nonresponse_spread", sample.nonresponse_summary(nonresponse), "item non-response")
 pub.table(
     "item_nonresponse",
@@ -103,7 +109,7 @@ pub.table(
     "label:item answered dont_know prefer_not count:left_empty n:shown estimate:share high",
     caption="Item non-response: left empty among those who were shown the item.",
     sections="construct",
-    note=WILSON_NOTE,
+    note=shares,
 )
 
 # %% [markdown]
@@ -116,19 +122,20 @@ pub.table(
 # as the descriptions are not coded, nothing is confirmed and nothing is ruled out.
 
 # %%
-occurrence = occurrence_table(responses, missing, book)
+occurrence = occurrence_table(responses, missing, book, confidence=confidence)
 scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book, needed=NEEDED)
 coded = load_coding(project.coding_path, scheme, responses, book)
 pub.number("incident_coding", coded.describe(INCIDENT), "coding of incident descriptions")
 incidents = incidents_beside_published(
-    confirmed_incidents(coded, responses, book), len(responses), facts
+    confirmed_incidents(coded, responses, book), len(responses), facts, confidence=confidence
 )
 met = reports_and_confirmed(occurrence, incidents)
 pub.figure(
     "occurrence_intervals",
     figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),
     caption="Reports of each attack, of those with a substantive answer, and incidents confirmed "
-    "in coding, of all respondents; with 95 % intervals.",
+    "in coding, of all respondents; with intervals at "
+    f"{level}.",
     alt=figures.describe_intervals(met, row="label", series="kind"),
 )
 
@@ -139,7 +146,7 @@ pub.table(
     "report_label:report count n estimate:share low high",
     caption="Reported occurrence of each attack among those with a substantive answer (n).",
     sections="label:attack",
-    note=WILSON_NOTE,
+    note=shares,
 )
 
 # %% [markdown]
@@ -151,7 +158,14 @@ pub.table(
 # %%
 pub.table(
     "occurrence_answers",
-    sample.answer_counts(responses, missing, book, "occurrence", values=("yes", "suspected")),
+    sample.answer_counts(
+        responses,
+        missing,
+        book,
+        "occurrence",
+        values=("yes", "suspected"),
+        confidence=confidence,
+    ),
     "label:attack count_*:occurrence dont_know prefer_not no_answer "
     "estimate:share_dont_know bound_low bound_high",
     caption="All answers on occurrence, and what the unknown ones leave open.",
@@ -160,8 +174,7 @@ pub.table(
 # %% [markdown]
 # ## Confirmed incidents beside the published count
 #
-# What the publication states stands beside the sample's count, with how it is known. Counts of
-# incidents are not suppressed: the study is about them, and by themselves they point to nobody.
+# What the publication states stands beside the sample's count, with how it is known.
 
 # %%
 sources = "; ".join(dict.fromkeys(filter(None, incidents["published_source"]))) or "none"
@@ -171,14 +184,14 @@ pub.table(
     "label:attack reported described confirmed doubted estimate:share low high "
     "published published_n",
     caption="Incidents by attack: reported, described, confirmed in coding, and published.",
-    note=f"Share of {len(responses)} respondents. {WILSON_NOTE} Published counts: {sources}.",
+    note=f"Share of {len(responses)} respondents. {shares} Published counts: {sources}.",
 )
 
 # %% [markdown]
 # Where counts are small, intervals differ by method: the exact one of Clopper and Pearson holds the
-# true share in at least 95 % of samples, Wilson's in about 95 % on average over shares. Where no
+# true share at least as often as its level says, Wilson's as often on average over shares. Where no
 # incident is confirmed, the bound says how large the share among practitioners could be and still
-# leave a chance of one in twenty to see none in a sample of this size: about three divided by n.
+# leave a fair chance to see none in a sample of this size.
 
 # %%
 pub.table(
@@ -190,7 +203,10 @@ pub.table(
 )
 
 # %%
-pub.numbers(incident_numbers(incidents, coded), "Confirmed incidents, attack by attack")
+pub.numbers(
+    incident_numbers(incidents, coded, confidence=confidence),
+    "Confirmed incidents, attack by attack",
+)
 
 # %% [markdown]
 # ## Exposure to any attack
@@ -201,15 +217,15 @@ pub.numbers(incident_numbers(incidents, coded), "Confirmed incidents, attack by 
 # rate of incidents among organisations.
 
 # %%
-exposure = sample.binary_scales(responses, book)
+exposure = sample.binary_scales(responses, book, confidence=confidence)
 pub.table(
     "exposure",
     exposure,
     "label:quantity count n estimate:share low high unknown",
     caption="Respondents who report at least one attack.",
-    note=WILSON_NOTE,
+    note=shares,
 )
-pub.numbers(sample.share_numbers(exposure), "The same shares, in words")
+pub.numbers(sample.share_numbers(exposure, confidence=confidence), "The same shares, in words")
 
 # %% [markdown]
 # ## How concerned respondents are about each attack
@@ -219,7 +235,7 @@ pub.numbers(sample.share_numbers(exposure), "The same shares, in words")
 # within respondents is tested in notebook 03, for relevance.
 
 # %%
-concern = sample.rating_distribution(responses, missing, book, "concern")
+concern = sample.rating_distribution(responses, missing, book, "concern", confidence=confidence)
 panels = [(book.label("concern"), concern)]
 pub.figure(
     "concern_ratings",
@@ -235,7 +251,7 @@ pub.table(
     concern,
     "label:attack count n estimate:share low high median mean dont_know no_answer",
     caption="Concern about each attack: share in the two highest options, median and mean.",
-    note=WILSON_NOTE,
+    note=shares,
 )
 
 # %% [markdown]
@@ -245,14 +261,16 @@ pub.table(
 # of defences and an outcome of prior knowledge.
 
 # %%
-likelihood = sample.table_one(responses, missing, book, ["target_likelihood"])
+likelihood = sample.table_one(
+    responses, missing, book, ["target_likelihood"], confidence=confidence
+)
 pub.table(
     "target_likelihood",
     likelihood,
     "option count n estimate:share low high",
     caption="Expected likelihood to become a target. Options are shares of those who answered, "
     "missing answers shares of all.",
-    note=WILSON_NOTE,
+    note=shares,
 )
 
 # %% [markdown]
@@ -263,14 +281,16 @@ pub.table(
 # non-response above). The number of defences is a sum over the checklist, no measure of security.
 
 # %%
-defences = sample.checklists_together(responses, book, ["defence", "planned"])
+defences = sample.checklists_together(
+    responses, book, ["defence", "planned"], confidence=confidence
+)
 pub.figure(
     "defences_intervals",
     figures.draw_intervals(
         defences, row="label", series="list", axis="% (count/n beside each point)"
     ),
-    caption="Defences in place and planned: shares of those who answered the checklist, with 95 % "
-    "intervals.",
+    caption="Defences in place and planned: shares of those who answered the checklist, with "
+    f"intervals at {level}.",
     alt=figures.describe_intervals(defences, row="label", series="list"),
 )
 
@@ -281,19 +301,24 @@ pub.table(
     "label:defence count n estimate:share low high",
     caption="Defences in place and planned, of those who answered the checklist.",
     sections="list",
-    note=WILSON_NOTE,
+    note=shares,
 )
 
 # %%
 numbers = sample.count_scales(
-    responses, book, "defences", generator(seed, "defences"), resamples=resamples
+    responses,
+    book,
+    "defences",
+    generator(seed, "defences"),
+    resamples=resamples,
+    confidence=confidence,
 )
 pub.table(
     "defence_numbers",
     numbers,
     "label:quantity n none quartile_1 median:middle quartile_3 maximum mean mean_low mean_high",
     caption="Number of defences per respondent.",
-    note="Mean low and high: ends of its 95 % bootstrap interval (BCa).",
+    note=f"Mean low and high: ends of its {level} bootstrap interval (BCa).",
 )
 median = float(numbers.set_index("scale")["median"]["defence_count"])
 pub.number("median_defences", median, "median number of implemented defences", digits="2s")

@@ -29,6 +29,7 @@
 # %% tags=["parameters"]
 export = "auto"
 codebook = "data/codebook.yml"
+plan = "data/analysis_plan.yml"
 coding = "auto"
 seed = 20230308
 resamples = 2000
@@ -36,8 +37,7 @@ resamples = 2000
 # %%
 from mlsec_survey import figures
 from mlsec_survey.analysis import coded_answers, ratings, sample
-from mlsec_survey.analysis.sample import WILSON_NOTE, share_text
-from mlsec_survey.base.formatting import interval_text, p_text, percent_text
+from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import load_coding_scheme
 from mlsec_survey.project import open_project
@@ -46,9 +46,13 @@ from mlsec_survey.stats import ranks
 from mlsec_survey.study import atlas, attacks
 from mlsec_survey.study.attacks import WHY
 
-project = open_project("03_attack_relevance", export=export, codebook=codebook, coding=coding)
+project = open_project(
+    "03_attack_relevance", export=export, codebook=codebook, plan=plan, coding=coding
+)
 pub, book = project.publisher(), project.codebook
 responses, missing = project.read("responses"), project.read("missing_kinds")
+confidence, level, alpha = project.plan.confidence, project.plan.level, project.plan.alpha
+drawn = {"resamples": resamples, "confidence": confidence}
 project.describe()
 
 # %% [markdown]
@@ -61,9 +65,9 @@ project.describe()
 # %%
 labels = attacks.attack_labels(book)
 ranking = ratings.ranking(
-    responses, missing, book, "relevance", rng=generator(seed, "mean ranks"), resamples=resamples
+    responses, missing, book, "relevance", rng=generator(seed, "mean ranks"), **drawn
 )
-rated = sample.rating_distribution(responses, missing, book, "relevance")
+rated = sample.rating_distribution(responses, missing, book, "relevance", confidence=confidence)
 rated = rated.set_index("subquestion").loc[ranking["part"]].reset_index()
 panel = [(book.label("relevance"), rated)]
 pub.figure(
@@ -87,21 +91,14 @@ pub.figure(
     "relevance_ranking",
     figures.draw_ranking(ranking),
     caption="Mean rank of each attack within respondents (bootstrap intervals over respondents), "
-    "and share of ratings in the two highest options (Wilson intervals); intervals at 95 %. "
-    "Dotted: the mean rank of all attacks if none stood out.",
+    "and share of ratings in the two highest options (Wilson intervals); intervals at "
+    f"{level}. Dotted: the mean rank of all attacks if none stood out.",
     alt=figures.describe_ranking(ranking),
 )
 pub.number("relevance_order", ratings.describe_order(ranking), "order by mean rank")
 
 # %%
-first = ranking.iloc[0]
-pub.number("most_relevant_attack", first["label"], "attack with the lowest mean rank")
-pub.number(
-    "most_relevant_share",
-    f"{percent_text(first['share'])} "
-    f"({interval_text(first['share_low'], first['share_high'], 0, percent=True)})",
-    f"share of {first['n']} ratings of it in the two highest options",
-)
+pub.numbers(attacks.first_place(ranking), "The attack in the first place")
 
 # %% [markdown]
 # Read the first place with its interval. Where the intervals of two attacks overlap widely,
@@ -119,11 +116,10 @@ pub.number(
 
 # %%
 rated_attacks = ratings.grid_values(responses, book, "relevance")
-friedman = ranks.friedman(rated_attacks, rng=generator(seed, "friedman"), resamples=resamples)
-skillings_mack = ranks.skillings_mack(
-    rated_attacks, rng=generator(seed, "skillings mack"), resamples=resamples
-)
-model = ratings.fitted_model(rated_attacks)
+at = drawn | {"alpha": alpha}
+friedman = ranks.friedman(rated_attacks, rng=generator(seed, "friedman"), **at)
+skillings_mack = ranks.skillings_mack(rated_attacks, rng=generator(seed, "skillings mack"), **at)
+model = ratings.fitted_model(rated_attacks, confidence=confidence)
 tests = [friedman, skillings_mack, *([model.difference] if model else [])]
 pub.table(
     "relevance_tests",
@@ -131,24 +127,12 @@ pub.table(
     "method n effect:effect_size estimate low high statistic df p detectable",
     caption="Do attacks differ in relevance within respondents? Three tests, with the respondents "
     "that each can use.",
-    note="Low and high: 95 % interval. Detectable: the effect that this number of respondents "
-    "would have shown with 80 % power at 0.05.",
+    note=f"Low and high: {level} interval. Detectable: the effect that this number of respondents "
+    f"would have shown with {percent_text(ranks.POWER)} power at {alpha:g}.",
 )
 
 # %%
-pub.number("friedman_w", friedman.estimate, "Kendall's W", digits=2)
-pub.number(
-    "friedman_w_interval",
-    interval_text(friedman.low, friedman.high),
-    "95 % interval of Kendall's W",
-)
-pub.number("friedman_p", p_text(friedman.p), "Friedman's test, p")
-pub.number(
-    "friedman_n",
-    friedman.n,
-    "rated all attacks",
-    unit=f"of {int(friedman.extra['n_any'])} respondents with any rating",
-)
+pub.numbers(attacks.friedman_numbers(friedman), "Friedman's test")
 
 # %% [markdown]
 # A small p-value says that not all attacks are alike; it does not say which. For that, each pair
@@ -159,32 +143,32 @@ pub.number(
 
 # %%
 pairs = ranks.pairwise_signed_rank(
-    rated_attacks[ranking["part"]], rng=generator(seed, "pairs"), resamples=resamples
+    rated_attacks[ranking["part"]], rng=generator(seed, "pairs"), **at
 )
 pairs = ratings.pairs_table(pairs, labels)
 pub.figure(
     "relevance_pairwise",
-    figures.draw_pairwise(pairs),
+    figures.draw_pairwise(pairs, alpha=alpha),
     caption="Each pair of attacks compared within respondents: rank-biserial correlation, positive "
     "if the attack of the row is rated higher. Attacks in the order of their mean rank.",
-    alt=figures.describe_pairwise(pairs),
+    alt=figures.describe_pairwise(pairs, alpha=alpha),
 )
+
+# %%
 pub.table(
     "relevance_pairs",
     pairs,
     "pair n higher equal lower effect:rank_biserial low high p_adjusted detectable",
     caption="Each pair of attacks: how many rate the first higher, both alike, or the second "
-    "higher, and the rank-biserial correlation with its 95 % interval.",
+    f"higher, and the rank-biserial correlation with its {level} interval.",
     note="Adjusted p: exact signed-rank test where enumerable, Holm over all pairs. Detectable: "
-    "the correlation found with 80 % power at the strictest step of the correction.",
+    f"the correlation found with {percent_text(ranks.POWER)} power at the strictest step of the "
+    "correction.",
 )
 
 # %%
-pub.number(
-    "relevance_differences",
-    ratings.describe_difference(tests, pairs, parts="attacks"),
-    "what the tests tell apart",
-)
+told_apart = ratings.describe_difference(tests, pairs, parts="attacks", alpha=alpha)
+pub.number("relevance_differences", told_apart, "what the tests tell apart")
 
 # %% [markdown]
 # A pair that is not told apart has not been shown to be equal: look at its interval and at what
@@ -210,10 +194,11 @@ pub.table(
     caption="Odds of a higher rating of relevance, against the average attack, from a "
     "cumulative-logit model with respondents as clusters; then the same at single thresholds of "
     "the scale.",
-    note="Low and high: 95 % interval. Adjusted p: Holm. Above 1: rated higher than the average "
-    "attack. Thresholds with fewer than five ratings of an attack on one side are left out.",
+    note=f"Low and high: {level} interval. Adjusted p: Holm. Above 1: rated higher than the "
+    "average attack. Thresholds with too few ratings of an attack on one side are left out.",
 )
-pub.number("relevance_assumption", ratings.describe_assumption(check), "test of proportional odds")
+proportional = ratings.describe_assumption(check, alpha=alpha)
+pub.number("relevance_assumption", proportional, "test of proportional odds")
 
 # %% [markdown]
 # The last columns are the assumption made visible: in each row they should be about the same, and
@@ -228,12 +213,14 @@ pub.number("relevance_assumption", ratings.describe_assumption(check), "test of 
 # that is feared far more often than met shows as a short bar beside long ones.
 
 # %%
-profile = attacks.attack_profile(responses, missing, book, order=list(ranking["part"]))
+profile = attacks.attack_profile(
+    responses, missing, book, order=list(ranking["part"]), confidence=confidence
+)
 pub.figure(
     "attack_profile",
     figures.draw_attack_profile(profile),
     caption="Occurrence, concern and relevance of each attack, of those with a substantive answer, "
-    "with 95 % intervals. Attacks in the order of their mean rank of relevance.",
+    f"with {level} intervals. Attacks in the order of their mean rank of relevance.",
     alt=figures.describe_attack_profile(profile),
 )
 
@@ -246,7 +233,7 @@ pub.figure(
 
 # %%
 by_exposure = attacks.relevance_by_exposure(
-    responses, book, rng=generator(seed, "relevance by exposure"), resamples=resamples
+    responses, book, rng=generator(seed, "relevance by exposure"), **at
 )
 pub.table(
     "relevance_by_exposure",
@@ -255,17 +242,16 @@ pub.table(
     caption="Relevance of an attack against having met or suspected it, and against familiarity "
     "with it.",
     sections="predictor",
-    note="Met: respondents who met or suspected the attack. Low and high: 95 % interval. "
+    note=f"Met: respondents who met or suspected the attack. Low and high: {level} interval. "
     "Probability of superiority: 0.5 is no association; Kendall's tau-b: 0; odds ratio: 1, per "
     "step. Adjusted p: Benjamini–Hochberg over single attacks. Detectable: what would have been "
-    "found with 80 % power at 0.05 before correction. Where answers on exposure or familiarity are "
-    "missing, the row between respondents leans towards the row within them.",
+    f"found with {percent_text(ranks.POWER)} power at {alpha:g} before correction. Where answers "
+    "on exposure or familiarity are missing, the row between respondents leans to that within.",
 )
-pub.number(
-    "relevance_exposure_reading",
-    attacks.describe_exposure(by_exposure),
-    "relevance, having met an attack and knowing it",
-)
+
+# %%
+reading = attacks.describe_exposure(by_exposure, alpha=alpha)
+pub.number("relevance_exposure_reading", reading, "relevance, having met an attack and knowing it")
 
 # %% [markdown]
 # Where few respondents met an attack, its row can show only a strong association: compare
@@ -309,40 +295,20 @@ pub.table(
 # numbers below are those of the pair that agrees least.
 
 # %%
-by_code, overall = coded_answers.agreement(
-    coded, resamples=resamples, rng=generator(seed, "coder agreement")
-)
+fields = {"field": {field: book.label(field) for field in scheme.fields}}
+by_code, overall = coded_answers.agreement(coded, rng=generator(seed, "coder agreement"), **drawn)
 pub.table(
     "coder_agreement_overall",
-    overall.replace({"field": {field: book.label(field) for field in scheme.fields}}),
+    overall.replace(fields),
     "coders measure estimate:value low high units:answers respondents",
     caption="Agreement of each two coders on whole sets of codes.",
     sections="field",
-    note="Low and high: 95 % bootstrap interval over respondents. Exact agreement is a share.",
+    note=f"Low and high: {level} bootstrap interval over respondents. Exact agreement is a share.",
 )
+
+# %%
 least = coded_answers.least_agreement(overall, WHY)
-pub.number(
-    "concern_alpha",
-    least["alpha"],
-    "Krippendorff's alpha of the coded reasons (MASI distance)",
-    digits=2,
-)
-pub.number(
-    "concern_alpha_interval",
-    interval_text(least["alpha_low"], least["alpha_high"]),
-    "95 % interval of this alpha",
-)
-pub.number(
-    "concern_alpha_reading",
-    coded_answers.alpha_reading(least["alpha"], least["alpha_low"]),
-    "reading of this alpha",
-)
-pub.number(
-    "concern_kappa_pooled",
-    least["kappa"],
-    "Cohen's kappa of the coded reasons, pooled over codes",
-    digits=2,
-)
+pub.numbers(attacks.agreement_numbers(least, by_code), "Agreement on the reasons")
 
 # %% [markdown]
 # Taken one by one, codes differ in how well they can be applied. Percent agreement is high for any
@@ -352,18 +318,13 @@ pub.number(
 # %%
 pub.table(
     "coder_agreement",
-    by_code.replace({"field": {field: book.label(field) for field in scheme.fields}}),
+    by_code.replace(fields),
     "coders code first second both agreement kappa kappa_low kappa_high alpha alpha_low alpha_high",
     caption="Agreement of each two coders on each code.",
     sections="field",
     note="First, second, both: answers with the code. Kappa: Cohen's. Alpha: Krippendorff's, "
-    "nominal. Low and high: 95 % bootstrap intervals over respondents; resamples without the code "
-    "left out.",
-)
-pub.number(
-    "concern_kappa_range",
-    coded_answers.range_text(by_code, WHY),
-    "Cohen's kappa of single codes of reasons, lowest to highest",
+    f"nominal. Low and high: {level} bootstrap intervals over respondents; resamples without the "
+    "code left out.",
 )
 
 # %% [markdown]
@@ -384,10 +345,12 @@ pub.table(
     note="One read as the other: one code from each coder where they else agree. Stands: answers "
     "whose final codes hold it; both of two readings can stand, or neither.",
 )
+
+# %%
 trail = coded_answers.adjudication_trail(coded)
 pub.table(
     "coding_trail",
-    trail.replace({"field": {field: book.label(field) for field in scheme.fields}}),
+    trail.replace(fields),
     "decided reason:ground answers",
     caption="How the final codes came about.",
     sections="field",
@@ -409,22 +372,23 @@ pub.table(
 
 # %%
 counted = coded_answers.count_codes(
-    coded, WHY, resamples=resamples, rng=generator(seed, "codes by attack")
+    coded, WHY, rng=generator(seed, "codes by attack"), alpha=alpha, **drawn
 )
+cells = (counted.counts, counted.residuals, counted.replies, counted.firm)
 pub.figure(
     "concern_by_attack",
-    figures.draw_code_by_attack(counted.counts, counted.residuals, counted.replies, counted.firm),
-    caption="Reasons with each code, by attack. Hollow marks: adjusted residual beyond ±1.96, as "
-    f"about one in twenty of the {counted.counts.size} cells would be by chance. Full marks: "
-    "adjusted p at most 0.05 as well.",
-    alt=figures.describe_code_by_attack(
-        counted.counts, counted.residuals, counted.replies, counted.firm
-    ),
+    figures.draw_code_by_attack(*cells),
+    caption="Reasons with each code, by attack. Hollow marks: adjusted residual beyond what some "
+    f"of the {counted.counts.size} cells would show by chance. Full marks: adjusted p at most "
+    f"{alpha:g} as well.",
+    alt=figures.describe_code_by_attack(*cells),
 )
+
+# %%
 pub.number(
     "concern_cells_beyond_chance",
     coded.known(WHY, f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}"),
-    "cells that depart from chance at a familywise 5 %",
+    f"cells that depart from chance at a familywise {percent_text(alpha)}",
 )
 
 # %%
@@ -434,8 +398,9 @@ pub.table(
     "label:attack count replies:of_reasons share low high expected residual p_adjusted",
     caption="Reasons with each code, by attack: counts, shares, and what chance would give.",
     sections="code",
-    note=f"{WILSON_NOTE} Expected: mean over exchanges of attacks within respondents. Residual: "
-    "adjusted standardised residual. Adj. p: step-down maxima over the table.",
+    note=f"{sample.wilson_note(level)} Expected: mean over exchanges of attacks within "
+    "respondents. Residual: adjusted standardised residual. Adjusted p: step-down maxima over the "
+    "table.",
 )
 
 # %% [markdown]
@@ -452,48 +417,18 @@ pub.table(
     counted.spread.sort_values("evenness", ascending=False, kind="stable"),
     "code theme answers:reasons respondents parts:attacks evenness evenness_low evenness_high",
     caption="How far each code spreads over attacks, most even first.",
-    note="Attacks: with at least one reason that carries the code. Low and high: 95 % bootstrap "
-    "interval over respondents.",
+    note="Attacks: with at least one reason that carries the code. Low and high: "
+    f"{level} bootstrap interval over respondents.",
 )
-named = coded_answers.most_named(coded, WHY)
-pub.number(
-    "concerns_most_named",
-    "; ".join(
-        f"{row.label[:1].lower()}{row.label[1:]} {share_text(row.count, row.n)}"
-        for row in named.itertuples(name="Concern", index=False)
-    )
-    or "none",
-    "concerns that most respondents name as a reason, for any attack",
-)
-pub.number(
-    "concerns_named_n",
-    int(named["n"].max()) if len(named) else 0,
-    "respondents with a coded reason",
-    unit="respondents",
-)
-across = coded_answers.cross_cutting(coded, WHY)
-pub.number(
-    "cross_cutting_concern_share",
-    coded.known(WHY, share_text(across["count"], across["n"])),
-    "respondents who name one concern for several attacks, of those who name concerns for several",
-)
-pub.number(
-    "cross_cutting_concern_count",
-    coded.known(WHY, across["count"]),
-    "respondents who name one concern for several attacks",
-    unit="respondents",
-)
+
+# %%
+across = coded_answers.cross_cutting(coded, WHY, confidence=confidence)
 pub.number(
     "concern_reading",
     coded_answers.describe_concerns(coded, WHY, "attacks", least, counted, across),
     "the coded reasons in words",
 )
-pub.number(
-    "cross_cutting_concern_n",
-    coded.known(WHY, across["n"]),
-    "respondents who name concerns for several attacks",
-    unit="respondents",
-)
+pub.numbers(attacks.concern_numbers(coded, confidence=confidence), "Who names which concerns")
 
 # %% [markdown]
 # ### Which concerns come together
@@ -512,11 +447,13 @@ pub.figure(
     f"name the codes; in brackets all reasons with a code. {others} reasons have others.",
     alt=figures.describe_intersections(sets, together),
 )
+
+# %%
 pub.table(
     "concern_pairs",
     pairs.head(15),
     "first:code second:with_code count expected residual",
-    caption="Pairs of codes in one reason, most frequent first (at most 15 shown).",
+    caption=f"Pairs of codes in one reason, most frequent first ({min(15, len(pairs))} shown).",
     note="Expected: if the two codes were independent. Residual: adjusted standardised residual.",
 )
 
@@ -542,14 +479,7 @@ pub.figure(
     basis="published",
     source=source,
 )
-for kind in atlas.TYPES:
-    pub.number(
-        f"atlas_{kind}s",
-        int(years[kind].sum()),
-        f"documented {kind}s",
-        unit="case studies",
-        basis="published",
-    )
+pub.numbers(atlas.case_numbers(years), "Documented cases", basis="published")
 
 # %% [markdown]
 # The last year holds only what was known when that version came out, and recent cases may not be
@@ -565,6 +495,8 @@ pub.table(
     basis="published",
     note=f"A case study can count for several attacks. Source: {source}.",
 )
+
+# %%
 pub.table(
     "atlas_attack_map",
     atlas.attack_map_table(outside, mapping, book),
@@ -587,15 +519,17 @@ pub.table(
 # %%
 relevance = rated_attacks.astype("float64")
 compared = atlas.compare_ranking(
-    relevance, documented, resamples=resamples, rng=generator(seed, "documented ranking")
+    relevance, documented, rng=generator(seed, "documented ranking"), **drawn
 )
 pub.figure(
     "documented_against_ranking",
     figures.draw_documented_against_ranking(compared.table),
-    caption="Mean rank by relevance with 95 % interval, beside the numbers of documented incidents "
-    f"and exercises ({source}).",
+    caption=f"Mean rank by relevance with {level} interval, beside the numbers of documented "
+    f"incidents and exercises ({source}).",
     alt=figures.describe_documented_against_ranking(compared.table),
 )
+
+# %%
 tau = compared.kendall
 pub.number(
     "documented_rank_correlation",
@@ -606,23 +540,21 @@ pub.number(
 pub.number(
     "documented_rank_correlation_interval",
     interval_text(tau.low, tau.high),
-    "95 % interval of this tau-b, over respondents",
+    f"{level} interval of this tau-b, over respondents",
+)
+
+# %%
+variants = atlas.correlation_variants(
+    relevance, outside, mapping, book, rng=generator(seed, "documented variants"), **drawn
 )
 pub.table(
     "documented_correlations",
-    atlas.correlation_variants(
-        relevance,
-        outside,
-        mapping,
-        book,
-        resamples=resamples,
-        rng=generator(seed, "documented variants"),
-    ),
+    variants,
     "mapped effect:effect_size estimate:value low high p respondents attacks",
     caption="Rank correlation of relevance with documented cases, by what is counted.",
     sections="counted",
     note="Positive: more relevant attacks are more often documented. p: permutation of the counts "
-    "over attacks, two-sided. Low and high: 95 % interval from resampling respondents.",
+    f"over attacks, two-sided. Low and high: {level} interval from resampling respondents.",
 )
 
 # %% [markdown]

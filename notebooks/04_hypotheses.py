@@ -36,13 +36,14 @@ resamples = 2000
 from mlsec_survey import figures
 from mlsec_survey.analysis import hypotheses as hyp
 from mlsec_survey.analysis import null_results
+from mlsec_survey.base.formatting import percent_text
 from mlsec_survey.project import open_project
 
 project = open_project("04_hypotheses", export=export, codebook=codebook, plan=plan)
 pub, book, the_plan = project.publisher(), project.codebook, project.plan
 responses, missing = project.read("responses"), project.read("missing_kinds")
 data = hyp.analysis_data(responses, book, hyp.plan_variables(the_plan))
-level = f"{100 * the_plan.confidence:g} %"
+level, power = the_plan.level, percent_text(the_plan.power)
 project.describe()
 
 # %% [markdown]
@@ -160,8 +161,9 @@ if models:
 # That a test found nothing can mean that there is nothing, or that the sample was too small to show
 # it. Four columns help to tell these apart.
 #
-# - *Detectable*: how large must a true effect be for the test, uncorrected, to find it in 80 of 100
-#   such samples? It is computed from the margins alone, not from the effect that was observed.
+# - *Detectable*: how large must a true effect be for the test, uncorrected, to find it with the
+#   power that the plan names? It is computed from the margins alone, not from the
+#   effect that was observed.
 # - *p equivalence*: do the data speak against every effect of interest? Small when the
 #   interval in the table lies within the range of effects too small to matter.
 # - *Bayes factor*: how many times more probable are the answers without an effect than with one
@@ -170,7 +172,11 @@ if models:
 #   is.
 
 # %%
-readings = null_results.null_readings(exposure, confirmatory, data, book, alpha=the_plan.alpha)
+readings = null_results.null_readings(
+    exposure, confirmatory, data, book, alpha=the_plan.alpha, power=the_plan.power
+)
+
+# %%
 pub.table(
     "exposure_equivalence",
     readings,
@@ -186,7 +192,7 @@ if len(readings):
         readings,
         "id predictor effect detectable detectable_low bf01 bf01_cauchy evidence",
         caption="Smallest detectable effects on exposure, and Bayes factors for no effect.",
-        note="Detectable: found with 80 % power, before correction, upwards and downwards. "
+        note=f"Detectable: found with {power} power, before correction, upwards and downwards. "
         "Bayes factor: normal prior whose standard deviation is the smallest effect of interest; "
         "beside it a Cauchy prior of the same scale.",
     )
@@ -218,31 +224,30 @@ if len(curves):
 pub.number(
     "exposure_smallest_detectable_or",
     null_results.detectable_text(readings, "odds ratio") or "not examined by this plan",
-    "smallest odds ratio of exposure per step found with 80 % power, over predictors",
+    f"smallest odds ratio of exposure per step found with {power} power, over predictors",
 )
-pub.number(
-    "exposure_tested_n",
-    hyp.respondents_in(exposure, confirmatory),
-    "respondents in the tests of exposure",
-    unit="respondents",
-)
-pub.number(
-    "exposure_found",
-    hyp.found_among(exposure, confirmatory, alpha=the_plan.alpha),
-    "predictors of exposure found",
-    unit=f"of {len(exposure)}",
-)
+found = hyp.found_numbers("exposure", exposure, confirmatory, "exposure", alpha=the_plan.alpha)
+pub.numbers(found, "What is found on exposure")
 pub.number(
     "exposure_open",
     null_results.left_open(exposure, readings, alpha=the_plan.alpha),
     "predictors of exposure left open: neither an effect nor its absence shown",
     unit=f"of {len(exposure)}",
 )
+
+# %%
+sentence = null_results.sentence_on(
+    exposure,
+    readings,
+    data,
+    book,
+    synthetic=project.manifest.synthetic,
+    alpha=the_plan.alpha,
+    power=the_plan.power,
+)
 pub.number(
     "exposure_null_sentence",
-    null_results.sentence_on(
-        exposure, readings, data, book, synthetic=project.manifest.synthetic, alpha=the_plan.alpha
-    ),
+    sentence,
     "what the results on exposure and the organisation amount to",
 )
 
@@ -282,18 +287,8 @@ if len(count_models):
     )
 
 # %%
-pub.number(
-    "defences_tested_n",
-    hyp.respondents_in(defences, confirmatory),
-    "respondents in the tests of defences",
-    unit="respondents",
-)
-pub.number(
-    "defences_found",
-    hyp.found_among(defences, confirmatory, alpha=the_plan.alpha),
-    "hypotheses on defences found as predicted",
-    unit=f"of {len(defences)}",
-)
+found = hyp.found_numbers("defences", defences, confirmatory, "defences", alpha=the_plan.alpha)
+pub.numbers(found, "What is found on defences")
 pub.number(
     "defences_exposure_effect",
     hyp.effect_on(defences, confirmatory, book, "threat exposure"),
@@ -326,24 +321,16 @@ if len(odds):
         "id label:hypothesis n estimate:odds_ratio low high p brant brant_df brant_p reading",
         caption="Odds ratio of a higher rating per step of the predictor, and Brant's test.",
     )
-pub.number(
-    "perception_tested_n",
-    hyp.respondents_in(perception, confirmatory),
-    "respondents in the tests of threat perception",
-    unit="respondents",
+
+# %%
+found = hyp.found_numbers(
+    "perception", perception, confirmatory, "threat perception", alpha=the_plan.alpha
 )
-pub.number(
-    "perception_found",
-    hyp.found_among(perception, confirmatory, alpha=the_plan.alpha),
-    "hypotheses on threat perception found as predicted",
-    unit=f"of {len(perception)}",
-)
+pub.numbers(found, "What is found on threat perception")
 pub.number(
     "perception_knowledge_effect",
     hyp.effect_on(perception, confirmatory, book, "prior knowledge"),
-    f"effect of prior knowledge ({perception[0].label})"
-    if perception
-    else "effect of prior knowledge",
+    "effect of prior knowledge" + (f" ({perception[0].label})" if perception else ""),
 )
 
 # %% [markdown]
@@ -382,9 +369,10 @@ pub.table(
     "handling n effect estimate low high p",
     caption="Confirmatory hypotheses under each handling of missing answers.",
     sections="title:hypothesis",
-    note="20 imputations by chained equations, pooled by Rubin's rules; their p is a large-sample "
-    "one. Cramér's V is pooled without an interval. Don't know is handled where it is an option "
-    "of a single item and somebody chose it; scales made of several items have no such level.",
+    note=f"{hyp.IMPUTATIONS} imputations by chained equations, pooled by Rubin's rules; their p "
+    "is a large-sample one. Cramér's V is pooled without an interval. Don't know is handled where "
+    "it is an option of a single item and somebody chose it; scales made of several items have no "
+    "such level.",
 )
 pub.close()
 

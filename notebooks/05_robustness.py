@@ -12,7 +12,7 @@
 # ---
 
 # %% [markdown]
-# # 05 · What 139 respondents can show, and how far results depend on choices
+# # 05 · What such a sample can show, and how far results depend on choices
 #
 # **Question.** Which effects could this design have seen, and would other reasonable choices have
 # led elsewhere?
@@ -46,6 +46,7 @@ from mlsec_survey.study.literature import load_facts, published_intervals
 
 project = open_project("05_robustness", export=export, codebook=codebook, plan=plan)
 pub = project.publisher()
+the_plan = project.plan
 facts = load_facts(project.root / "data/published/facts.csv")
 assumed = design_analysis.load_assumptions(
     project.root / "data/design_assumptions.yml", project.codebook
@@ -55,7 +56,7 @@ run = partial(tasks.run, seed=seed, scheduler=scheduler)
 project.describe()
 
 # %% [markdown]
-# ## What 139 respondents can show
+# ## What a sample of the published size can show
 #
 # ### Published counts
 #
@@ -64,7 +65,7 @@ project.describe()
 # nobody reports an attack, the exact one-sided bound is given, which the rule of three puts at 3/n.
 
 # %%
-shares = published_intervals(facts)
+shares = published_intervals(facts, the_plan.confidence)
 pub.table(
     "published_intervals",
     shares,
@@ -73,8 +74,10 @@ pub.table(
     caption="What the published counts say about the share in the population that the respondents "
     "stand for, if they were drawn from it at random.",
     basis="published",
-    note=f"Source: {facts.fact('tifs2023.evasion').citation}.",
+    note=f"Intervals at {the_plan.level}. Source: {facts.fact('tifs2023.evasion').citation}.",
 )
+
+# %%
 pub.number(
     "evasion_published_share_interval",
     f"{percent_text(shares['estimate'][0], 1)} "
@@ -85,7 +88,7 @@ pub.number(
 pub.number(
     "detectable_share_none",
     percent_text(shares["exact_high"].iloc[-1], 1),
-    f"largest share that is compatible, at 95 %, with no case among {n} respondents",
+    f"largest share that is compatible, at {the_plan.level}, with no case among {n} respondents",
     basis="published",
 )
 
@@ -95,7 +98,7 @@ pub.number(
 # Each hypothesis of the plan becomes a simulated survey: respondents spread over the options as
 # `data/design_assumptions.yml` says, an effect as large as a multiple of the smallest effect size
 # of interest (SESOI), and the test that the plan names. Hypotheses whose variables have the same
-# form share a curve. The dotted line marks 80 % power.
+# form share a curve. The dotted line marks the power that the plan asks for.
 
 # %%
 designs = design_analysis.assumed_designs(project.plan, project.codebook, assumed)
@@ -105,11 +108,13 @@ curves = design_analysis.power_table(
     sizes=sorted({n, later_n, *assumed.sample_sizes}),
     multiples=assumed.curve_multiples,
     simulations=simulations,
-    alpha=project.plan.alpha,
+    alpha=the_plan.alpha,
     errors=False,
     run=partial(run, purpose="power curves"),
 )
 curves["panel"] = curves["hypothesis"].map(labels)
+
+# %%
 axes = {"n": "respondents", "effect": "effect ÷ SESOI: "}
 how = {"panel": "panel", "line": "effect", "x": "n", "labels": axes, "mark": n}
 pub.figure(
@@ -124,7 +129,7 @@ pub.figure(
 # %% [markdown]
 # The table reads the same simulations the other way round: with the published number of
 # respondents, how likely was an effect of the size of interest to be found, and how large must an
-# effect be to be found four times in five? Whether a smaller effect is found is largely luck.
+# effect be to be found with the power asked for? Whether a smaller effect is found is largely luck.
 
 # %%
 at_n = design_analysis.power_table(
@@ -132,25 +137,29 @@ at_n = design_analysis.power_table(
     sizes=[n],
     multiples=assumed.multiples,
     simulations=simulations,
-    alpha=project.plan.alpha,
+    alpha=the_plan.alpha,
     run=partial(run, purpose="design analysis"),
 )
 summary = design_analysis.design_summary(
-    designs, at_n, design_analysis.detectable(at_n, assumed.target_power)
+    designs, at_n, design_analysis.detectable(at_n, the_plan.power)
 )
+
+# %%
 pub.table(
     "design_analysis",
     summary,
     "hypothesis test effect:effect_size smallest:sesoi_value power detectable:found_with_target "
     "type_s type_m",
     caption=f"What {n} respondents can show, per confirmatory hypothesis and primary test. SESOI: "
-    "smallest effect size of interest.",
+    f"smallest effect size of interest. Target power: {percent_text(the_plan.power)}.",
     note="Wrong sign and exaggeration: share with the wrong sign, and factor by which the estimate "
     "exceeds the true effect, among significant results if the SESOI is true; –: an effect without "
     "a sign. "
     f"Power has a Monte Carlo standard error of at most {100 * summary['se'].max():.1f} points.",
     basis="design",
 )
+
+# %%
 pub.number(
     "power_at_sesoi",
     interval_text(summary["power"].min(), summary["power"].max(), 0, percent=True),
@@ -160,7 +169,7 @@ pub.number(
 )
 
 # %% [markdown]
-# ## Could 139 respondents have shown an effect of company size?
+# ## Could it have shown an effect of company size?
 #
 # A later study is reported to find that incidents become more frequent with company size. Readers
 # of a null result will ask at once: was this sample too small to show it? The answer depends on two
@@ -176,19 +185,23 @@ grid = design_analysis.trend_power(
     prevalences=size.prevalences,
     odds_ratios=size.odds_ratios,
     simulations=simulations,
-    alpha=project.plan.alpha,
+    alpha=the_plan.alpha,
     run=partial(run, purpose="company size"),
 )
+
+# %%
 pub.figure(
     "company_size_power_grid",
     figures.draw_power_grid(grid),
     caption="Power, in %, to find exposure rising with company size, by share of respondents with "
-    "exposure and odds ratio per step of size; bold from 80 %. Left the published study, right the "
-    "later one.",
-    alt=figures.describe_trend_power(grid, target=assumed.target_power),
+    "exposure and odds ratio per step of size; bold where it is high. Left the published study, "
+    "right the later one.",
+    alt=figures.describe_trend_power(grid, target=the_plan.power),
     basis="design",
     source=facts.fact("aaai2024.participants").citation,
 )
+
+# %%
 here = design_analysis.at_cell(grid, n, size.at)
 pub.number(
     "company_size_power",
@@ -200,7 +213,7 @@ pub.number(
 )
 pub.number(
     "company_size_reading",
-    describe_size_question(grid, size.at, assumed.target_power),
+    describe_size_question(grid, size.at, the_plan.power),
     "reading of the grid",
     basis="design",
 )
@@ -244,7 +257,7 @@ replication = design_analysis.replication_table(
     designs,
     powers=assumed.replication_powers,
     simulations=simulations,
-    alpha=project.plan.alpha,
+    alpha=the_plan.alpha,
     start=n,
     run=partial(run, purpose="replication"),
 )
@@ -261,9 +274,9 @@ pub.table(
 # %% [markdown]
 # ## Do the tests and intervals keep what they promise?
 #
-# A test at 5 % should reject a true null in one sample out of twenty, an interval at 95 % should
-# cover the truth in nineteen. With few cases neither goes without saying. So samples of this size
-# were drawn, with shares from 2 to 50 % in variables of two values, at no effect and at the SESOI.
+# A test should reject a true null as seldom as its level says, an interval cover the truth as often
+# as its own. With few cases neither goes without saying. So samples of this size were drawn, with
+# shares from few to half in variables of two values, at no effect and at the SESOI.
 # The simulation takes minutes and is not repeated here; `scripts/check_error_rates.py` makes the
 # table. A method falls short when it errs by more than a fifth of its level, or covers a percentage
 # point less than it says, beyond twice the Monte Carlo error. Erring on the safe side is no fault.
@@ -282,7 +295,7 @@ pub.table(
 )
 pub.number(
     "error_rates_reading",
-    error_rates.describe_rates(checked, [h.test for h in project.plan.of_kind("confirmatory")]),
+    error_rates.describe_rates(checked, [h.test for h in the_plan.of_kind("confirmatory")]),
     "reading of the table",
     basis="design",
 )
@@ -306,7 +319,7 @@ pub.number(
 # %%
 choices = multiverse.load_specifications(project.root / "data/specifications.yml", project.codebook)
 verses = multiverse.multiverses(
-    project.plan.of_kind("confirmatory"),
+    the_plan.of_kind("confirmatory"),
     project.read("candidates"),
     project.read("missing_kinds"),
     project.codebook,
@@ -315,13 +328,13 @@ verses = multiverse.multiverses(
 robust = multiverse.infer(
     verses,
     dealings=max(99, resamples // 8),
-    alpha=project.plan.alpha,
+    alpha=the_plan.alpha,
     run=partial(run, purpose="specification curve"),
-    confidence=project.plan.confidence,
+    confidence=the_plan.confidence,
 )
 
 # %%
-alpha, level = project.plan.alpha, f"{100 * project.plan.confidence:g} %"
+alpha, level = the_plan.alpha, the_plan.level
 claims = ["tifs2023.exposure_null", "tifs2023.defences", "tifs2023.knowledge"]
 for name, entry in multiverse.curves_shown(project.plan, verses, claims).items():
     curve = robust.curve_of(entry)
@@ -348,9 +361,9 @@ pub.table(
     robust.table,
     "label:hypothesis specifications median low:curve_low high:curve_high "
     "predicted significant p_median p_share p_stouffer",
-    caption="All specifications of each confirmatory hypothesis: median correlation, middle 95 % "
-    "of the estimates, share in the predicted direction, share significant, and permutation "
-    "p-values of the curve.",
+    caption="All specifications of each confirmatory hypothesis: median correlation, middle of "
+    "the estimates (all but a fortieth at each end), share in the predicted direction, share "
+    "significant, and permutation p-values of the curve.",
     note="Significant: in the predicted direction, or in the more frequent one if none is "
     f"predicted (–). {multiverse.describe_monte_carlo(robust.table, alpha)} They are not "
     "adjusted for the number of hypotheses.",

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text, interval_text
 from mlsec_survey.instrument.entries import RESPONDENT
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-_LEVEL = 0.05
 _RELIABLE, _TENTATIVE = 0.8, 0.667
 _GROUNDS: dict[Decided, str] = {
     "coders agree": "the same codes from each coder",
@@ -35,7 +34,7 @@ _SPREAD = ["code", "theme", "concern", "answers", "respondents", "parts", *_EVEN
 
 
 def agreement(
-    coding: Coding, *, resamples: int, rng: np.random.Generator
+    coding: Coding, *, resamples: int, rng: np.random.Generator, confidence: float = 0.95
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return how far coders agree before adjudication, per code and over whole code sets.
 
@@ -43,6 +42,7 @@ def agreement(
         coding: the sheets; each pair of coders is compared on the answers that both coded.
         resamples: bootstrap resamples of respondents.
         rng: source of randomness.
+        confidence: level of the intervals.
 
     Returns:
         Per code: field, coders (of the pair), code (label), units (answers), first, second, both
@@ -64,7 +64,8 @@ def agreement(
                 continue
             pair = f"{coder_name(first)} and {coder_name(second)}"
             one, other = (indicators(units[c], coding.scheme, field) for c in (first, second))
-            table = code_agreement(one, other, units[RESPONDENT], resamples=resamples, rng=rng)
+            drawn: dict[str, Any] = {"resamples": resamples, "rng": rng, "confidence": confidence}
+            table = code_agreement(one, other, units[RESPONDENT], **drawn)
             table.insert(0, "code", [labels[code] for code in table.index])
             table.insert(0, "coders", pair)
             table.insert(0, "field", field)
@@ -74,8 +75,7 @@ def agreement(
                 list(units[second]),
                 list(labels),
                 units[RESPONDENT],
-                resamples=resamples,
-                rng=rng,
+                **drawn,
             )
             rows += [
                 {
@@ -235,7 +235,7 @@ class CodeCounts:
         counts: codes × parts (labels), answers with the code.
         replies: coded answers about each part; the denominators.
         residuals: adjusted standardised residuals of the same shape.
-        firm: of the same shape, whether the adjusted p-value is at most 0.05.
+        firm: of the same shape, whether the adjusted p-value is at most the level.
         cells: one row per code and part: code (label), part (id), label, count, replies, share,
             low, high (Wilson), expected and z (see `stats.contingency.within_cluster_test`),
             residual, p, p_adjusted.
@@ -252,7 +252,13 @@ class CodeCounts:
 
 
 def count_codes(
-    coding: Coding, field: str, *, resamples: int, rng: np.random.Generator
+    coding: Coding,
+    field: str,
+    *,
+    resamples: int,
+    rng: np.random.Generator,
+    confidence: float = 0.95,
+    alpha: float = 0.05,
 ) -> CodeCounts:
     """Count final codes of a field by part of its item, with intervals and what chance would give.
 
@@ -261,6 +267,8 @@ def count_codes(
         field: coded item of free text.
         resamples: exchanges of parts within respondents, and resamples of respondents.
         rng: source of randomness.
+        confidence: level of the intervals.
+        alpha: familywise level at which a cell departs from chance.
 
     Returns:
         The counts; all tables are empty where there are no answers, or they are not yet coded.
@@ -282,17 +290,23 @@ def count_codes(
     cells = contingency.within_cluster_test(
         codes, units["subquestion"], units[RESPONDENT], order, resamples=resamples, rng=rng
     )
-    firm = cells["p_adjusted"].to_numpy().reshape(counts.shape) <= _LEVEL
+    firm = cells["p_adjusted"].to_numpy().reshape(counts.shape) <= alpha
     cells["replies"] = replies[cells["group"]].to_numpy()
     cells["share"] = cells["count"] / cells["replies"].where(cells["replies"] > 0)
-    cells["low"], cells["high"] = wilson(cells["count"], cells["replies"])
+    cells["low"], cells["high"] = wilson(cells["count"], cells["replies"], confidence)
     cells["residual"] = residuals.to_numpy().ravel()
     cells["part"] = cells["group"]
     cells["label"] = cells["group"].map(parts)
     cells["code"] = cells["code"].map(labels)
     cells = cells[_CELLS]
     even = contingency.evenness_interval(
-        codes, units["subquestion"], units[RESPONDENT], order, resamples=resamples, rng=rng
+        codes,
+        units["subquestion"],
+        units[RESPONDENT],
+        order,
+        resamples=resamples,
+        rng=rng,
+        confidence=confidence,
     )
     people = codes.groupby(units[RESPONDENT].to_numpy()).any().sum()
     concerns = book.concerns(field)

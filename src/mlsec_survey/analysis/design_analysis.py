@@ -73,7 +73,6 @@ class DesignAssumptions(Entry):
     sample_sizes: Annotated[Sequence[Annotated[int, Field(ge=10, le=100_000)]], Field(min_length=1)]
     curve_multiples: Annotated[Sequence[Positive], Field(min_length=1, max_length=6)]
     multiples: Annotated[Sequence[Positive], Field(min_length=3)]
-    target_power: Share
     replication_powers: Annotated[Sequence[Share], Field(min_length=1)]
     trend_grids: dict[str, TrendGrid] = Field(default_factory=dict)
 

@@ -29,6 +29,9 @@ from mlsec_survey.stats.pairs import as_scores, complete_pairs
 from mlsec_survey.stats.result import TestResult
 from mlsec_survey.stats.tests import TESTS
 
+# Completed data sets of each multiple imputation.
+IMPUTATIONS = 20
+
 Kind = Literal["confirmatory", "exploratory"]
 
 # From the analysis file to what a test takes
@@ -458,6 +461,38 @@ def respondents_in(hypotheses: Sequence[Hypothesis], results: PlanResults) -> st
     return f"{low}" if low == high else f"{low} to {high}"
 
 
+def found_numbers(
+    key: str, hypotheses: Sequence[Hypothesis], results: PlanResults, about: str, *, alpha: float
+) -> pd.DataFrame:
+    """Return how many hypotheses are found, and on how many respondents they rest, for publishing.
+
+    Args:
+        key: start of the keys.
+        hypotheses: that belong together.
+        results: of the plan.
+        about: what they are about.
+        alpha: familywise level.
+
+    Returns:
+        key, value, description, unit.
+    """
+    rows = [
+        (
+            f"{key}_tested_n",
+            respondents_in(hypotheses, results),
+            f"respondents in the tests of {about}",
+            "respondents",
+        ),
+        (
+            f"{key}_found",
+            found_among(hypotheses, results, alpha=alpha),
+            f"hypotheses on {about} found as predicted",
+            f"of {len(hypotheses)}",
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["key", "value", "description", "unit"])
+
+
 def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
     """Say per family how many hypotheses have an adjusted p-value below the level, and which."""
     sentences = []
@@ -695,7 +730,7 @@ def missing_handling_table(
     *,
     seed: int,
     resamples: int = association.RESAMPLES,
-    imputations: int = 20,
+    imputations: int = IMPUTATIONS,
     iterations: int = 5,
 ) -> pd.DataFrame:
     """Run each confirmatory hypothesis under every handling of missing answers.

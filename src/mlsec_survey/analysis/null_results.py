@@ -382,6 +382,7 @@ def sentence_on(
     *,
     synthetic: bool,
     alpha: float = 0.05,
+    power: float = 0.8,
 ) -> str:
     """Return `null_sentence` for hypotheses on one outcome, as the answers at hand give it."""
     if not hypotheses:
@@ -395,6 +396,7 @@ def sentence_on(
         n=len(given),
         cases=int((given == 1).sum()) if binary else None,
         alpha=alpha,
+        power=power,
         synthetic=synthetic,
         untested=[
             codebook.label(entry.predictor)

@@ -126,10 +126,10 @@ def pairs_table(pairs: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     return pairs.assign(first=first, second=second, pair=first + " – " + second)
 
 
-def fitted_model(ratings: pd.DataFrame) -> RepeatedOrdinal | None:
+def fitted_model(ratings: pd.DataFrame, *, confidence: float = 0.95) -> RepeatedOrdinal | None:
     """Fit `repeated_ordinal`; None where there are too few respondents or ratings for it."""
     try:
-        return repeated_ordinal(ratings)
+        return repeated_ordinal(ratings, confidence=confidence)
     except AnalysisError:
         return None
 

@@ -42,18 +42,19 @@ def share_text(count: int, n: int, *, confidence: float = 0.95) -> str:
     return f"{percent_text(count / n if n else NAN)} ({interval})"
 
 
-def share_numbers(shares: pd.DataFrame) -> pd.DataFrame:
+def share_numbers(shares: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
     """Return shares and what they are out of, for publishing: key, value, description.
 
     Args:
         shares: scale (names the key), label, count and n.
+        confidence: level of the intervals.
     """
     rows: list[tuple[str, object, str]] = []
     for row in shares.to_dict("records"):
         scale, label = row["scale"], row["label"]
         with_value = f"respondents with a value of {label[:1].lower()}{label[1:]}"
         rows += [
-            (f"{scale}_share", share_text(row["count"], row["n"]), label),
+            (f"{scale}_share", share_text(row["count"], row["n"], confidence=confidence), label),
             (f"{scale}_n", row["n"], with_value),
         ]
     return pd.DataFrame(rows, columns=["key", "value", "description"])
@@ -68,7 +69,9 @@ def items_about(codebook: Codebook, *constructs: str) -> list[str]:
     ]
 
 
-WILSON_NOTE = "Low and high: ends of Wilson's 95 % interval of the share."
+def wilson_note(level: str) -> str:
+    """Return what the columns low and high of a table of shares are, at a level such as "95 %"."""
+    return f"Low and high: ends of Wilson's {level} interval of the share."
 
 
 def _ruled_out(codebook: Codebook, item_id: str) -> set[object]:

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from mlsec_survey.base.formatting import percent_text
 from mlsec_survey.base.yaml_input import Entry, Location, Sequence, more, near, read_yaml, validate
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import Text
@@ -85,10 +86,16 @@ class AnalysisPlan(Entry):
     version: Literal[1]
     alpha: Annotated[float, Field(gt=0, lt=0.5)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    power: Annotated[float, Field(gt=0.5, lt=1)] = 0.8
     note: Text
     families: Annotated[Sequence[Family], Field(min_length=1)]
     hypotheses: Annotated[Sequence[Hypothesis], Field(min_length=1)]
     joint_models: Sequence[JointModel] = ()
+
+    @property
+    def level(self) -> str:
+        """The level of confidence as readers see it, such as "95 %"."""
+        return percent_text(self.confidence, 0 if self.confidence * 100 % 1 == 0 else 1)
 
     @cached_property
     def digest(self) -> str:

@@ -137,8 +137,8 @@ class Publisher:
         """Publish many numbers at once, shown folded under a title.
 
         Args:
-            table: one row per number: key, value, description, and if need be unit; as for
-                `number`.
+            table: one row per number: key, value, description, and if need be unit and digits; as
+                for `number`.
             title: what they are.
             basis: what they rest on.
 
@@ -146,7 +146,14 @@ class Publisher:
             InputError: as for `number`.
         """
         shown = [
-            self._number(row["key"], row["value"], row["description"], row.get("unit"), 0, basis)
+            self._number(
+                row["key"],
+                row["value"],
+                row["description"],
+                row.get("unit", ""),
+                row.get("digits", 0),
+                basis,
+            )
             for row in table.to_dict("records")
         ]
         _display(
@@ -302,12 +309,12 @@ class Publisher:
         self._save()
 
     def _number(
-        self, key: str, value: Any, description: str, unit: str | None, digits: Any, basis: Basis
+        self, key: str, value: Any, description: str, unit: str, digits: int | str, basis: Basis
     ) -> tuple[str, str]:
         """Record a number; return how it is shown, as HTML and as text."""
         if not isinstance(value, str):
             value = int(value) if isinstance(value, Integral) else float(value)
-        text, unit = as_text(value, digits), unit or ""
+        text = as_text(value, digits)
         stored: float | int | str = significant(value) if isinstance(value, float) else value
         if isinstance(stored, float) and not math.isfinite(stored):
             stored = text

@@ -418,6 +418,25 @@ def cases_by_year(atlas: Atlas) -> pd.DataFrame:
     return counts.rename_axis(index="year", columns=None).reset_index()
 
 
+def case_numbers(years: pd.DataFrame) -> pd.DataFrame:
+    """Return the documented cases of each type for publishing: key, value, description, unit.
+
+    Args:
+        years: as `cases_by_year` returns it.
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "key": f"atlas_{kind}s",
+            "value": int(years[kind].sum()),
+            "description": f"documented {kind}s",
+            "unit": "case studies",
+        }
+        for kind in TYPES
+    )
+
+
 def cases_by_attack(
     atlas: Atlas, mapping: AttackMap, codebook: Codebook, *, close_only: bool = False
 ) -> pd.DataFrame:
@@ -618,6 +637,7 @@ def correlation_variants(
     *,
     resamples: int,
     rng: np.random.Generator,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Return the rank correlation for each reasonable way to count documented cases.
 
@@ -628,6 +648,7 @@ def correlation_variants(
         atlas, mapping, codebook: as for `cases_by_attack`.
         resamples: bootstrap resamples.
         rng: source of randomness.
+        confidence: level of the intervals.
 
     Returns:
         One row per way to count and coefficient: counted, mapped (which rows of the map), effect,
@@ -656,7 +677,7 @@ def correlation_variants(
                     "respondents": result.n,
                     "attacks": int(result.extra["attacks"]),
                 }
-                for result in _correlations(ranks, counts, permutations)
+                for result in _correlations(ranks, counts, permutations, confidence)
             ]
     return pd.DataFrame(rows)
 

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats as distributions
 
+from mlsec_survey.analysis.coded_answers import (
+    alpha_reading,
+    cross_cutting,
+    most_named,
+    range_text,
+)
 from mlsec_survey.analysis.ratings import grid_values, option_names
-from mlsec_survey.analysis.sample import missing_counts, rating_distribution, share_row
+from mlsec_survey.analysis.sample import missing_counts, rating_distribution, share_row, share_text
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.base.formatting import as_text, interval_text, listed
+from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text, percent_text
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import AnyScale
+from mlsec_survey.responses.coding import Coding
 from mlsec_survey.stats import association
 from mlsec_survey.stats.multiplicity import benjamini_hochberg
 from mlsec_survey.stats.ordinal_repeated import repeated_ordinal
@@ -370,3 +377,128 @@ def describe_exposure(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
                 )
         sentences.append(sentence)
     return ". ".join(sentences)
+
+
+def first_place(ranking: pd.DataFrame) -> pd.DataFrame:
+    """Return which attack leads, and how many rate it high: key, value, description.
+
+    Args:
+        ranking: of attacks, as `analysis.ratings.ranking` returns it.
+    """
+    first = ranking.iloc[0]
+    high = interval_text(first["share_low"], first["share_high"], 0, percent=True)
+    rows = [
+        ("most_relevant_attack", first["label"], "attack with the lowest mean rank"),
+        (
+            "most_relevant_share",
+            f"{percent_text(first['share'])} ({high})",
+            f"share of {first['n']} ratings of it in the two highest options",
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["key", "value", "description"])
+
+
+def friedman_numbers(result: TestResult) -> pd.DataFrame:
+    """Return Friedman's test over attacks for publishing: key, value, description, unit, digits."""
+    rated = f"of {int(result.extra['n_any'])} respondents with any rating"
+    interval = interval_text(result.low, result.high)
+    rows = [
+        ("friedman_w", result.estimate, "Kendall's W", "", 2),
+        ("friedman_w_interval", interval, "interval of Kendall's W", "", 0),
+        ("friedman_p", p_text(result.p), "Friedman's test, p", "", 0),
+        ("friedman_n", result.n, "rated all attacks", rated, 0),
+    ]
+    return pd.DataFrame(rows, columns=["key", "value", "description", "unit", "digits"])
+
+
+def agreement_numbers(least: Mapping[str, float], by_code: pd.DataFrame) -> pd.DataFrame:
+    """Return the agreement on reasons for publishing: key, value, description, digits.
+
+    Args:
+        least: from `least_agreement`.
+        by_code: from `agreement`.
+    """
+    rows = [
+        (
+            "concern_alpha",
+            least["alpha"],
+            "Krippendorff's alpha of the coded reasons (MASI distance)",
+            2,
+        ),
+        (
+            "concern_alpha_interval",
+            interval_text(least["alpha_low"], least["alpha_high"]),
+            "interval of this alpha",
+            0,
+        ),
+        (
+            "concern_alpha_reading",
+            alpha_reading(least["alpha"], least["alpha_low"]),
+            "reading of this alpha",
+            0,
+        ),
+        (
+            "concern_kappa_pooled",
+            least["kappa"],
+            "Cohen's kappa of the coded reasons, pooled over codes",
+            2,
+        ),
+        (
+            "concern_kappa_range",
+            range_text(by_code, WHY),
+            "Cohen's kappa of single codes of reasons, lowest to highest",
+            0,
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["key", "value", "description", "digits"])
+
+
+def concern_numbers(coding: Coding, *, confidence: float) -> pd.DataFrame:
+    """Return who names which concerns for publishing: key, value, description, unit.
+
+    Args:
+        coding: adjudicated coding.
+        confidence: level of the intervals.
+    """
+    named = most_named(coding, WHY, confidence=confidence)
+    across = cross_cutting(coding, WHY, confidence=confidence)
+    first = "; ".join(
+        f"{row['label'][:1].lower()}{row['label'][1:]} "
+        f"{share_text(row['count'], row['n'], confidence=confidence)}"
+        for row in named.to_dict("records")
+    )
+    share = share_text(int(across["count"]), int(across["n"]), confidence=confidence)
+    rows = [
+        (
+            "concerns_most_named",
+            first or "none",
+            "concerns that most respondents name as a reason, for any attack",
+            "",
+        ),
+        (
+            "concerns_named_n",
+            int(named["n"].max()) if len(named) else 0,
+            "respondents with a coded reason",
+            "respondents",
+        ),
+        (
+            "cross_cutting_concern_share",
+            coding.known(WHY, share),
+            "respondents who name one concern for several attacks, of those who name concerns for "
+            "several",
+            "",
+        ),
+        (
+            "cross_cutting_concern_count",
+            coding.known(WHY, across["count"]),
+            "respondents who name one concern for several attacks",
+            "respondents",
+        ),
+        (
+            "cross_cutting_concern_n",
+            coding.known(WHY, across["n"]),
+            "respondents who name concerns for several attacks",
+            "respondents",
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["key", "value", "description", "unit"])

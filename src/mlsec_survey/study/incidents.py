@@ -64,12 +64,13 @@ def confirmed_incidents(
     return pd.DataFrame(rows)
 
 
-def describe_confirmed(incidents: pd.DataFrame, attack: str) -> str:
+def describe_confirmed(incidents: pd.DataFrame, attack: str, *, confidence: float = 0.95) -> str:
     """Say how many incidents of an attack the coding confirms, or that it is not done.
 
     Args:
         incidents: as `incidents_beside_published` returns it.
         attack: whose row is described.
+        confidence: level of the interval.
     """
     row = incidents[incidents["attack"] == attack].iloc[0]
     name = row["label"].lower()
@@ -78,7 +79,7 @@ def describe_confirmed(incidents: pd.DataFrame, attack: str) -> str:
             f"what respondents wrote about {name} is {NOT_CODED}, so no case is confirmed, nor any "
             "ruled out"
         )
-    share = share_text(int(row["confirmed"]), int(row["n"]))
+    share = share_text(int(row["confirmed"]), int(row["n"]), confidence=confidence)
     return (
         f"coding confirms {int(row['confirmed'])} cases of {name} (of respondents: {share}), in "
         f"{int(row['doubted'])} of which the respondents doubt the intent"
@@ -86,7 +87,12 @@ def describe_confirmed(incidents: pd.DataFrame, attack: str) -> str:
 
 
 def incidents_beside_published(
-    incidents: pd.DataFrame, n: int, facts: PublishedFacts, *, prefix: str = "tifs2023"
+    incidents: pd.DataFrame,
+    n: int,
+    facts: PublishedFacts,
+    *,
+    prefix: str = "tifs2023",
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Put the confirmed incidents of each attack beside the count that the publication states.
 
@@ -97,10 +103,11 @@ def incidents_beside_published(
         facts: published facts; the count of an attack is the fact PREFIX.ATTACK, its denominator
             the fact PREFIX.n.
         prefix: the publication.
+        confidence: level of all intervals.
 
     Returns:
         The rows of `incidents` with n, estimate, low and high (Wilson), exact_low and exact_high
-        (Clopper and Pearson), none_bound (upper 95 % bound where none is confirmed, else NaN),
+        (Clopper and Pearson), none_bound (upper bound where none is confirmed, else NaN),
         published, published_n (Int64, missing where the publication states no count), and
         published_source, which says how the count is known (empty where there is none).
     """
@@ -108,9 +115,9 @@ def incidents_beside_published(
     confirmed = incidents["confirmed"].to_numpy()
     result["n"] = n
     result["estimate"] = confirmed / n if n else math.nan
-    result["low"], result["high"] = wilson(confirmed, n)
-    result["exact_low"], result["exact_high"] = clopper_pearson(confirmed, n)
-    result["none_bound"] = np.where(confirmed == 0, none_observed_bound(n), math.nan)
+    result["low"], result["high"] = wilson(confirmed, n, confidence)
+    result["exact_low"], result["exact_high"] = clopper_pearson(confirmed, n, confidence)
+    result["none_bound"] = np.where(confirmed == 0, none_observed_bound(n, confidence), math.nan)
     stated = [facts.get(f"{prefix}.{attack}") for attack in incidents["attack"]]
     counts = [None if fact is None or fact.value is None else fact.number for fact in stated]
     total = facts.number(f"{prefix}.n")
@@ -144,23 +151,28 @@ def reports_and_confirmed(
     return pd.concat([reports[columns], coded[columns]], ignore_index=True)
 
 
-def incident_numbers(incidents: pd.DataFrame, coding: Coding) -> pd.DataFrame:
+def incident_numbers(incidents: pd.DataFrame, coding: Coding, *, confidence: float) -> pd.DataFrame:
     """Return the counts of incidents for publishing: key, value, description.
 
     Args:
         incidents: as `incidents_beside_published` returns it.
         coding: says whether the descriptions are coded at all.
+        confidence: level of the intervals.
     """
     import pandas as pd
 
     rows: list[tuple[str, object, str]] = []
     for row in incidents.to_dict("records"):
         attack, what = row["attack"], f"{row['label']}, confirmed in coding"
-        share = share_text(row["confirmed"], row["n"])
+        share = share_text(row["confirmed"], row["n"], confidence=confidence)
         rows += [
             (f"{attack}_confirmed", coding.known(INCIDENT, row["confirmed"]), what),
             (f"{attack}_confirmed_share", coding.known(INCIDENT, share), what),
-            (f"{attack}_confirmed_reading", describe_confirmed(incidents, attack), what),
+            (
+                f"{attack}_confirmed_reading",
+                describe_confirmed(incidents, attack, confidence=confidence),
+                what,
+            ),
             (
                 f"{attack}_doubted",
                 coding.known(INCIDENT, row["doubted"]),
