@@ -36,7 +36,7 @@ from mlsec_survey.figures import draw_exclusion_flow
 from mlsec_survey.project import open_project
 from mlsec_survey.responses import exclusions, quality, recode, scales
 from mlsec_survey.responses.missing import missing_kinds
-from mlsec_survey.responses.readers.limesurvey import read_export
+from mlsec_survey.responses.readers import read_export
 from mlsec_survey.study.literature import load_facts
 
 project = open_project("01_cleaning", export=export, codebook=codebook, plan=plan)

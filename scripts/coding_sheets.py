@@ -37,7 +37,7 @@ from mlsec_survey.responses.coding import (  # noqa: E402
     load_sheets,
 )
 from mlsec_survey.responses.exclusions import apply_exclusions  # noqa: E402
-from mlsec_survey.responses.readers.limesurvey import read_export  # noqa: E402
+from mlsec_survey.responses.readers import read_export  # noqa: E402
 from mlsec_survey.responses.recode import recode  # noqa: E402
 
 

@@ -14,7 +14,7 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.exclusions import apply_exclusions, candidates, exclusion_reasons
 from mlsec_survey.responses.missing import KINDS, missing_kinds
 from mlsec_survey.responses.quality import quality_flags
-from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.readers import RawExport, read_export
 from mlsec_survey.responses.recode import labelled, recode, variable_list
 from mlsec_survey.responses.scales import derive_scales
 

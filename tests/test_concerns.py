@@ -18,7 +18,7 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme
 from mlsec_survey.responses.coding import Coding, load_coding
 from mlsec_survey.responses.exclusions import apply_exclusions
-from mlsec_survey.responses.readers.limesurvey import read_export
+from mlsec_survey.responses.readers import read_export
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.study.incidents import NEEDED, confirmed_incidents
 from mlsec_survey.study.literature import load_facts

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.base.text_safety import escape_spreadsheet, tidy
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.responses.readers.limesurvey import _tokenised, read_export
+from mlsec_survey.responses.readers import read_export
+from mlsec_survey.responses.readers.delimited import read_delimited, tokenised
 
 ROOT = Path(__file__).resolve().parent.parent
 STANDIN = ROOT / "data" / "raw" / "standin.csv"
@@ -103,14 +104,17 @@ cells = st.text(
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=4))
-def test_tokeniser_agrees_with_the_csv_module(codebook: Codebook, body: list[list[str]]) -> None:
+def test_both_ways_to_split_cells_agree_with_the_csv_module(body: list[list[str]]) -> None:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(["id", "ROLE", "COMMENT"])
     writer.writerows(body)
-    header, records, _ = _tokenised(stream.getvalue(), Path("export.csv"), codebook)
-    assert header == ["id", "ROLE", "COMMENT"]
+    records = list(tokenised(stream.getvalue(), ",", Path("export.csv")))[1:]
     assert [record.cells for record in records] == body
+    table = read_delimited(stream.getvalue().encode(), Path("export.csv"), null="maybe")
+    assert table.headings == ("id", "ROLE", "COMMENT")
+    assert table.cells.astype("str").to_numpy().tolist() == body
+    assert list(table.cells.index) == [record.line for record in records]
     line = 2
     for record in records:
         assert record.line == line

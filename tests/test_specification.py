@@ -15,7 +15,7 @@ from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.responses.exclusions import apply_exclusions, candidates
 from mlsec_survey.responses.missing import missing_kinds
-from mlsec_survey.responses.readers.limesurvey import read_export
+from mlsec_survey.responses.readers import read_export
 from mlsec_survey.stats import association, table_models
 from mlsec_survey.stats.tests import TESTS
 

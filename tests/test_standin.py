@@ -21,7 +21,7 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.quality import quality_flags
-from mlsec_survey.responses.readers.limesurvey import RawExport, read_export
+from mlsec_survey.responses.readers import RawExport, read_export
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 from mlsec_survey.standin.draws import Draws, grade

@@ -11,7 +11,7 @@ from mlsec_survey.instrument.entries import ExcludeEarlyExit, ExcludeEquals, Exc
 from mlsec_survey.responses.cells import as_numbers
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.quality import quality_flags
-from mlsec_survey.responses.readers.limesurvey import RawExport
+from mlsec_survey.responses.readers import RawExport
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 

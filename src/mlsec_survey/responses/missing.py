@@ -10,7 +10,7 @@ import pandas as pd
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import ANSWERED, OTHER_VALUE, RESPONDENT, Item
 from mlsec_survey.responses.cells import as_numbers, is_null, plain_cells
-from mlsec_survey.responses.readers.limesurvey import RawExport
+from mlsec_survey.responses.readers import RawExport
 
 KINDS = (ANSWERED, "not_answered", "not_shown", "dont_know", "prefer_not")
 KIND_DTYPE = pd.CategoricalDtype(list(KINDS))

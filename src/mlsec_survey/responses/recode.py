@@ -14,7 +14,7 @@ from mlsec_survey.instrument.entries import RESPONDENT
 from mlsec_survey.instrument.variables import Variable
 from mlsec_survey.responses.cells import as_numbers, plain_cells
 from mlsec_survey.responses.missing import IS_ANSWERED, missing_kinds
-from mlsec_survey.responses.readers.limesurvey import RawExport
+from mlsec_survey.responses.readers import RawExport
 
 
 def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = None) -> pd.DataFrame:
