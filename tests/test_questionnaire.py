@@ -29,7 +29,7 @@ from mlsec_survey.instrument.questionnaire.wording import load_fielding, load_wo
 from mlsec_survey.report.latex import escape_latex
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
-from mlsec_survey.responses.readers.limesurvey import read_export
+from mlsec_survey.responses.readers import read_export
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
