@@ -111,6 +111,23 @@ pub.table(
     basis="published",
 )
 pub.numbers(facts.numbers(), "The numbers among them", basis="published")
+
+# %% [markdown]
+# ## What the columns mean
+#
+# Each table, and each figure with its values, has a CSV file. Their columns are named in one
+# registry, `data/columns.yml`; `paper/generated/data_dictionary.csv` says it again file by file. A
+# name that ends in `_*` stands for one column per response option. Counts of a file never mix the
+# ways in which an answer can be missing.
+
+# %%
+pub.table(
+    "data_dictionary",
+    project.columns.table(),
+    "column heading:column_heading meaning:column_meaning unit:column_unit",
+    caption="Every column of the published files: heading, meaning and unit.",
+    basis="published",
+)
 pub.close()
 
 # %% [markdown]

@@ -67,6 +67,7 @@ pub.figure(
     draw_exclusion_flow(flow),
     caption="Flow from exported rows to the analysed sample, in the order of the exclusions.",
     alt=sample.describe_flow(flow),
+    data=flow,
 )
 pub.number("n_respondents", len(kept), "analysed respondents", unit="respondents")
 pub.number("n_excluded", int(flow["excluded"].sum()), "excluded rows", unit="rows")

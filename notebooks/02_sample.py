@@ -36,15 +36,8 @@ from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import load_coding_scheme
 from mlsec_survey.project import open_project
 from mlsec_survey.responses.coding import load_coding
+from mlsec_survey.study import incidents as cases
 from mlsec_survey.study.attacks import occurrence_table
-from mlsec_survey.study.incidents import (
-    INCIDENT,
-    NEEDED,
-    confirmed_incidents,
-    incident_numbers,
-    incidents_beside_published,
-    reports_and_confirmed,
-)
 from mlsec_survey.study.literature import load_facts
 
 project = open_project("02_sample", export=export, codebook=codebook, plan=plan, coding=coding)
@@ -123,13 +116,13 @@ pub.table(
 
 # %%
 occurrence = occurrence_table(responses, missing, book, confidence=confidence)
-scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book, needed=NEEDED)
+scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book, needed=cases.NEEDED)
 coded = load_coding(project.coding_path, scheme, responses, book)
-pub.number("incident_coding", coded.describe(INCIDENT), "coding of incident descriptions")
-incidents = incidents_beside_published(
-    confirmed_incidents(coded, responses, book), len(responses), facts, confidence=confidence
+pub.number("incident_coding", coded.describe(cases.INCIDENT), "coding of incident descriptions")
+incidents = cases.incidents_beside_published(
+    cases.confirmed_incidents(coded, responses, book), len(responses), facts, confidence=confidence
 )
-met = reports_and_confirmed(occurrence, incidents)
+met = cases.reports_and_confirmed(occurrence, incidents)
 pub.figure(
     "occurrence_intervals",
     figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),
@@ -137,6 +130,7 @@ pub.figure(
     "in coding, of all respondents; with intervals at "
     f"{level}.",
     alt=figures.describe_intervals(met, row="label", series="kind"),
+    data=met,
 )
 
 # %%
@@ -204,7 +198,7 @@ pub.table(
 
 # %%
 pub.numbers(
-    incident_numbers(incidents, coded, confidence=confidence),
+    cases.incident_numbers(incidents, coded, confidence=confidence),
     "Confirmed incidents, attack by attack",
 )
 
@@ -243,6 +237,7 @@ pub.figure(
     caption="Concern about each attack: shares of the options, centred on the middle "
     "one; n gave a rating.",
     alt=figures.describe_ratings(panels),
+    data=concern,
 )
 
 # %%
@@ -292,6 +287,7 @@ pub.figure(
     caption="Defences in place and planned: shares of those who answered the checklist, with "
     f"intervals at {level}.",
     alt=figures.describe_intervals(defences, row="label", series="list"),
+    data=defences,
 )
 
 # %%

@@ -77,6 +77,7 @@ pub.figure(
     "the numbers of those who rated it, do not know, or left it empty. Attacks in the order of "
     "their mean rank.",
     alt=figures.describe_ratings(panel),
+    data=rated,
 )
 
 # %% [markdown]
@@ -94,6 +95,7 @@ pub.figure(
     "and share of ratings in the two highest options (Wilson intervals); intervals at "
     f"{level}. Dotted: the mean rank of all attacks if none stood out.",
     alt=figures.describe_ranking(ranking),
+    data=ranking,
 )
 pub.number("relevance_order", ratings.describe_order(ranking), "order by mean rank")
 
@@ -152,6 +154,7 @@ pub.figure(
     caption="Each pair of attacks compared within respondents: rank-biserial correlation, positive "
     "if the attack of the row is rated higher. Attacks in the order of their mean rank.",
     alt=figures.describe_pairwise(pairs, alpha=alpha),
+    data=pairs,
 )
 
 # %%
@@ -222,6 +225,7 @@ pub.figure(
     caption="Occurrence, concern and relevance of each attack, of those with a substantive answer, "
     f"with {level} intervals. Attacks in the order of their mean rank of relevance.",
     alt=figures.describe_attack_profile(profile),
+    data=profile,
 )
 
 # %% [markdown]
@@ -382,6 +386,7 @@ pub.figure(
     f"of the {counted.counts.size} cells would show by chance. Full marks: adjusted p at most "
     f"{alpha:g} as well.",
     alt=figures.describe_code_by_attack(*cells),
+    data=counted.cells,
 )
 
 # %%
@@ -478,6 +483,7 @@ pub.figure(
     alt=figures.describe_incidents_by_year(years),
     basis="published",
     source=source,
+    data=years,
 )
 pub.numbers(atlas.case_numbers(years), "Documented cases", basis="published")
 
@@ -527,6 +533,7 @@ pub.figure(
     caption=f"Mean rank by relevance with {level} interval, beside the numbers of documented "
     f"incidents and exercises ({source}).",
     alt=figures.describe_documented_against_ranking(compared.table),
+    data=compared.table,
 )
 
 # %%

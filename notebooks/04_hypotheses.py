@@ -100,6 +100,7 @@ pub.figure(
     caption=f"Effects of all confirmatory hypotheses with {level} intervals. Grey bands: "
     "effects too small to be of interest. Full circles: the interval excludes the null.",
     alt=figures.describe_forest(forest, confidence=the_plan.confidence),
+    data=forest,
 )
 
 # %% [markdown]
@@ -213,6 +214,7 @@ if len(curves):
         caption="Bayes factor for no effect on exposure, by the width of the prior in multiples of "
         "the smallest effect of interest.",
         alt=figures.describe_bayes_sensitivity(curves),
+        data=curves,
     )
 
 # %% [markdown]

@@ -124,6 +124,7 @@ pub.figure(
     "as multiples of the smallest effect size of interest. Vertical: the published study.",
     alt=figures.describe_power_curves(curves, **how),
     basis="design",
+    data=curves,
 )
 
 # %% [markdown]
@@ -199,6 +200,7 @@ pub.figure(
     alt=figures.describe_trend_power(grid, target=the_plan.power),
     basis="design",
     source=facts.fact("aaai2024.participants").citation,
+    data=grid,
 )
 
 # %%
@@ -250,6 +252,7 @@ pub.figure(
     "which they exaggerate, by true effect. Hypotheses of the same form share a line.",
     alt=figures.describe_error_rates(errors),
     basis="design",
+    data=errors,
 )
 
 # %%

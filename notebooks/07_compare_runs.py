@@ -70,6 +70,7 @@ pub.figure(
     "not the same in all runs come first, tests of hypotheses before others, and then by how far "
     "they move. A vertical line is the value without an effect.",
     alt=describe_runs(shown),
+    data=shown,
 )
 
 # %% [markdown]

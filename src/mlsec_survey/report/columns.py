@@ -7,7 +7,8 @@ data/columns.yml is the registry. A table names its columns in a line of words s
 Each word is a column of the table. After a colon stands the entry of the registry that says what
 the column is here; without one, the entry has the column's own name. A word that ends in `_*`
 stands for all columns that begin so, one per response option: `count_*:occurrence` are the columns
-count_yes, count_no, … in the order of the item `occurrence`, headed by its options' labels.
+count_yes, count_no, … in the order of the item `occurrence`, headed by its options' labels. Named
+alone, such a column is headed by its option's value.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.formatting import p_text, percent_text
 from mlsec_survey.base.yaml_input import Entry, near, read_yaml, validate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMATS: Mapping[str, Callable[[Any], str] | int | str] = {
     "0": 0,
@@ -130,9 +134,19 @@ class Columns:
                 found.append(column)
         return found
 
+    def table(self) -> pd.DataFrame:
+        """Return the registry as a table: column, heading, meaning, unit."""
+        import pandas as pd
+
+        described = [entry.described() for entry in self.entries.values()]
+        return pd.DataFrame(described).rename(columns={"name": "column"})
+
     def _one(self, name: str, entry: str) -> Column:
         if entry in self.entries:
             return replace(self.entries[entry], name=name)
+        start, _, value = entry.rpartition("_")
+        if f"{start}{_ANY}" in self.entries:
+            return self._about(f"{start}{_ANY}", name, value)
         raise InputError(
             f"the registry of columns has no entry {entry!r}",
             file=self.path,
@@ -141,18 +155,22 @@ class Columns:
         )
 
     def _by_option(self, pattern: str, item: str, present: list[str]) -> list[Column]:
-        general, start = self._one(pattern, pattern), pattern.removesuffix("*")
+        start = pattern.removesuffix("*")
         labels = self.option_labels(item) if item else {}
         values = [name.removeprefix(start) for name in present if name.startswith(start)]
         return [
-            replace(
-                general,
-                name=f"{start}{value}",
-                heading=_filled(general.heading, labels.get(value, value)),
-                meaning=_filled(general.meaning, labels.get(value, value)),
-            )
+            self._about(pattern, f"{start}{value}", labels.get(value, value))
             for value in sorted(values, key=[*labels, *values].index)
         ]
+
+    def _about(self, pattern: str, name: str, label: str) -> Column:
+        """Return the column of one option, as the pattern describes columns of its kind."""
+        general = self._one(name, pattern)
+        return replace(
+            general,
+            heading=_filled(general.heading, label),
+            meaning=_filled(general.meaning, label),
+        )
 
 
 def _filled(text: str, label: str) -> str:
