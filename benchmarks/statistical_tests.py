@@ -26,7 +26,7 @@ from numpy.typing import NDArray  # noqa: E402
 from scipy import stats  # noqa: E402
 
 from mlsec_survey.parallel import tasks  # noqa: E402
-from mlsec_survey.stats import tables  # noqa: E402
+from mlsec_survey.stats import categorical, rank_tests, tables  # noqa: E402
 from mlsec_survey.stats.bootstrap import bootstrap_proportions  # noqa: E402
 
 N = 139
@@ -47,29 +47,29 @@ def two_samples(table: Counts) -> tuple[Counts, Counts]:
 
 
 # Sizes of the groups, shares of the outcome's levels, test on tables, SciPy's function.
-CASES: dict[str, tuple[list[int], list[float], Callable[[Counts], tables.TableTests], Loop]] = {
+CASES: dict[str, tuple[list[int], list[float], Callable[[Counts], tables.TableTest], Loop]] = {
     "Fisher's exact test": (
         [104, 35],
         [0.75, 0.25],
-        tables.fisher_exact,
+        categorical.fisher_on_tables,
         lambda table: stats.fisher_exact(table).pvalue,
     ),
     "Mann–Whitney test": (
         [104, 35],
         [1 / 11] * 11,
-        tables.mann_whitney,
+        rank_tests.mann_whitney_on_tables,
         lambda table: stats.mannwhitneyu(*two_samples(table), method="asymptotic").pvalue,
     ),
     "Brunner–Munzel test": (
         [104, 35],
         [1 / 11] * 11,
-        tables.brunner_munzel,
+        rank_tests.brunner_munzel_on_tables,
         lambda table: stats.brunnermunzel(*two_samples(table)).pvalue,
     ),
     "Kendall's tau-b": (
         [28, 28, 28, 28, 27],
         [0.2] * 5,
-        tables.kendall_tau_b,
+        rank_tests.kendall_on_tables,
         lambda table: stats.kendalltau(*answers(table), method="asymptotic").pvalue,
     ),
 }

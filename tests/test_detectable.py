@@ -9,13 +9,13 @@ import pytest
 from scipy import special, stats
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats import association, tables
+from mlsec_survey.stats import categorical, rank_tests, tables
 from mlsec_survey.stats.detectable import (
-    TrendDesign,
     brunner_munzel_power,
     expected_table,
     kendall_power,
 )
+from mlsec_survey.stats.exact import TrendDesign
 from mlsec_survey.stats.tests import TESTS
 
 
@@ -36,31 +36,36 @@ def test_trend_power_is_exact_over_all_samples() -> None:
         if 0 < cases.sum() < 10:
             key = int(cases.sum()), int(cases @ scores)
             if key not in p_of:
-                p_of[key] = association.trend_permutation(pd.Series(cases), scores).p
+                p_of[key] = categorical.trend_permutation(pd.Series(cases), scores).p
             if p_of[key] <= alpha:
                 power += float(np.prod(np.where(cases, chance, 1 - chance)))
     assert power > 0.1
-    assert TrendDesign(counts, alpha=alpha).power(prevalence, ratio) == pytest.approx(
-        power, abs=1e-9
-    )
+    design = TrendDesign(counts, (0, 1, 2))
+    assert design.power(prevalence, math.log(ratio), alpha) == pytest.approx(power, abs=1e-9)
 
 
 def test_trend_power_without_effect_stays_below_the_level() -> None:
-    design = TrendDesign((17, 20, 42, 26, 29))
-    size = design.power(0.26, 1.0)
+    design = TrendDesign((17, 20, 42, 26, 29), (0, 1, 2, 3, 4))
+    size = design.power(0.26, 0.0)
     assert 0.03 < size <= 0.05
-    assert design.power(0.03, 1.0) < size
+    assert design.power(0.03, 0.0) < size
 
 
 def test_the_smallest_odds_ratio_has_the_power_asked_for() -> None:
-    design = TrendDesign((17, 20, 42, 26, 29))
-    for increase in (True, False):
-        ratio = design.smallest_odds_ratio(0.26, power=0.8, increase=increase)
-        assert (ratio > 1) == increase
-        assert design.power(0.26, ratio) == pytest.approx(0.8, abs=1e-5)
+    design = TrendDesign((17, 20, 42, 26, 29), (0, 1, 2, 3, 4))
+    scores = pd.Series(np.repeat(np.arange(5), design.counts))
+
+    def detected(cases: int):
+        outcome = pd.Series((np.arange(134) * 37 % 134 < cases).astype(int))
+        return TESTS["trend_permutation"].detects(outcome, scores)
+
+    found = detected(35)
+    assert found.decrease < 1 < found.value
+    for ratio in (found.value, found.decrease):
+        assert design.power(35 / 134, math.log(ratio)) == pytest.approx(0.8, abs=1e-5)
     # Rarer outcomes need larger effects, and very rare ones are out of reach.
-    assert design.smallest_odds_ratio(0.05) > design.smallest_odds_ratio(0.26)
-    assert design.smallest_odds_ratio(0.001) == math.inf
+    assert detected(7).value > found.value
+    assert detected(1).value == math.inf
 
 
 def test_trend_power_agrees_with_simulation() -> None:
@@ -70,10 +75,12 @@ def test_trend_power_agrees_with_simulation() -> None:
     table = expected_table(counts, [139 - 34.75, 34.75], math.log(ratio))
     chance = (table[:, 1] / np.array(counts))[scores]
     outcomes = rng.random((4_000, 139)) < chance
-    drawn = tables.count_tables(scores, outcomes.astype(np.int64))
-    share = (tables.trend(drawn).p <= 0.05).mean()
+    drawn = tables.count_tables(scores, outcomes.astype(np.int64), 4, 2)
+    share = (categorical.trend_score_on_tables(drawn).p <= 0.05).mean()
     # The simulated test is the normal approximation, so that a little more than the error is given.
-    assert TrendDesign(counts).power(0.25, ratio) == pytest.approx(share, abs=0.03)
+    assert TrendDesign(counts, (0, 1, 2, 3)).power(0.25, math.log(ratio)) == pytest.approx(
+        share, abs=0.03
+    )
 
 
 def test_expected_table_keeps_margins_and_odds_ratio() -> None:
@@ -99,9 +106,9 @@ def test_power_of_rank_tests_agrees_with_simulation(slope: float) -> None:
         )
         return table, float((test(drawn).p <= 0.05).mean())
 
-    table, share = simulated(np.array([12, 40, 52, 25, 10]), tables.kendall_tau_b)
+    table, share = simulated(np.array([12, 40, 52, 25, 10]), rank_tests.kendall_on_tables)
     assert kendall_power(table) == pytest.approx(share, abs=0.025)
-    table, share = simulated(np.array([100, 39]), tables.brunner_munzel)
+    table, share = simulated(np.array([100, 39]), rank_tests.brunner_munzel_on_tables)
     assert brunner_munzel_power(table) == pytest.approx(share, abs=0.025)
 
 
@@ -153,7 +160,8 @@ def test_trend_by_name_uses_the_respondents_with_both_answers() -> None:
     predictor = pd.Series([1.0, 2, 3, 4, 5, 5] * 20)
     found = TESTS["trend_permutation"].detects(outcome, predictor)
     assert (found.n, found.effect) == (100, "odds ratio")
-    assert found.value == pytest.approx(TrendDesign((20,) * 5).smallest_odds_ratio(0.4))
+    design = TrendDesign((20,) * 5, (0, 1, 2, 3, 4))
+    assert design.power(0.4, math.log(found.value)) == pytest.approx(0.8, abs=1e-5)
 
 
 def test_tests_without_a_formula_are_named() -> None:

@@ -18,7 +18,7 @@ from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import AnalysisPlan, load_plan
-from mlsec_survey.stats import association, counts, logistic, ordinal
+from mlsec_survey.stats import categorical, counts, logistic, ordinal, rank_tests
 from mlsec_survey.stats.bayes_factor import bayes_factor, conditional_log_likelihood
 from mlsec_survey.stats.multiplicity import benjamini_hochberg, holm
 from mlsec_survey.stats.tests import TESTS
@@ -104,22 +104,22 @@ def test_a_name_runs_its_own_function(data: pd.DataFrame) -> None:
     knowledge = data["prior_knowledge"]
     rng = np.random.default_rng
     pairs = {
-        "trend_permutation": (rare, size, association.trend_permutation(rare, size)),
+        "trend_permutation": (rare, size, categorical.trend_permutation(rare, size)),
         "firth_logistic": (rare, size, logistic.firth_logistic(rare, size)),
         "fisher_exact": (
             rare,
             data["defence__monitoring"],
-            association.fisher_exact(rare, data["defence__monitoring"]),
+            categorical.fisher_exact(rare, data["defence__monitoring"]),
         ),
         "brunner_munzel": (
             defences,
             rare,
-            association.brunner_munzel(defences, rare, rng=rng(3), resamples=99),
+            rank_tests.brunner_munzel(defences, rare, rng=rng(3), resamples=99),
         ),
         "kendall_tau_b": (
             concern,
             knowledge,
-            association.kendall_tau_b(concern, knowledge, rng=rng(3), resamples=99),
+            rank_tests.kendall_tau_b(concern, knowledge, rng=rng(3), resamples=99),
         ),
         "proportional_odds": (concern, knowledge, ordinal.proportional_odds(concern, knowledge)),
         "quasi_binomial": (
@@ -313,7 +313,7 @@ def test_readings_put_four_answers_side_by_side(
 ) -> None:
     readings = null_results.null_readings(plan.of_family("E"), confirmatory, data, codebook)
     e1 = readings.set_index("id").loc["E1"]
-    narrow = association.trend_permutation(data["exposure"], data["org_size"], confidence=0.9)
+    narrow = categorical.trend_permutation(data["exposure"], data["org_size"], confidence=0.9)
     assert (e1["low"], e1["high"]) == (narrow.low, narrow.high)
     inside = narrow.low > 1 / 1.5 and narrow.high < 1.5
     assert (e1["verdict"] == "no effect of interest") == inside == (e1["p_equivalence"] < 0.05)
@@ -438,7 +438,7 @@ def test_each_handling_of_missing_answers_is_run(
     assert list(size["n"]) == [133, 137, 137, 137, 139]
     assert size.loc["complete cases", "p"] == confirmatory.results["E1"].p
     lowest = data["org_size"].mask(missing["org_size"] == "dont_know", 0.0)
-    want = association.trend_permutation(data["exposure"], lowest)
+    want = categorical.trend_permutation(data["exposure"], lowest)
     assert size.loc["don't know as lowest level", "estimate"] == pytest.approx(want.estimate)
     assert size.loc["don't know as separate level", "effect"] == "Cramér's V"
     # Nothing is missing: there is nothing to handle.

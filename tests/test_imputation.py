@@ -17,8 +17,8 @@ from mlsec_survey.analysis.missing_answers import (
     under_each_handling,
 )
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats.association import kendall_tau_b
 from mlsec_survey.stats.pooling import pool, pool_chi_square, pool_results, pool_wald
+from mlsec_survey.stats.rank_tests import kendall_tau_b
 from mlsec_survey.stats.result import TestResult
 
 R = json.loads((Path(__file__).parent / "oracle" / "imputation.json").read_text())

@@ -115,14 +115,16 @@ def test_an_unordered_predictor_of_two_groups_has_an_odds_ratio():
 
 def test_fixed_coefficients_stay():
     matrix = np.column_stack([np.ones(len(DATA)), DATA["size"].to_numpy(float)])
-    start = np.array([0.0, 0.7])
-    fit = firth_fit(matrix, DATA.rare.to_numpy(float), fixed=(1,), start=start)
-    assert fit.coefficients[1] == 0.7
+    start = np.array([[0.0, 0.7]])
+    y, one = DATA.rare.to_numpy(float), np.ones(len(DATA))
+    fit = firth_fit(matrix, y, one, fixed=(1,), start=start)
+    assert fit.coefficients[0, 1] == 0.7
     step = 1e-4
     around = [
         firth_fit(
             matrix,
-            DATA.rare.to_numpy(float),
+            y,
+            one,
             fixed=(0, 1),
             start=fit.coefficients + np.array([move, 0]),
         ).log_likelihood
@@ -152,9 +154,12 @@ def test_the_level_is_kept_at_a_prevalence_of_a_tenth():
     runs = 400
     for _ in range(runs):
         y = (rng.random(139) < 0.1).astype(float)
-        fit = firth_fit(matrix, y)
-        null = firth_fit(matrix, y, fixed=(1,), start=np.array([fit.coefficients[0], 0.0]))
-        rejected += 2 * (fit.log_likelihood - null.log_likelihood) > stats.chi2.ppf(0.95, 1)
-        covered += abs(fit.coefficients[1]) < 1
+        fit = firth_fit(matrix, y, np.ones(139))
+        start = fit.coefficients * np.array([[1.0, 0.0]])
+        null = firth_fit(matrix, y, np.ones(139), fixed=(1,), start=start)
+        rejected += 2 * float(fit.log_likelihood[0] - null.log_likelihood[0]) > stats.chi2.ppf(
+            0.95, 1
+        )
+        covered += abs(fit.coefficients[0, 1]) < 1
     assert abs(rejected / runs - 0.05) < 4 * math.sqrt(0.05 * 0.95 / runs)
     assert covered > 0.9 * runs

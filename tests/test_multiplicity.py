@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats import association
+from mlsec_survey.stats import categorical, rank_tests
 from mlsec_survey.stats.multiplicity import (
     Tested,
     benjamini_hochberg,
@@ -21,7 +21,7 @@ from mlsec_survey.stats.multiplicity import (
     step_down_min_p,
     westfall_young,
 )
-from mlsec_survey.stats.table_models import SignedTest, score_correlation
+from mlsec_survey.stats.tables import TableTest, score_correlation
 from mlsec_survey.stats.tests import TESTS
 
 R = json.loads((Path(__file__).parent / "oracle" / "tables.json").read_text())
@@ -87,9 +87,9 @@ def test_step_down_min_p_is_westfall_and_youngs_algorithm() -> None:
 
 
 def test_joint_permutation_agrees_with_coins_step_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    def correlation(t: np.ndarray, s: np.ndarray, v: np.ndarray, _: float | None) -> SignedTest:
+    def correlation(t: np.ndarray, s: np.ndarray, v: np.ndarray, _: float | None) -> TableTest:
         r = score_correlation(t, s, v)
-        return SignedTest(r, r, r)
+        return TableTest(r, r, r)
 
     linear = dataclasses.replace(TESTS["spearman"], key="linear", score=correlation)
     monkeypatch.setitem(TESTS, "linear", linear)
@@ -134,10 +134,10 @@ def test_raw_p_values_are_those_of_the_single_tests() -> None:
     ]
     table = westfall_young(data, family, rng=rng, resamples=20_000).set_index("label")
     single = {
-        "trend": association.trend_permutation(data["rare"], data["x"]).p,
-        "tau": association.kendall_tau_b(data["count"], data["x"], rng=rng).p,
-        "superiority": association.brunner_munzel(data["count"], data["rare"], rng=rng).p,
-        "groups": association.kruskal_permutation(data["count"], data["x"], rng=rng).p,
+        "trend": categorical.trend_permutation(data["rare"], data["x"]).p,
+        "tau": rank_tests.kendall_tau_b(data["count"], data["x"], rng=rng).p,
+        "superiority": rank_tests.brunner_munzel(data["count"], data["rare"], rng=rng).p,
+        "groups": rank_tests.kruskal_permutation(data["count"], data["x"], rng=rng).p,
     }
     for label, p in single.items():
         error = 4 * math.sqrt(p * (1 - p) * (1 / 20_000 + 1 / 9_999)) + 1e-4
@@ -168,7 +168,7 @@ def test_respondents_with_a_missing_answer_are_left_out_of_their_test_only() -> 
     family = [Tested("y", "y", "x", "kendall_tau_b"), Tested("z", "z", "x", "kendall_tau_b")]
     table = westfall_young(data, family, rng=rng, resamples=99)
     assert table["n"].tolist() == [40, 50]
-    want = abs(association.kendall_tau_b(data["y"], data["x"]).statistic)
+    want = abs(rank_tests.kendall_tau_b(data["y"], data["x"]).statistic)
     assert table["statistic"].iloc[0] == pytest.approx(want)
 
 

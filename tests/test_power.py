@@ -14,7 +14,7 @@ from mlsec_survey.analysis import design_analysis
 from mlsec_survey.analysis.design_analysis import Design, Margin
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.plan import load_plan
-from mlsec_survey.stats import association, counts, logistic, ordinal, table_models
+from mlsec_survey.stats import categorical, counts, logistic, ordinal, rank_tests
 from mlsec_survey.stats.tests import TESTS
 from mlsec_survey.study.literature import load_facts, published_intervals
 
@@ -61,13 +61,13 @@ def respondents(table):
 @pytest.mark.parametrize(
     ("name", "direct", "shape"),
     [
-        ("trend_permutation", association.trend_permutation, (5, 2)),
+        ("trend_permutation", categorical.trend_permutation, (5, 2)),
         ("firth_logistic", logistic.firth_logistic, (5, 2)),
-        ("kendall_tau_b", association.kendall_tau_b, (5, 5)),
-        ("jonckheere", association.jonckheere, (5, 5)),
-        ("spearman", association.spearman, (5, 9)),
-        ("brunner_munzel", association.brunner_munzel, (2, 9)),
-        ("brunner_munzel", association.brunner_munzel, (5, 2)),
+        ("kendall_tau_b", rank_tests.kendall_tau_b, (5, 5)),
+        ("jonckheere", rank_tests.jonckheere, (5, 5)),
+        ("spearman", rank_tests.spearman, (5, 9)),
+        ("brunner_munzel", rank_tests.brunner_munzel, (2, 9)),
+        ("brunner_munzel", rank_tests.brunner_munzel, (5, 2)),
         ("proportional_odds", ordinal.proportional_odds, (5, 5)),
         ("quasi_poisson", counts.quasi_poisson, (5, 9)),
         ("quasi_binomial", lambda y, x: counts.quasi_binomial(y, x, trials=8), (5, 9)),
@@ -89,12 +89,12 @@ def test_tests_on_tables_are_the_tests_on_respondents(name, direct, shape):
 def test_slopes_are_those_of_the_models():
     for table in tables(4, 5, 2, size=5):
         fit = logistic.firth_logistic(*respondents(table))
-        assert float(table_models.firth_slopes(table).slope) == pytest.approx(
+        assert float(logistic.firth_on_tables(table).effect) == pytest.approx(
             math.log(fit.estimate), abs=1e-7
         )
     for table in tables(5, 5, 6, size=5):
         fit = ordinal.proportional_odds(*respondents(table))
-        assert float(table_models.cumulative_logit_slopes(table).slope) == pytest.approx(
+        assert float(ordinal.cumulative_logit_slopes(table).effect) == pytest.approx(
             math.log(fit.estimate), abs=1e-7
         )
 
@@ -102,21 +102,21 @@ def test_slopes_are_those_of_the_models():
 def test_separated_tables_stay_finite():
     table = np.array([[30, 0], [30, 0], [0, 20]])
     want = logistic.firth_logistic(*respondents(table))
-    fit = table_models.firth_slopes(table)
-    assert float(fit.slope) == pytest.approx(math.log(want.estimate), rel=1e-6)
+    fit = logistic.firth_on_tables(table)
+    assert float(fit.effect) == pytest.approx(math.log(want.estimate), rel=1e-6)
     assert float(fit.p) == pytest.approx(want.p, rel=1e-6)
 
 
-@pytest.mark.parametrize("fit", [table_models.firth_slopes, table_models.cumulative_logit_slopes])
+@pytest.mark.parametrize("fit", [logistic.firth_on_tables, ordinal.cumulative_logit_slopes])
 @pytest.mark.parametrize("n", [12, 40, 139])
 def test_a_table_has_the_same_slope_alone_and_in_a_stack(fit, n):
     # Few answers: some tables take many steps, others lack a level; cells of a quarter as well.
-    levels = 2 if fit is table_models.firth_slopes else 4
+    levels = 2 if fit is logistic.firth_on_tables else 4
     drawn = tables(9, 3, levels, size=60, n=n) + (0.25 if levels > 2 else 0)
     stack = fit(drawn.reshape(6, 10, 3, levels), [0, 1, 4])
     for at, table in enumerate(drawn):
         alone = fit(table, [0, 1, 4])
-        for name in ("slope", "statistic", "p"):
+        for name in ("effect", "statistic", "p"):
             got, want = getattr(stack, name)[divmod(at, 10)], getattr(alone, name)
             assert got == pytest.approx(float(want), rel=1e-7, abs=1e-9, nan_ok=True)
 
@@ -137,31 +137,31 @@ def test_proportional_odds_reaches_the_highest_likelihood():
         [[50, 1, 0, 0], [2, 40, 1, 0], [0, 0, 1, 60]],
     ):
         table = np.array(table)
-        fit = table_models.cumulative_logit_slopes(table, [0, 1, 4])
+        fit = ordinal.cumulative_logit_slopes(table, [0, 1, 4])
         total = table.sum(0)
         start = np.append(special.logit(np.cumsum(total)[:-1] / total.sum()), 0.0)
         best = optimize.minimize(loss, start, method="Nelder-Mead", options={
             "xatol": 1e-9, "fatol": 1e-12, "maxiter": 20_000, "maxfev": 20_000,
         })  # fmt: skip
-        assert float(fit.slope) == pytest.approx(best.x[3], abs=1e-5)
+        assert float(fit.effect) == pytest.approx(best.x[3], abs=1e-5)
         assert float(fit.statistic) ** 2 == pytest.approx(2 * (loss(start) - best.fun), rel=1e-7)
 
 
 def test_proportional_odds_of_a_separated_table_stay_finite():
     table = np.array([[20, 0, 0], [0, 25, 0], [0, 0, 30]])
-    fit = table_models.cumulative_logit_slopes(np.stack([table, tables(1, 3, 3, size=1)[0]]))
+    fit = ordinal.cumulative_logit_slopes(np.stack([table, tables(1, 3, 3, size=1)[0]]))
     share = table.sum(0) / table.sum()
     deviance = -2 * (table.sum(0) * np.log(share)).sum()  # the likelihood approaches 1
     assert fit.statistic[0] ** 2 == pytest.approx(deviance, rel=1e-6)
-    assert np.isfinite([fit.slope, fit.statistic, fit.p]).all()
+    assert np.isfinite([fit.effect, fit.statistic, fit.p]).all()
 
 
-@pytest.mark.parametrize("fit", [table_models.firth_slopes, table_models.cumulative_logit_slopes])
+@pytest.mark.parametrize("fit", [logistic.firth_on_tables, ordinal.cumulative_logit_slopes])
 def test_constant_variables_have_no_slope_and_leave_the_others_alone(fit):
     stack = np.array([[[5, 2], [3, 6]], [[0, 7], [0, 4]], [[5, 6], [0, 0]]])
     found = fit(stack)
-    assert found.slope[0] == pytest.approx(float(fit(stack[0]).slope))
-    for result in (found.slope, found.statistic, found.p):
+    assert found.effect[0] == pytest.approx(float(fit(stack[0]).effect))
+    for result in (found.effect, found.statistic, found.p):
         assert np.isnan(result[1:]).all()
     assert np.isnan(float(fit(stack[1]).p))
 
@@ -178,7 +178,7 @@ def test_contingency_test_rejects_as_often_as_the_permutation_test():
     stack = tables(8, 6, 2, size=150)
     rng = np.random.default_rng(1)
     exact = [
-        association.contingency_permutation(
+        categorical.contingency_permutation(
             y, x.astype(str).astype("category"), rng=rng, resamples=999
         ).p
         for y, x in map(respondents, stack)
@@ -277,7 +277,7 @@ def test_power_of_the_trend_test_is_that_of_enumeration():
     for cases in product(*(range(m + 1) for m in rows)):
         if 0 < sum(cases) < 20:
             table = np.array([(m - k, k) for m, k in zip(rows, cases, strict=True)])
-            if association.trend_permutation(*respondents(table)).p < 0.05:
+            if categorical.trend_permutation(*respondents(table)).p < 0.05:
                 total += float(np.prod(stats.binom.pmf(cases, rows, chances)))
     stack = design_analysis.simulate(design, slope, 20, 4 * SIMULATIONS, np.random.default_rng(3))
     found = (design_analysis.p_values(design, stack) < 0.05).mean()

@@ -15,7 +15,6 @@ from scipy import stats
 
 from mlsec_survey.stats.proportions import (
     clopper_pearson,
-    newcombe_difference,
     none_observed_bound,
     proportion_table,
     wilson,
@@ -34,37 +33,6 @@ def test_intervals_agree_with_r(confidence: float) -> None:
         low, high = function(cases["count"], cases["n"], confidence)
         np.testing.assert_allclose(low, cases[f"{name}_low"], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(high, cases[f"{name}_high"], rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("counts", "low", "high"),
-    [
-        ((56, 70, 48, 80), 0.0524, 0.3339),
-        ((9, 10, 3, 10), 0.1705, 0.8090),
-        ((6, 7, 2, 7), 0.0582, 0.8062),
-        ((5, 56, 0, 29), -0.0381, 0.1926),
-        ((0, 10, 0, 20), -0.1611, 0.2775),
-        ((0, 10, 0, 10), -0.2775, 0.2775),
-        ((10, 10, 0, 20), 0.6791, 1.0),
-        ((10, 10, 0, 10), 0.6075, 1.0),
-    ],
-)
-def test_differences_are_those_of_newcombes_examples(
-    counts: tuple[int, int, int, int], low: float, high: float
-) -> None:
-    """Newcombe 1998, Statistics in Medicine 17:873, table II, method 10."""
-    difference, got_low, got_high = newcombe_difference(*counts)
-    assert difference == pytest.approx(counts[0] / counts[1] - counts[2] / counts[3])
-    assert (round(got_low, 4), round(got_high, 4)) == (low, high)
-
-
-def test_differences_agree_with_r_and_turn_around() -> None:
-    for case in R["differences"]:
-        counts = [case[name] for name in ("count_1", "n_1", "count_2", "n_2")]
-        got = newcombe_difference(*counts)
-        assert got == pytest.approx((case["difference"], case["low"], case["high"]), abs=1e-10)
-        turned = newcombe_difference(*counts[2:], *counts[:2])
-        assert turned == pytest.approx((-got[0], -got[2], -got[1]))
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -98,19 +66,6 @@ def test_coverage(n: int) -> None:
     assert exact.mean() > score.mean() + 0.005
     assert score.mean() == pytest.approx(0.95, abs=0.006)
     assert score.min() > 0.83
-
-
-def test_coverage_of_a_difference() -> None:
-    n_1, n_2, counts_1, counts_2 = 40, 60, np.arange(41), np.arange(61)
-    ends = np.array([[newcombe_difference(a, n_1, b, n_2)[1:] for b in counts_2] for a in counts_1])
-    covered = []
-    for p in (0.05, 0.2, 0.5, 0.8):
-        for q in (0.1, 0.4, 0.7):
-            inside = (ends[..., 0] <= p - q) & (p - q <= ends[..., 1])
-            law = np.outer(stats.binom.pmf(counts_1, n_1, p), stats.binom.pmf(counts_2, n_2, q))
-            covered.append((law * inside).sum())
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.01)
-    assert min(covered) > 0.92
 
 
 @pytest.mark.parametrize("n", [10, 139, 3000])

@@ -20,7 +20,7 @@ from mlsec_survey.stats.detectable import Detectable
 from mlsec_survey.stats.effects import EFFECTS, FISHER_Z, EffectSize, effect_named
 from mlsec_survey.stats.pooling import pool_results
 from mlsec_survey.stats.result import TestResult
-from mlsec_survey.stats.table_models import SignedTest, score_correlation
+from mlsec_survey.stats.tables import TableTest, score_correlation
 from mlsec_survey.stats.tests import ORDERED, TESTS, Test
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,10 +43,10 @@ def pearson(outcome: pd.Series, predictor: pd.Series, *, confidence: float = 0.9
     )
 
 
-def on_tables(t: np.ndarray, s: np.ndarray, v: np.ndarray, trials: float | None) -> SignedTest:
+def on_tables(t: np.ndarray, s: np.ndarray, v: np.ndarray, trials: float | None) -> TableTest:
     r = score_correlation(t, s, v)
     z = np.arctanh(np.clip(r, -0.999999, 0.999999)) * np.sqrt(t.sum((-2, -1)) - 3)
-    return SignedTest(z, 2 * stats.norm.sf(np.abs(z)), z, r)
+    return TableTest(z, 2 * stats.norm.sf(np.abs(z)), z, r)
 
 
 def detects(outcome: pd.Series, predictor: pd.Series, *, power: float, alpha: float) -> Detectable:

@@ -11,7 +11,7 @@ from scipy import stats
 from mlsec_survey.analysis import ratings
 from mlsec_survey.base.locations import find_root
 from mlsec_survey.instrument.codebook import load_codebook
-from mlsec_survey.stats import association, ranks
+from mlsec_survey.stats import rank_tests, ranks
 from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
 from mlsec_survey.study import attacks
 
@@ -239,6 +239,6 @@ def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_varianc
     row = attacks._one_attack(
         rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05
     )
-    plain = association.mann_whitney(rating, met)
+    plain = rank_tests.mann_whitney(rating, met)
     assert row["low"] < plain.low < row["estimate"] < plain.high < row["high"]
     assert row["high"] - row["low"] > 2 * (plain.high - plain.low)

@@ -16,7 +16,8 @@ from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.responses.exclusions import apply_exclusions, candidates
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers import read_export
-from mlsec_survey.stats import association, table_models
+from mlsec_survey.stats import rank_tests
+from mlsec_survey.stats.tables import t_deviate
 from mlsec_survey.stats.tests import TESTS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -165,7 +166,7 @@ def test_exclusions_and_flags_choose_respondents(curves, answers, codebook, labe
     for flag in drop:
         rows &= ~candidates[flag]
     data = hypotheses.analysis_data(candidates[rows], codebook)
-    want = association.kendall_tau_b(data["exposure"], data["org_size"])
+    want = rank_tests.kendall_tau_b(data["exposure"], data["org_size"])
     got = at(curves["E1"][1], exclusions=label)
     assert got.loc["Kendall's tau-b", "n"] == want.n
     assert got.loc["Kendall's tau-b", "p"] == pytest.approx(want.p, rel=1e-9)
@@ -179,13 +180,13 @@ def test_dont_know_and_gaps_are_placed_where_the_choice_says(curves, answers, co
     data = hypotheses.analysis_data(kept, codebook)
     for label, value in (("don't know = lowest", 0.0), ("don't know = highest", 6.0)):
         size = data["org_size"].mask(unsure, value)
-        want = association.kendall_tau_b(data["exposure"], size)
+        want = rank_tests.kendall_tau_b(data["exposure"], size)
         got = at(curves["E1"][1], missing=label).loc["Kendall's tau-b"]
         assert (got["n"], got["p"]) == (want.n, pytest.approx(want.p, rel=1e-9))
     size = data["org_size"].fillna(
         np.sort(data["org_size"].dropna())[(data["org_size"].count() - 1) // 2]
     )
-    want = association.kendall_tau_b(data["exposure"].fillna(data["exposure"].mode()[0]), size)
+    want = rank_tests.kendall_tau_b(data["exposure"].fillna(data["exposure"].mode()[0]), size)
     got = at(curves["E1"][1], missing="median filled in").loc["Kendall's tau-b"]
     assert (got["n"], got["p"]) == (len(kept), pytest.approx(want.p, rel=1e-9))
 
@@ -200,16 +201,16 @@ def test_codings_are_what_they_say(curves, answers, codebook):
         ("item median", items.median(axis=1).where(enough)),
         ("top two", (items >= 4).sum(axis=1).where(enough)),
     ):
-        want = association.kendall_tau_b(outcome, data["prior_knowledge"])
+        want = rank_tests.kendall_tau_b(outcome, data["prior_knowledge"])
         got = at(curves["K1"][1], outcome=label).loc["Kendall's tau-b"]
         assert (got["n"], got["p"]) == (want.n, pytest.approx(want.p, rel=1e-9)), label
     size = data["org_size"].dropna()
     cut = min(sorted(size.unique())[1:], key=lambda value: abs((size >= value).mean() - 0.5))
     halves = (data["org_size"] >= cut).astype(float).where(data["org_size"].notna())
-    want = association.kendall_tau_b(data["exposure"], halves)
+    want = rank_tests.kendall_tau_b(data["exposure"], halves)
     got = at(curves["E1"][1], predictor="halves").loc["Kendall's tau-b"]
     assert (got["n"], got["p"]) == (want.n, pytest.approx(want.p, rel=1e-9))
-    happened = association.kendall_tau_b(data["exposure_strict"], data["org_size"])
+    happened = rank_tests.kendall_tau_b(data["exposure_strict"], data["org_size"])
     got = at(curves["E1"][1], outcome="Threat exposure (happened)").loc["Kendall's tau-b"]
     assert got["p"] == pytest.approx(happened.p, rel=1e-9)
 
@@ -386,7 +387,7 @@ def test_the_deviate_of_a_correlation_has_the_p_value_of_its_t_test(df, close):
     r = np.linspace(-0.75, 0.75, 61)
     t = np.abs(r) * np.sqrt(df / (1 - r**2))
     exact = np.sign(r) * stats.norm.isf(stats.t.sf(t, df))
-    assert table_models.t_deviate(r, np.array(df)) == pytest.approx(exact, rel=close, abs=1e-12)
+    assert t_deviate(r, np.array(df)) == pytest.approx(exact, rel=close, abs=1e-12)
 
 
 def test_a_constant_variable_has_no_curve(plan, answers, codebook, choices):

@@ -28,9 +28,9 @@ from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, valid
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import Text
 from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
-from mlsec_survey.stats import tables as table_tests
+from mlsec_survey.stats.detectable import chances_per_level
 from mlsec_survey.stats.effects import EFFECTS, EffectSize
-from mlsec_survey.stats.table_models import SignedTest
+from mlsec_survey.stats.tables import TableTest, tables_with_rows
 from mlsec_survey.stats.tests import TESTS, for_groups
 
 Floats = NDArray[np.float64]
@@ -242,40 +242,17 @@ def distinct_designs(designs: Mapping[str, Design]) -> dict[Design, tuple[str, .
 def population(design: Design, slope: float, row_shares: Floats | None = None) -> Floats:
     """Return the chances (r × c) of the outcome's levels per level of the predictor.
 
-    A cumulative logit model with one log odds ratio `slope` per step of the predictor, its
-    thresholds set so that the outcome's margin is kept. Groups without order are spread evenly.
+    A cumulative logit model with one log odds ratio `slope` per step of the predictor, which keeps
+    the outcome's margin. Groups without order are spread evenly.
     """
-    rows = np.asarray(design.predictor.shares) if row_shares is None else row_shares
-    return _population(tuple(rows.tolist()), design.outcome.shares, _steps(design.predictor), slope)
+    rows = design.predictor.shares if row_shares is None else tuple(row_shares.tolist())
+    return chances_per_level(rows, design.outcome.shares, _steps(design.predictor), slope)
 
 
 def _steps(margin: Margin) -> tuple[float, ...]:
     values = margin.values
     # Groups are spread over the same distance as five ordered options.
     return values if margin.ordered else tuple(np.linspace(0, 4, len(values)).tolist())
-
-
-@lru_cache(maxsize=4096)
-def _population(
-    rows: tuple[float, ...], outcome: tuple[float, ...], steps: tuple[float, ...], slope: float
-) -> Floats:
-    weight, x = np.asarray(rows)[:, None], slope * (np.asarray(steps) - np.mean(steps))[:, None]
-    wanted = np.cumsum(outcome)[:-1]
-    # Newton's steps for each threshold, halving its bracket where a step would leave it.
-    low, high = special.logit(wanted) + x.min(), special.logit(wanted) + x.max()
-    middle = (low + high) / 2
-    for _ in range(100):
-        upper = special.expit(middle - x)
-        excess = (weight * upper).sum(0) - wanted
-        low, high = np.where(excess < 0, middle, low), np.where(excess < 0, high, middle)
-        step = excess / np.maximum((weight * upper * (1 - upper)).sum(0), 1e-300)
-        newton = middle - step
-        middle = np.where((low <= newton) & (newton <= high), newton, (low + high) / 2)
-        if np.abs(step).max() < 1e-9:
-            break
-    upper = special.expit(middle - x)
-    cumulative = np.hstack([np.zeros((len(x), 1)), upper, np.ones((len(x), 1))])
-    return np.maximum(np.diff(cumulative, axis=1), 0.0)
 
 
 def estimates(design: Design, tables: Floats | Counts) -> Floats:
@@ -344,7 +321,7 @@ def simulate(
     rows = allocate(design.predictor.shares, n)
     chances = population(design, slope, rows / n)
     chances = chances / chances.sum(1, keepdims=True)
-    return table_tests.tables_with_rows(rows, chances, simulations, rng)
+    return tables_with_rows(rows, chances, simulations, rng)
 
 
 def p_values(design: Design, tables: Floats | Counts) -> Floats:
@@ -352,7 +329,7 @@ def p_values(design: Design, tables: Floats | Counts) -> Floats:
     return np.nan_to_num(_tested(design, tables).p, nan=1.0)
 
 
-def _tested(design: Design, tables: Floats | Counts) -> SignedTest:
+def _tested(design: Design, tables: Floats | Counts) -> TableTest:
     test = TESTS[design.test]
     return (test if design.predictor.ordered else for_groups(test)).on_stack(
         tables, _steps(design.predictor), design.outcome.values, trials=design.outcome.limit

@@ -22,11 +22,12 @@ from mlsec_survey.base.formatting import as_text, interval_text, p_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import AnalysisPlan, Family, Hypothesis, JointModel
-from mlsec_survey.stats import association, counts, ordinal
+from mlsec_survey.stats import counts, ordinal
 from mlsec_survey.stats.design import ModelResult
 from mlsec_survey.stats.multiplicity import Tested, benjamini_hochberg, holm, westfall_young
 from mlsec_survey.stats.pairs import as_scores, complete_pairs
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tables import RESAMPLES
 from mlsec_survey.stats.tests import TESTS
 
 # Completed data sets of each multiple imputation.
@@ -85,7 +86,7 @@ def run_hypothesis(
     codebook: Codebook,
     *,
     rng: np.random.Generator | None = None,
-    resamples: int = association.RESAMPLES,
+    resamples: int = RESAMPLES,
     confidence: float = 0.95,
     test: str | None = None,
 ) -> TestResult:
@@ -140,7 +141,7 @@ def run_plan(
     *,
     kind: Kind,
     seed: int,
-    resamples: int = association.RESAMPLES,
+    resamples: int = RESAMPLES,
 ) -> PlanResults:
     """Run all hypotheses of one kind and adjust their p-values.
 
@@ -248,7 +249,7 @@ def multiplicity_table(
     confirmatory: PlanResults,
     *,
     seed: int,
-    resamples: int = association.RESAMPLES,
+    resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Set side by side the p-values of each confirmatory family: raw, Holm, Westfall–Young.
 
@@ -729,7 +730,7 @@ def missing_handling_table(
     codebook: Codebook,
     *,
     seed: int,
-    resamples: int = association.RESAMPLES,
+    resamples: int = RESAMPLES,
     imputations: int = IMPUTATIONS,
     iterations: int = 5,
 ) -> pd.DataFrame:

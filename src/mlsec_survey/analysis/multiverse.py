@@ -31,7 +31,7 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import RESPONDENT, MeanScale, Measure, Text
 from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
 from mlsec_survey.instrument.variables import Variable
-from mlsec_survey.stats.table_models import t_deviate
+from mlsec_survey.stats.tables import t_deviate
 from mlsec_survey.stats.tests import TESTS, for_groups
 
 Floats = NDArray[np.float64]
@@ -641,7 +641,7 @@ def _table_effects(
     n = tables.sum((-2, -1))
     test = TESTS[key].on_stack(tables, scores, values, trials=limit, quick=True)
     z = np.nan_to_num(test.z)
-    if test.df is None:
+    if TESTS[key].effect.signed or test.df is None:
         return z, z / np.sqrt(n - 1)
     # What is left of the statistic after chance has had its share (Cohen's w, corrected).
     return z, np.sqrt(np.maximum(0.0, np.nan_to_num(test.statistic) - test.df) / n)

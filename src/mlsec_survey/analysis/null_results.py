@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,8 @@ from mlsec_survey.base.formatting import as_text, listed, p_text
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import Hypothesis
-from mlsec_survey.stats import association
 from mlsec_survey.stats import bayes_factor as bayes
-from mlsec_survey.stats.association.tables import LEAST_EXPECTED
+from mlsec_survey.stats.categorical import LEAST_EXPECTED
 from mlsec_survey.stats.effects import effect_named
 from mlsec_survey.stats.equivalence import EquivalenceTest, Interval, equivalence_test
 from mlsec_survey.stats.result import TestResult
@@ -35,13 +33,6 @@ PRIOR_WIDTHS = tuple(float(width) for width in np.geomspace(0.25, 3.0, 12).round
 
 def interval_of(hypothesis: Hypothesis, data: pd.DataFrame, codebook: Codebook) -> Interval:
     """Return the interval of a hypothesis' effect, by its primary test, at any confidence."""
-
-    if hypothesis.test == "trend_permutation":
-        law, observed = association.conditional_law(
-            data[hypothesis.outcome], data[hypothesis.predictor]
-        )
-        if law is not None:
-            return partial(association.odds_ratio_interval, law, observed)
 
     def interval(confidence: float) -> tuple[float, float]:
         result = run_hypothesis(hypothesis, data, codebook, resamples=0, confidence=confidence)

@@ -16,8 +16,9 @@ import pandas as pd
 from scipy import optimize, special
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats.association import conditional_law
+from mlsec_survey.stats.categorical import trend_distribution
 from mlsec_survey.stats.pairs import FloatArray
+from mlsec_survey.stats.tables import cross_table
 
 Prior = Literal["normal", "cauchy"]
 LogLikelihood = Callable[[FloatArray], FloatArray]
@@ -106,17 +107,10 @@ def conditional_log_likelihood(outcome: pd.Series, predictor: pd.Series) -> LogL
     Raises:
         AnalysisError: a variable is constant, the outcome not binary, or the scores too fine.
     """
-    law, observed = conditional_law(outcome, predictor)
-    if law is None:
-        raise AnalysisError("these scores are too fine for the exact conditional likelihood")
-    from_observed, log_weight = law.sums - observed, law.log_weight
-
-    def log_likelihood(effects: FloatArray) -> FloatArray:
-        exponents = log_weight + np.multiply.outer(effects, from_observed)
-        largest = exponents.max(axis=1)
-        return np.asarray(-largest - np.log(np.exp(exponents - largest[:, None]).sum(axis=1)))
-
-    return log_likelihood
+    exact, observed = trend_distribution(cross_table(outcome, predictor))
+    if exact is None:
+        raise AnalysisError("too many respondents, or scores too fine, for the exact likelihood")
+    return exact.log_likelihood(observed)
 
 
 def chi_square_bayes_factor(statistic: float, df: int, noncentrality: float) -> float:

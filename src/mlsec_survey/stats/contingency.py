@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from statsmodels.stats.contingency_tables import Table
 
 from mlsec_survey.stats.bootstrap import percentile_interval, resampled_weights
 from mlsec_survey.stats.multiplicity import step_down_max_t
@@ -45,15 +46,14 @@ def adjusted_residuals(counts: pd.DataFrame, n: pd.Series) -> pd.DataFrame:
 
     Source: Haberman (1973, doi:10.2307/2529686); what R's `chisq.test()$stdres` gives.
     """
-    observed, sizes = counts.to_numpy(dtype=float), n.to_numpy(dtype=float)
-    total = sizes.sum()
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = observed.sum(axis=1, keepdims=True) / total
-        variance = sizes * share * (1 - share) * (1 - sizes / total)
-        residuals = (observed - sizes * share) / np.sqrt(variance)
-    return pd.DataFrame(
-        np.where(variance > 0, residuals, np.nan), index=counts.index, columns=counts.columns
-    )
+    sizes, total = n.to_numpy(dtype=float), float(n.sum())
+    residuals = np.full(counts.shape, np.nan)
+    for row, given in zip(residuals, counts.to_numpy(dtype=float), strict=True):
+        some = (sizes > 0) & (sizes < total)
+        if 0 < given.sum() < total and some.any():
+            table = Table(np.stack([given, sizes - given]), shift_zeros=False)
+            row[some] = np.asarray(table.standardized_resids)[0][some]
+    return pd.DataFrame(residuals, index=counts.index, columns=counts.columns)
 
 
 def within_cluster_test(

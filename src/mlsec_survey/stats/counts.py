@@ -3,11 +3,15 @@
 The number of ticked answers in a checklist is bounded by the length of the list. Poisson and
 negative-binomial models know no bound, so they suit counts well below it; a count out of k has a
 quasi-binomial model instead. `choose_count_model` says which one fits a set of counts, and why.
+
+The models are statsmodels' GLM; what is added is the dispersion of the negative binomial by maximum
+likelihood with profile intervals, and one fit of a trend to thousands of tables at once.
 """
 
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +19,10 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
+from statsmodels.genmod import families
+from statsmodels.genmod.generalized_linear_model import GLM
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.design import (
@@ -23,15 +30,21 @@ from mlsec_survey.stats.design import (
     ModelResult,
     complete_rows,
     design,
-    joint_result,
+    model_result,
     profile_bounds,
-    term_result,
 )
-from mlsec_survey.stats.pairs import FloatArray, as_scores, check_confidence
+from mlsec_survey.stats.pairs import as_scores, check_confidence
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tables import TableTest, scores_of, test_from_p
 
+Floats = NDArray[np.float64]
 ModelName = Literal["poisson", "quasi_poisson", "negative_binomial", "quasi_binomial"]
-_RATIO = "incidence-rate ratio"
+_LABELS: dict[ModelName, str] = {
+    "poisson": "Poisson regression",
+    "quasi_poisson": "quasi-Poisson regression",
+    "negative_binomial": "negative-binomial regression",
+    "quasi_binomial": "quasi-binomial regression",
+}
 # Log ratio per standard deviation of a predictor beyond which there is no maximum to be found.
 _FAR = 8.0
 
@@ -42,148 +55,99 @@ class CountFit:
 
     Attributes:
         coefficients: intercept first.
-        covariance: inverse Fisher information, not multiplied by any dispersion.
+        covariance: of the coefficients; with the Pearson dispersion for a quasi model.
         means: fitted mean of each respondent's count.
         log_likelihood: of the counts; for a quasi model that of its parent family.
         alpha: negative-binomial dispersion, variance = mean + alpha·mean²; 0 is Poisson.
+        dispersion: Pearson chi-square over its degrees of freedom.
     """
 
-    coefficients: FloatArray
-    covariance: FloatArray
-    means: FloatArray
+    coefficients: Floats
+    covariance: Floats
+    means: Floats
     log_likelihood: float
-    alpha: float = 0.0
+    alpha: float
+    dispersion: float
 
 
 def count_fit(
-    counts: FloatArray,
-    matrix: FloatArray,
+    counts: Floats,
+    matrix: Floats,
     *,
     trials: float | None = None,
     alpha: float = 0.0,
-    offset: FloatArray | None = None,
-    start: FloatArray | None = None,
+    quasi: bool = False,
+    offset: Floats | None = None,
 ) -> CountFit:
-    """Fit a log-linear (or, with `trials`, logistic) model of counts by Fisher scoring.
+    """Fit a log-linear (or, with `trials`, logistic) model of counts by statsmodels' GLM.
+
+    >>> groups = np.array([[1.0, 0.0], [1.0, 0.0], [1.0, 1.0], [1.0, 1.0]])
+    >>> fit = count_fit(np.array([1.0, 2.0, 4.0, 5.0]), groups)
+    >>> fit.means.round(4).tolist()
+    [1.5, 1.5, 4.5, 4.5]
 
     Args:
         counts: n counts.
         matrix: n × p, intercept included.
         trials: largest possible count; makes the model binomial with a logit link.
         alpha: fixed negative-binomial dispersion.
+        quasi: multiply the covariance by the Pearson dispersion.
         offset: added to the linear predictor.
-        start: coefficients to begin at.
 
     Raises:
         AnalysisError: the maximum is at infinity, or was not found.
     """
-    add = np.zeros(len(counts)) if offset is None else offset
-    if start is None:
-        mean = float(counts.mean())
-        coefficients = np.zeros(matrix.shape[1])
-        share = math.log(mean) if trials is None else float(special.logit(mean / trials))
-        coefficients[0] = share - float(add.mean())
-    else:
-        coefficients = start.copy()
-
-    def evaluate(at: FloatArray) -> tuple[float, FloatArray, FloatArray, FloatArray]:
-        linear = matrix @ at + add
-        if trials is None:
-            means = np.asarray(np.exp(np.minimum(linear, 50.0)), dtype=float)
-            weight = means / (1 + alpha * means)
-            residual = (counts - means) / (1 + alpha * means)
-        else:
-            chance = special.expit(linear)
-            means = np.asarray(trials * chance, dtype=float)
-            weight = means * (1 - chance)
-            residual = counts - means
-        value = _log_likelihood(counts, means, trials, alpha)
-        return value, means, matrix.T @ residual, (matrix * weight[:, None]).T @ matrix
-
-    spread = matrix.std(axis=0)
-    value, means, score, information = evaluate(coefficients)
-    for _ in range(200):
-        if (np.abs(coefficients) * spread > _FAR).any():
-            break
-        if np.abs(score).max(initial=0.0) < 1e-11 * max(1.0, float(counts.sum())):
-            return CountFit(coefficients, _inverse(information), means, value, alpha)
-        try:
-            step = np.linalg.solve(information, score)
-        except np.linalg.LinAlgError:
-            break
-        for _ in range(50):
-            trial = evaluate(coefficients + step)
-            if trial[0] >= value - 1e-12 * abs(value):
-                break
-            step = step / 2
-        coefficients = coefficients + step
-        value, means, score, information = trial
-        if np.abs(step).max() < 1e-14 * max(1.0, float(np.abs(coefficients).max())):
-            return CountFit(coefficients, _inverse(information), means, value, alpha)
-    raise AnalysisError("the count model has no finite estimate: a group may have no counts at all")
-
-
-def _inverse(information: FloatArray) -> FloatArray:
-    return np.asarray(np.linalg.inv(information), dtype=float)
-
-
-def _log_likelihood(
-    counts: FloatArray, means: FloatArray, trials: float | None, alpha: float
-) -> float:
-    if trials is not None:
-        chance = means / trials
-        terms = special.xlogy(counts, chance) + special.xlog1py(trials - counts, -chance)
-        choose = (
-            special.gammaln(trials + 1)
-            - special.gammaln(counts + 1)
-            - special.gammaln(trials - counts + 1)
+    # Shares weighted by their trials, so that the Pearson dispersion counts trials.
+    endog = counts if trials is None else counts / trials
+    weights = None if trials is None else np.full(len(counts), trials)
+    family = families.Binomial() if trials is not None else families.Poisson()
+    if alpha > 0:
+        family = families.NegativeBinomial(alpha=alpha)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = GLM(endog, matrix, family=family, offset=offset, var_weights=weights).fit(
+                maxiter=200, tol=1e-11, tol_criterion="params", scale="X2" if quasi else None
+            )
+    except (np.linalg.LinAlgError, ValueError, FloatingPointError):
+        fit = None
+    far = fit is not None and (np.abs(fit.params) * matrix.std(axis=0) > _FAR).any()
+    if fit is None or far or not fit.converged or not np.isfinite(fit.params).all():
+        raise AnalysisError(
+            "the count model has no finite estimate: a group may have no counts at all"
         )
-        return float((terms + choose).sum())
-    if alpha == 0:
-        return float((special.xlogy(counts, means) - means - special.gammaln(counts + 1)).sum())
-    size = 1 / alpha
-    # betaln keeps the difference of two nearly equal log-gammas exact when size is large.
-    choose = -special.betaln(size, counts + 1) - np.log(size + counts)
-    return float(
-        (
-            choose
-            - (counts + size) * np.log1p(alpha * means)
-            + special.xlogy(counts, alpha * means)
-        ).sum()
+    return CountFit(
+        coefficients=np.asarray(fit.params, dtype=float),
+        covariance=np.asarray(fit.cov_params(), dtype=float),
+        means=np.asarray(fit.mu, dtype=float) * (1 if trials is None else trials),
+        log_likelihood=float(fit.llf_scaled(scale=1.0)),
+        alpha=alpha,
+        dispersion=float(fit.pearson_chi2 / fit.df_resid),
     )
 
 
 def negative_binomial_fit(
-    counts: FloatArray,
-    matrix: FloatArray,
-    *,
-    offset: FloatArray | None = None,
-    near: float | None = None,
+    counts: Floats, matrix: Floats, *, offset: Floats | None = None, near: float | None = None
 ) -> CountFit:
     """Fit the NB2 model with its dispersion by maximum likelihood (as MASS::glm.nb).
 
-    The dispersion is 0, the model Poisson, when the counts are not overdispersed. `near` is a
-    guess of the dispersion to begin at.
+    The dispersion is 0, the model Poisson, when the counts are not overdispersed.
+
+    Args:
+        counts, matrix, offset: as for `count_fit`.
+        near: a guess of the dispersion to begin at.
     """
     poisson = count_fit(counts, matrix, offset=offset)
     excess = float(((counts - poisson.means) ** 2 - counts).sum())
     if excess <= 0:
         return poisson
-    last = poisson.coefficients
 
     def slope(log_size: float) -> float:
-        nonlocal last
         size = math.exp(log_size)
-        fit = count_fit(counts, matrix, alpha=1 / size, offset=offset, start=last)
-        last, means = fit.coefficients, fit.means
-        return float(
-            (
-                special.digamma(counts + size)
-                - special.digamma(size)
-                - np.log1p(means / size)
-                + (means - counts) / (means + size)
-            ).sum()
-        )
+        means = count_fit(counts, matrix, alpha=1 / size, offset=offset).means
+        digammas = special.digamma(counts + size) - special.digamma(size)
+        rest = (means - counts) / (means + size) - np.log1p(means / size)
+        return float((digammas + rest).sum())
 
     # Moments give a guess; a short bracket around it is widened until it holds the root.
     guess = near if near else excess / float((poisson.means**2).sum())
@@ -198,8 +162,8 @@ def negative_binomial_fit(
         if high > 14:
             return poisson
     # Room at the ends, because a guess may be the root up to rounding.
-    root = optimize.brentq(slope, low - 1e-5, high + 1e-5, xtol=1e-12, rtol=1e-14)
-    return count_fit(counts, matrix, alpha=math.exp(-root), offset=offset, start=last)
+    root = optimize.brentq(slope, low - 1e-5, high + 1e-5, xtol=1e-11, rtol=1e-13)
+    return count_fit(counts, matrix, alpha=math.exp(-root), offset=offset)
 
 
 def poisson(outcome: pd.Series, predictor: pd.Series, *, confidence: float = 0.95) -> TestResult:
@@ -220,8 +184,8 @@ def quasi_poisson(
 ) -> TestResult:
     """Regress a count on one predictor, with a variance proportional to the mean.
 
-    Incidence-rate ratio per step; interval and p-value from t with the Pearson dispersion, which
-    may also be below 1 (Wedderburn 1974; R's `glm(family = quasipoisson)`).
+    Incidence-rate ratio per step; interval and p-value (Wald) from t with the Pearson dispersion,
+    which may also be below 1 (Wedderburn 1974; R's `glm(family = quasipoisson)`).
 
     Raises:
         AnalysisError: a variable is constant, or the outcome is not a count.
@@ -253,8 +217,8 @@ def quasi_binomial(
 ) -> TestResult:
     """Regress a count out of `trials` on one predictor, with a free dispersion.
 
-    The estimate is the odds ratio per step, of each item being ticked; interval and p-value from
-    t with the Pearson dispersion (R's `glm(family = quasibinomial)`).
+    The estimate is the odds ratio per step, of each item being ticked; interval and p-value (Wald)
+    from t with the Pearson dispersion (R's `glm(family = quasibinomial)`).
 
     Args:
         outcome: counts from 0 to `trials`.
@@ -297,7 +261,8 @@ def count_model(
     Returns:
         One result per predictor (a ratio, or Cohen's w for unordered groups), and the joint
         test. `extra` holds `dispersion` (Pearson chi-square over its degrees of freedom),
-        `dispersion_p` (two-sided, against 1), and for the negative binomial `alpha`.
+        `dispersion_p` (two-sided, against 1), and for the negative binomial `alpha`. Tests and
+        intervals are Wald's t or F in a quasi model, of the likelihood ratio else.
 
     Raises:
         AnalysisError: see the functions for one predictor.
@@ -306,40 +271,34 @@ def count_model(
     check_confidence(confidence)
     counts, coded, limit = _prepared(outcome, predictors, model, trials)
     n, p = len(counts), coded.matrix.shape[1]
-    if n <= p + 1:
+    free = n - p - 1
+    if free < 1:
         raise AnalysisError(f"{n} respondents are too few for {p} predictors")
     matrix = np.column_stack([np.ones(n), coded.matrix])
-    if model == "negative_binomial":
-        fit = negative_binomial_fit(counts, matrix)
-    else:
-        fit = count_fit(counts, matrix, trials=limit)
-    parent = fit if model != "negative_binomial" else count_fit(counts, matrix)
-    dispersion, dispersion_p = _dispersion(counts, parent, limit)
-    extra = {"dispersion": dispersion, "dispersion_p": dispersion_p}
+    quasi = model in ("quasi_poisson", "quasi_binomial")
+    parent = count_fit(counts, matrix, trials=limit, quasi=quasi)
+    fit = negative_binomial_fit(counts, matrix) if model == "negative_binomial" else parent
+    tails = stats.chi2.cdf(parent.dispersion * free, free)
+    extra = {
+        "dispersion": parent.dispersion,
+        "dispersion_p": float(min(1.0, 2 * min(tails, 1 - tails))),
+    }
     if model == "negative_binomial":
         extra["alpha"] = fit.alpha
-    method = {
-        "poisson": "Poisson regression",
-        "quasi_poisson": "quasi-Poisson regression",
-        "negative_binomial": "negative-binomial regression",
-        "quasi_binomial": "quasi-binomial regression",
-    }[model]
-    notes = _dispersion_notes(model, fit, dispersion, dispersion_p)
-    quasi = model in ("quasi_poisson", "quasi_binomial")
-    coefficients = (
-        _wald(coded, fit, dispersion, n - p - 1, confidence)
-        if quasi
-        else _profiles(counts, matrix, coded, fit, model, confidence)
-    )
-    free = n - p - 1
+    if quasi:
+        estimate, se = fit.coefficients[1:], np.sqrt(np.diag(fit.covariance))[1:]
+        half = float(stats.t.ppf((1 + confidence) / 2, free)) * se
+        rows = list(zip(estimate, se, estimate - half, estimate + half, strict=True))
+    else:
+        rows = _profiles(counts, matrix, fit, model, confidence)
+    coefficients = pd.DataFrame(rows, coded.columns, ["estimate", "se", "low", "high"])
 
     def test(columns: Sequence[int]) -> tuple[float, float, float]:
-        """Statistic, p-value, and the statistic on the chi-square scale."""
         held = [column + 1 for column in columns]
         if quasi:
             estimate = fit.coefficients[held]
-            spread = fit.covariance[np.ix_(held, held)] * dispersion
-            chi_square = float(estimate @ np.linalg.solve(spread, estimate))
+            within = fit.covariance[np.ix_(held, held)]
+            chi_square = float(estimate @ np.linalg.solve(within, estimate))
             if len(held) == 1:
                 t = math.copysign(math.sqrt(chi_square), float(estimate[0]))
                 return t, float(2 * stats.t.sf(abs(t), free)), chi_square
@@ -349,44 +308,17 @@ def count_model(
         ratio = max(0.0, 2 * (fit.log_likelihood - null.log_likelihood))
         return ratio, float(stats.chi2.sf(ratio, len(held))), ratio
 
-    effect = "odds ratio" if model == "quasi_binomial" else _RATIO
-    terms = {}
-    for name, columns in coded.terms.items():
-        statistic, p_value, chi_square = test(columns)
-        terms[name] = term_result(
-            coded,
-            name,
-            coefficients,
-            method=method,
-            effect=effect,
-            statistic=statistic,
-            p=p_value,
-            n=n,
-            confidence=confidence,
-            notes=notes,
-            extra=extra,
-            chi_square=chi_square,
-        )
-    statistic, p_value, chi_square = test(range(p))
-    return ModelResult(
-        method=method,
+    return model_result(
+        coded,
+        coefficients,
+        test,
+        method=_LABELS[model],
+        effect="odds ratio" if model == "quasi_binomial" else "incidence-rate ratio",
         n=n,
-        terms=terms,
-        joint=joint_result(
-            chi_square,
-            p,
-            method=f"{method}, joint test",
-            p=p_value,
-            n=n,
-            confidence=confidence,
-            notes=notes,
-            extra=extra,
-            statistic=statistic,
-        ),
-        coefficients=coefficients,
-        notes=notes,
-        extra={
-            **extra,
+        confidence=confidence,
+        notes=_dispersion_notes(model, fit, extra["dispersion"], extra["dispersion_p"]),
+        extra=extra,
+        model_extra={
             "intercept": float(fit.coefficients[0]),
             "log_likelihood": fit.log_likelihood,
         },
@@ -434,7 +366,7 @@ def choose_count_model(
     )
     matrix = np.column_stack([np.ones(len(counts)), coded.matrix])
     poisson_fit = count_fit(counts, matrix)
-    dispersion, _ = _dispersion(counts, poisson_fit, None)
+    dispersion = poisson_fit.dispersion
     negative = negative_binomial_fit(counts, matrix)
     ratio = max(0.0, 2 * (negative.log_likelihood - poisson_fit.log_likelihood))
     over_p = 1.0 if ratio == 0 else float(stats.chi2.sf(ratio, 1)) / 2
@@ -475,7 +407,7 @@ def _prepared(
     predictors: pd.DataFrame | pd.Series,
     model: ModelName,
     trials: int | None,
-) -> tuple[FloatArray, Design, float | None]:
+) -> tuple[Floats, Design, float | None]:
     left, right = complete_rows(outcome, predictors)
     counts = as_scores(left)
     if (counts < 0).any() or (counts != np.round(counts)).any():
@@ -492,10 +424,10 @@ def _prepared(
 
 
 def _refit(
-    counts: FloatArray,
-    matrix: FloatArray,
+    counts: Floats,
+    matrix: Floats,
     model: ModelName,
-    offset: FloatArray | None = None,
+    offset: Floats | None = None,
     near: float | None = None,
 ) -> CountFit:
     if model == "negative_binomial":
@@ -504,46 +436,22 @@ def _refit(
 
 
 def _profiles(
-    counts: FloatArray,
-    matrix: FloatArray,
-    coded: Design,
-    fit: CountFit,
-    model: ModelName,
-    confidence: float,
-) -> pd.DataFrame:
+    counts: Floats, matrix: Floats, fit: CountFit, model: ModelName, confidence: float
+) -> list[tuple[float, float, float, float]]:
+    """Return estimate, standard error and profile interval of each coefficient."""
     drop = float(stats.chi2.ppf(confidence, 1)) / 2
     rows = []
     for column in range(1, matrix.shape[1]):
+        others = np.delete(matrix, column, axis=1)
         estimate = float(fit.coefficients[column])
         se = math.sqrt(float(fit.covariance[column, column]))
 
-        def gap(value: float, column: int = column) -> float:
-            others = np.delete(matrix, column, axis=1)
+        def gap(value: float, column: int = column, others: Floats = others) -> float:
             held = _refit(counts, others, model, value * matrix[:, column], fit.alpha)
             return held.log_likelihood - fit.log_likelihood + drop
 
         rows.append((estimate, se, *profile_bounds(gap, estimate, se)))
-    return pd.DataFrame(rows, index=coded.columns, columns=["estimate", "se", "low", "high"])
-
-
-def _wald(
-    coded: Design, fit: CountFit, dispersion: float, df: int, confidence: float
-) -> pd.DataFrame:
-    estimate = fit.coefficients[1:]
-    se = np.sqrt(np.diag(fit.covariance)[1:] * dispersion)
-    reach = float(stats.t.ppf((1 + confidence) / 2, df)) * se
-    return pd.DataFrame(
-        {"estimate": estimate, "se": se, "low": estimate - reach, "high": estimate + reach},
-        index=coded.columns,
-    )
-
-
-def _dispersion(counts: FloatArray, fit: CountFit, limit: float | None) -> tuple[float, float]:
-    variance = fit.means if limit is None else fit.means * (1 - fit.means / limit)
-    pearson = float(((counts - fit.means) ** 2 / variance).sum())
-    df = len(counts) - len(fit.coefficients)
-    tails = (float(stats.chi2.sf(pearson, df)), float(stats.chi2.cdf(pearson, df)))
-    return pearson / df, min(1.0, 2 * min(tails))
+    return rows
 
 
 def _dispersion_notes(
@@ -551,7 +459,7 @@ def _dispersion_notes(
 ) -> tuple[str, ...]:
     about = f"Pearson dispersion {dispersion:.2f}"
     if model in ("quasi_poisson", "quasi_binomial"):
-        return (f"t interval and test with {about}",)
+        return (f"Wald t test and interval with {about}",)
     notes: tuple[str, ...] = ("profile likelihood interval, likelihood-ratio test",)
     if model == "negative_binomial" and fit.alpha == 0:
         return (*notes, f"no overdispersion ({about}): the same as Poisson regression")
@@ -559,3 +467,67 @@ def _dispersion_notes(
         kind = "over" if dispersion > 1 else "under"
         notes += (f"the counts are {kind}dispersed ({about}): interval and p do not hold",)
     return notes
+
+
+def quasi_binomial_on_tables(
+    tables: ArrayLike,
+    scores: ArrayLike | None = None,
+    values: ArrayLike | None = None,
+    trials: float | None = None,
+) -> TableTest:
+    """Fit a quasi-Poisson (with `trials`: quasi-binomial) trend to each table of counts.
+
+    Wald t test with the Pearson dispersion on n - 2 degrees of freedom, as
+    `counts.quasi_poisson` and `counts.quasi_binomial`.
+
+    Args:
+        tables: columns are the values of the count.
+        scores: of the rows; default 0, 1, ….
+        values: the count that each column stands for; default 0, 1, ….
+        trials: largest possible count.
+    """
+    shape = np.shape(tables)
+    t = np.asarray(tables, dtype=float).reshape(-1, *shape[-2:])
+    s, v = scores_of(scores, shape[-2]), scores_of(values, shape[-1])
+    centre = s.mean()
+    s = s - centre
+    n, total = t.sum(-1), (t * v).sum(-1)
+    grand = total.sum(-1) / n.sum(-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a = np.log(grand) if trials is None else special.logit(grand / trials)
+        b = np.zeros(len(t))
+        for _ in range(60):
+            linear = a[:, None] + b[:, None] * s
+            if trials is None:
+                mean = np.exp(np.minimum(linear, 50))
+                weight = n * mean
+            else:
+                mean = trials * special.expit(linear)
+                weight = n * mean * (1 - mean / trials)
+            residual = total - n * mean
+            u0, u1 = residual.sum(-1), (residual * s).sum(-1)
+            i00, i01, i11 = weight.sum(-1), (weight * s).sum(-1), (weight * s**2).sum(-1)
+            determinant = i00 * i11 - i01**2
+            step0, step1 = (i11 * u0 - i01 * u1) / determinant, (i00 * u1 - i01 * u0) / determinant
+            scale = np.minimum(1.0, 1.0 / np.maximum(np.maximum(abs(step0), abs(step1)), 1e-300))
+            a, b = a + step0 * scale, b + step1 * scale
+            if np.nanmax(np.abs(step1), initial=0) < 1e-11:
+                break
+        variance = mean if trials is None else mean * (1 - mean / trials)
+        df = n.sum(-1) - 2
+        deviations = (v - mean[..., None]) ** 2 / variance[..., None]
+        dispersion = (t * deviations).sum((1, 2)) / df
+        statistic = b / np.sqrt(dispersion * i00 / determinant)
+    slope, statistic, free = (part.reshape(shape[:-2]) for part in (b, statistic, df))
+    p = 2 * special.stdtr(free, -np.abs(statistic))
+    return test_from_p(statistic, p, slope, slope, free)
+
+
+def quasi_poisson_on_tables(
+    tables: ArrayLike,
+    scores: ArrayLike | None = None,
+    values: ArrayLike | None = None,
+    trials: float | None = None,
+) -> TableTest:
+    """Fit a quasi-Poisson trend to each table of counts; see `quasi_binomial_on_tables`."""
+    return quasi_binomial_on_tables(tables, scores, values)

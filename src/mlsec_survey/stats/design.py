@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -112,71 +112,90 @@ def design(predictors: pd.DataFrame) -> Design:
     return Design(matrix, tuple(columns), terms)
 
 
-def term_result(
+def model_result(
     coded: Design,
-    name: str,
     coefficients: pd.DataFrame,
+    test: Callable[[Sequence[int]], tuple[float, float, float]],
     *,
     method: str,
     effect: str,
-    statistic: float,
-    p: float,
     n: int,
     confidence: float,
     notes: tuple[str, ...] = (),
+    joint_notes: tuple[str, ...] | None = None,
     extra: Mapping[str, float] | None = None,
-    chi_square: float | None = None,
-) -> TestResult:
-    """Report one term of a model whose coefficients are logarithms of ratios.
+    model_extra: Mapping[str, float] | None = None,
+) -> ModelResult:
+    """Report a model whose coefficients are logarithms of ratios: its terms, and all at once.
 
     A term with one column is reported as a ratio with its interval. One with several has no one
     ratio: it is reported as Cohen's w, and the ratio of each group in `extra`.
 
     Args:
         coded: the design, without the intercept.
-        name: the term.
         coefficients: as in `ModelResult`.
+        test: of the coefficients of these columns: statistic, p-value, and the statistic on the
+            chi-square scale.
         method: name of the model.
         effect: name of the ratio, "odds ratio" or "incidence-rate ratio".
-        statistic: of the test of the term.
-        p: of the test of the term.
         n: respondents used.
-        confidence: level of the interval.
-        notes: to hand on.
-        extra: to hand on.
-        chi_square: the statistic on the chi-square scale, when `statistic` is not.
+        confidence: level of the intervals.
+        notes: for each term and the model.
+        joint_notes: for the joint test; the same unless given.
+        extra: for each term, the joint test and the model.
+        model_extra: for the model alone.
     """
-    columns = coded.terms[name]
-    handed = {"df": float(len(columns)), **(extra or {})}
-    if len(columns) == 1:
-        estimate, se, low, high = (float(value) for value in coefficients.iloc[columns[0]])
-        return TestResult(
+    handed = dict(extra or {})
+    terms = {}
+    for name, columns in coded.terms.items():
+        statistic, p, chi_square = test(columns)
+        if len(columns) == 1:
+            estimate, se, low, high = (float(v) for v in coefficients.iloc[columns[0]])
+            terms[name] = TestResult(
+                method=method,
+                effect=effect,
+                estimate=safe_exp(estimate),
+                low=safe_exp(low),
+                high=safe_exp(high),
+                n=n,
+                statistic=statistic,
+                p=p,
+                confidence=confidence,
+                null=1.0,
+                notes=notes,
+                extra={"df": 1.0, **handed, "coefficient": estimate, "se": se},
+            )
+            continue
+        ratios = {
+            f"{effect}, {coded.columns[k]}": safe_exp(float(coefficients["estimate"].iloc[k]))
+            for k in columns
+        }
+        terms[name] = joint_result(
+            chi_square,
+            len(columns),
             method=method,
-            effect=effect,
-            estimate=safe_exp(estimate),
-            low=safe_exp(low),
-            high=safe_exp(high),
-            n=n,
-            statistic=statistic,
             p=p,
+            n=n,
             confidence=confidence,
-            null=1.0,
             notes=notes,
-            extra={**handed, "coefficient": estimate, "se": se},
+            extra={**handed, **ratios},
+            statistic=statistic,
         )
-    for k in columns:
-        ratio = safe_exp(float(coefficients["estimate"].iloc[k]))
-        handed[f"{effect}, {coded.columns[k]}"] = ratio
-    return joint_result(
-        statistic if chi_square is None else chi_square,
-        len(columns),
-        method=method,
+    everything = range(len(coded.columns))
+    statistic, p, chi_square = test(everything)
+    joint = joint_result(
+        chi_square,
+        len(everything),
+        method=f"{method}, joint test",
         p=p,
         n=n,
         confidence=confidence,
-        notes=notes,
+        notes=notes if joint_notes is None else joint_notes,
         extra=handed,
         statistic=statistic,
+    )
+    return ModelResult(
+        method, n, terms, joint, coefficients, notes, {**handed, **(model_extra or {})}
     )
 
 
@@ -264,37 +283,22 @@ def effect_size_w(
 def noncentral_interval(statistic: float, df: int, confidence: float) -> tuple[float, float]:
     """Return the interval for the noncentrality of a chi-square statistic; 0 where no value fits.
 
+    >>> low, high = noncentral_interval(12.0, 2, 0.95)
+    >>> round(low, 3), round(high, 3)
+    (1.108, 26.845)
+
     Raises:
         AnalysisError: the statistic is not finite, or has no degrees of freedom.
     """
     if df < 1 or not math.isfinite(statistic):
         raise AnalysisError(f"a chi-square of {statistic:g} on {df} degrees of freedom has no size")
 
-    def bound(level: float) -> float:
-        def gap(noncentrality: float) -> float:
-            return noncentral_chi_square_cdf(statistic, df, noncentrality) - level
-
-        if gap(0.0) <= 0:
-            return 0.0
-        top = max(1.0, statistic)
-        while gap(top) > 0:
-            top *= 2
-        return float(optimize.brentq(gap, 0.0, top, xtol=1e-12))
-
-    return bound((1 + confidence) / 2), bound((1 - confidence) / 2)
-
-
-def noncentral_chi_square_cdf(statistic: float, df: int, noncentrality: float) -> float:
-    """Return the noncentral chi-square's distribution function, a Poisson mixture of central ones.
-
-    For single values, where most of the cost of scipy's is in checking its arguments.
-    """
-    mean = noncentrality / 2
-    # Beyond these the Poisson weights are below 1e-18.
-    reach = 9 * math.sqrt(mean) + 30
-    drawn = np.arange(max(0, math.floor(mean - reach)), math.ceil(mean + reach))
-    weights = np.exp(special.xlogy(drawn, mean) - mean - special.gammaln(drawn + 1))
-    return float(weights @ special.gammainc(df / 2 + drawn, statistic / 2))
+    # None fits where even no effect makes a statistic this large improbable enough.
+    low, high = (
+        0.0 if level >= special.chdtr(df, statistic) else special.chndtrinc(statistic, df, level)
+        for level in ((1 + confidence) / 2, (1 - confidence) / 2)
+    )
+    return float(low), float(high)
 
 
 def safe_exp(value: float) -> float:

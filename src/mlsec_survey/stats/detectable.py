@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,8 +18,15 @@ import pandas as pd
 from scipy import optimize, special, stats
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats import tables
-from mlsec_survey.stats.pairs import FloatArray, IntArray, as_groups, as_scores, complete_pairs
+from mlsec_survey.stats.exact import TrendDesign
+from mlsec_survey.stats.pairs import FloatArray, as_groups, as_scores, complete_pairs
+from mlsec_survey.stats.rank_tests import (
+    brunner_munzel_on_tables,
+    kendall_on_tables,
+    superiority,
+    tau_b_standard_error,
+)
+from mlsec_survey.stats.tables import cross_table, scores_of
 
 _LARGEST_LOG_RATIO = 8.0
 
@@ -47,107 +54,6 @@ class Detectable:
     method: str
 
 
-# A binary outcome along ordered levels: exact
-
-
-@dataclass(frozen=True)
-class TrendDesign:
-    """Respondents per level of an ordered predictor, before a binary outcome is known.
-
-    Attributes:
-        counts: respondents at each level.
-        steps: whole-number score of each level; default 0, 1, 2, …
-        alpha: level of the two-sided exact permutation test for trend.
-    """
-
-    counts: tuple[int, ...]
-    steps: tuple[int, ...] | None = None
-    alpha: float = 0.05
-
-    @property
-    def n(self) -> int:
-        """Number of respondents."""
-        return sum(self.counts)
-
-    @cached_property
-    def _scores(self) -> npt.NDArray[np.int64]:
-        steps = range(len(self.counts)) if self.steps is None else self.steps
-        return np.asarray(steps, dtype=np.int64) - min(steps)
-
-    @cached_property
-    def _fair(self) -> FloatArray:
-        """Probability of each number of outcomes (rows) and sum of scores (columns) at even odds.
-
-        That is, up to a factor, in how many ways each comes about.
-        """
-        counts = np.asarray(self.counts)
-        widest = int(counts @ self._scores)
-        mass = np.zeros((self.n + 1, widest + 1))
-        mass[0, 0] = 1.0
-        seen = reach = 0
-        for count, step in zip(counts, self._scores, strict=True):
-            binomial = stats.binom.pmf(np.arange(count + 1), count, 0.5)
-            new = np.zeros_like(mass)
-            for k, weight in enumerate(binomial):
-                new[k : k + seen + 1, k * step : k * step + reach + 1] += (
-                    weight * mass[: seen + 1, : reach + 1]
-                )
-            seen, reach = seen + int(count), reach + int(count * step)
-            mass = new
-        return mass
-
-    @cached_property
-    def _rejected(self) -> tuple[IntArray, IntArray, FloatArray]:
-        """Numbers of outcomes and sums of scores that the exact test rejects; log of their ways."""
-        mass = self._fair
-        sums = np.arange(mass.shape[1])
-        rejected = np.zeros(mass.shape, dtype=bool)
-        for outcomes in range(1, self.n):
-            law = mass[outcomes] / mass[outcomes].sum()
-            away = np.rint(np.abs(sums - law @ sums) * 1e9)
-            order = np.argsort(-away, kind="stable")
-            tail = np.cumsum(law[order])
-            # All sums equally far out share the p-value of the last of them.
-            _, first, of = np.unique(-away[order], return_index=True, return_inverse=True)
-            ends = np.append(first[1:], len(order)) - 1
-            rejected[outcomes, order] = tail[ends][of] <= self.alpha * (1 + 1e-9)
-        numbers, totals = np.nonzero(rejected & (mass > 0))
-        return numbers, totals, np.log(mass[numbers, totals]) + self.n * math.log(2)
-
-    def power(self, prevalence: float, odds_ratio: float) -> float:
-        """Return the exact power at a prevalence of the outcome and an odds ratio per step.
-
-        The outcome follows logistic regression on the scores, with the intercept that gives the
-        prevalence over all respondents; every sample is weighed with its probability.
-        """
-        slope = math.log(odds_ratio)
-        weights = np.asarray(self.counts) / self.n
-
-        def excess(intercept: float) -> float:
-            return float(weights @ special.expit(intercept + slope * self._scores)) - prevalence
-
-        far = 40.0 + abs(slope) * float(self._scores.max())
-        intercept = float(optimize.brentq(excess, -far, far, xtol=1e-12))
-        # Logistic regression weighs samples by no more than their outcomes and sum of scores.
-        outcomes, sums, log_ways = self._rejected
-        none = -float(self.counts @ np.logaddexp(0, intercept + slope * self._scores))
-        return float(np.exp(log_ways + intercept * outcomes + slope * sums + none).sum())
-
-    def smallest_odds_ratio(
-        self, prevalence: float, *, power: float = 0.8, increase: bool = True
-    ) -> float:
-        """Return the odds ratio per step nearest to 1 that is found with this power.
-
-        Infinite (or 0, for a decrease) when no odds ratio up to e^8 is.
-        """
-        sign = 1.0 if increase else -1.0
-
-        def missing(size: float) -> float:
-            return self.power(prevalence, math.exp(sign * size)) - power
-
-        return _smallest(missing, sign)
-
-
 def _smallest(missing: Callable[[float], float], sign: float) -> float:
     """Return e^(sign·size) at the smallest size that is not missing; powers grow with size."""
     reach = 0.25
@@ -162,6 +68,43 @@ def _smallest(missing: Callable[[float], float], sign: float) -> float:
 # Two ordered variables: the expected table under proportional odds
 
 
+@lru_cache(maxsize=4096)
+def chances_per_level(
+    rows: tuple[float, ...], outcome: tuple[float, ...], scores: tuple[float, ...], slope: float
+) -> FloatArray:
+    """Return the chances (r × c) of the outcome's levels per level of the predictor.
+
+    A cumulative logit model with one log odds ratio `slope` per unit of the scores, its thresholds
+    set so that the outcome's margin is kept.
+
+    >>> chances_per_level((0.5, 0.5), (0.5, 0.5), (0.0, 1.0), 2.0).round(4).tolist()
+    [[0.7311, 0.2689], [0.2689, 0.7311]]
+
+    Args:
+        rows: shares of the predictor's levels.
+        outcome: shares of the outcome's levels.
+        scores: of the predictor's levels.
+        slope: log odds ratio of a higher outcome per unit.
+    """
+    weight, x = np.asarray(rows)[:, None], slope * (np.asarray(scores) - np.mean(scores))[:, None]
+    wanted = np.cumsum(outcome)[:-1]
+    # Newton's steps for each threshold, halving its bracket where a step would leave it.
+    low, high = special.logit(wanted) + x.min(), special.logit(wanted) + x.max()
+    middle = (low + high) / 2
+    for _ in range(100):
+        upper = special.expit(middle - x)
+        excess = (weight * upper).sum(0) - wanted
+        low, high = np.where(excess < 0, middle, low), np.where(excess < 0, high, middle)
+        step = excess / np.maximum((weight * upper * (1 - upper)).sum(0), 1e-300)
+        newton = middle - step
+        middle = np.where((low <= newton) & (newton <= high), newton, (low + high) / 2)
+        if np.abs(step).max() < 1e-12:
+            break
+    upper = special.expit(middle - x)
+    cumulative = np.hstack([np.zeros((len(x), 1)), upper, np.ones((len(x), 1))])
+    return np.maximum(np.diff(cumulative, axis=1), 0.0)
+
+
 def expected_table(
     rows: npt.ArrayLike, columns: npt.ArrayLike, slope: float, scores: npt.ArrayLike | None = None
 ) -> FloatArray:
@@ -174,17 +117,9 @@ def expected_table(
         scores: of the rows; default 0, 1, 2, …
     """
     r, c = np.asarray(rows, dtype=float), np.asarray(columns, dtype=float)
-    x = np.arange(len(r)) if scores is None else np.asarray(scores, dtype=float)
-    weights, below = r / r.sum(), np.cumsum(c)[:-1] / c.sum()
-    far = 40.0 + abs(slope) * float(np.abs(x).max())
-    low, high = np.full(len(below), -far), np.full(len(below), far)
-    for _ in range(80):
-        middle = (low + high) / 2
-        share = weights @ special.expit(middle[None, :] - slope * x[:, None])
-        low, high = np.where(share < below, middle, low), np.where(share < below, high, middle)
-    cumulative = special.expit(low[None, :] - slope * x[:, None])
-    edges = np.column_stack([np.zeros(len(r)), cumulative, np.ones(len(r))])
-    return np.asarray(r[:, None] * np.diff(edges, axis=1))
+    shares, outcome = tuple((r / r.sum()).tolist()), tuple((c / c.sum()).tolist())
+    chances = chances_per_level(shares, outcome, tuple(scores_of(scores, len(r)).tolist()), slope)
+    return np.asarray(r[:, None] * chances)
 
 
 def kendall_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
@@ -193,12 +128,13 @@ def kendall_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
     Normal approximation with the standard error under the null for the test and the one under
     the alternative for the estimate.
     """
-    test = tables.kendall_tau_b(table)
-    tau, z = float(test.effect), float(test.statistic)
+    test = kendall_on_tables(table)
+    assert test.effect is not None
+    tau, z = float(test.effect), float(test.z)
     critical = float(stats.norm.ppf(1 - alpha / 2))
     if abs(z) < 1e-9:
         return alpha
-    ratio = tau / z / float(tables.tau_b_standard_error(table))
+    ratio = tau / z / float(tau_b_standard_error(table))
     return float(
         stats.norm.sf(critical * ratio - z * ratio) + stats.norm.cdf(-(critical + z) * ratio)
     )
@@ -206,7 +142,8 @@ def kendall_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
 
 def brunner_munzel_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
     """Return the power of the Brunner–Munzel test when this is the expected table of two rows."""
-    test = tables.brunner_munzel(table)
+    test = brunner_munzel_on_tables(table)
+    assert test.df is not None
     t, df = float(test.statistic), float(test.df)
     critical = float(stats.t.ppf(1 - alpha / 2, df))
     return float(stats.norm.sf(critical - t) + stats.norm.cdf(-critical - t))
@@ -223,21 +160,25 @@ def trend(
     Raises:
         AnalysisError: a variable is constant.
     """
-    outcome, predictor = complete_pairs(outcome, predictor)
-    cases, scores = as_scores(outcome), as_scores(predictor)
-    levels, counts = np.unique(scores, return_counts=True)
-    if not (levels == np.rint(levels)).all() or counts @ (levels - levels[0]) > 20_000:
+    table = cross_table(outcome, predictor)
+    found = TrendDesign.of(table.counts.sum(1), table.rows)
+    if found is None:
         return proportional_odds(outcome, predictor, power=power, alpha=alpha)
-    steps = tuple(int(level) for level in levels)
-    design = TrendDesign(tuple(counts.tolist()), steps, alpha)
-    prevalence = float((cases == cases.max()).mean())
+    (design, unit), prevalence = found, float(table.counts[:, -1].sum()) / table.n
+
+    def effect(sign: float) -> float:
+        def missing(size: float) -> float:
+            return design.power(prevalence, sign * size * unit, alpha) - power
+
+        return _smallest(missing, sign)
+
     return Detectable(
         "odds ratio",
-        design.smallest_odds_ratio(prevalence, power=power),
-        design.smallest_odds_ratio(prevalence, power=power, increase=False),
+        effect(1.0),
+        effect(-1.0),
         power,
         alpha,
-        design.n,
+        table.n,
         "exact power of the permutation test for trend",
     )
 
@@ -327,7 +268,11 @@ def _ranks(
         if found in (0.0, math.inf):
             return found
         table = expected_table(rows, columns, math.log(found), scores)
-        return float(tables.superiority(table) if in_groups else tables.kendall_tau_b(table).effect)
+        if in_groups:
+            return float(superiority(table))
+        tau = kendall_on_tables(table).effect
+        assert tau is not None
+        return float(tau)
 
     return Detectable(
         name,

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mlsec_survey.stats import table_models, tables
+from mlsec_survey.stats import categorical, counts, logistic, ordinal, rank_tests
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tables import TableTest, score_correlation, two_rows
 
 Floats = NDArray[np.float64]
 OnTables = Callable[[Floats, Floats, Floats, float | None], Floats]
@@ -103,12 +104,18 @@ class EffectSize:
 
 
 def _superiority(t: Floats, s: Floats, v: Floats, trials: float | None) -> Floats:
-    return tables.superiority(tables.two_rows(t)) - 0.5
+    return rank_tests.superiority(two_rows(t)) - 0.5
 
 
 def _odds_ratio(t: Floats, s: Floats, v: Floats, trials: float | None) -> Floats:
-    fit = table_models.firth_slopes if t.shape[-1] == 2 else table_models.cumulative_logit_slopes
-    return fit(t, s).slope
+    if t.shape[-1] == 2:
+        return _effect(logistic.firth_on_tables(t, s))
+    return _effect(ordinal.cumulative_logit_slopes(t, s))
+
+
+def _effect(test: TableTest) -> Floats:
+    assert test.effect is not None
+    return test.effect
 
 
 _CORRELATION = ("rises with the predictor", "falls with the predictor")
@@ -137,7 +144,7 @@ EFFECTS: dict[str, EffectSize] = {
             LOG,
             "higher counts",
             "lower counts",
-            lambda t, s, v, trials: table_models.quasi_likelihood_slopes(t, s, v).slope,
+            lambda t, s, v, trials: _effect(counts.quasi_poisson_on_tables(t, s, v)),
         ),
         EffectSize(
             "probability_of_superiority",
@@ -158,7 +165,7 @@ EFFECTS: dict[str, EffectSize] = {
             1.0,
             FISHER_Z,
             *_CORRELATION,
-            lambda t, s, v, trials: tables.kendall_tau_b(t).effect,
+            lambda t, s, v, trials: _effect(rank_tests.kendall_on_tables(t)),
         ),
         EffectSize(
             "spearman_rho",
@@ -168,10 +175,9 @@ EFFECTS: dict[str, EffectSize] = {
             1.0,
             FISHER_Z,
             *_CORRELATION,
-            lambda t, s, v, trials: table_models.score_correlation(t, s, v, ranks=True),
+            lambda t, s, v, trials: score_correlation(t, s, v, ranks=True),
         ),
         EffectSize("somers_d", "Somers' d", 0.0, -1.0, 1.0, FISHER_Z, *_CORRELATION),
-        EffectSize("gamma", "Goodman and Kruskal's gamma", 0.0, -1.0, 1.0, FISHER_Z, *_CORRELATION),
         EffectSize(
             "cramers_v",
             "Cramér's V",
@@ -180,7 +186,7 @@ EFFECTS: dict[str, EffectSize] = {
             1.0,
             None,
             *_GROUPS,
-            lambda t, s, v, trials: tables.corrected_cramers_v(t),
+            lambda t, s, v, trials: categorical.corrected_cramers_v(t),
             # V² is chi-square / (n (k - 1)), with k the smaller side of the table.
             lambda value, result: value**2 * result.n * (result.extra["smaller_side"] - 1),
         ),

@@ -1,8 +1,9 @@
 """Logistic regression with Firth's penalty, which stays finite in sparse and separated data.
 
-Written here rather than taken from the package `firthmodels`, whose results agree (see the
-tests): that package has no test of several coefficients at once, its search for profile limits
-can fail to converge, and importing it loads scikit-learn, which takes seconds.
+Fitted here, on counts of any number of samples at once, because power, permutations and
+specification curves need thousands of fits, and one table is a stack of one. The package
+`firthmodels` is the check (tests/test_logistic.py): it fits one sample at a time, has no test of
+several coefficients at once, and takes seconds to import.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
 from mlsec_survey.base.errors import AnalysisError
@@ -20,107 +22,188 @@ from mlsec_survey.stats.design import (
     ModelResult,
     complete_rows,
     design,
-    joint_result,
+    model_result,
     profile_bounds,
-    term_result,
 )
-from mlsec_survey.stats.pairs import BoolArray, FloatArray, as_binary, check_confidence
+from mlsec_survey.stats.pairs import as_binary, check_confidence
 from mlsec_survey.stats.result import TestResult
+from mlsec_survey.stats.tables import CrossTable, TableTest, scores_of, test_from_z
 
+Floats = NDArray[np.float64]
 _METHOD = "Firth-penalised logistic regression"
 
 
 @dataclass(frozen=True, slots=True)
 class FirthFit:
-    """A maximum of the penalised likelihood, possibly with coefficients held fixed.
+    """Maxima of the penalised likelihood of N samples, possibly with coefficients held fixed.
 
     Attributes:
-        coefficients: one per column of the design.
-        covariance: inverse of the Fisher information at the maximum.
-        log_likelihood: penalised log-likelihood, l(b) + log|I(b)| / 2.
-        iterations: Newton steps taken.
+        coefficients: N × p.
+        covariance: N × p × p, inverse of the Fisher information at the maximum.
+        log_likelihood: N; penalised, l(b) + log|I(b)| / 2.
     """
 
-    coefficients: FloatArray
-    covariance: FloatArray
-    log_likelihood: float
-    iterations: int
+    coefficients: Floats
+    covariance: Floats
+    log_likelihood: Floats
 
 
 def firth_fit(
-    matrix: FloatArray,
-    outcome: FloatArray | BoolArray,
+    matrix: Floats,
+    cases: ArrayLike,
+    n: ArrayLike,
     *,
     fixed: Sequence[int] = (),
-    start: FloatArray | None = None,
+    start: Floats | None = None,
 ) -> FirthFit:
     """Maximise the likelihood penalised by Jeffreys' prior (Firth 1993, Biometrika 80:27).
 
+    >>> design_matrix = np.array([[1.0, 0.0], [1.0, 1.0]])
+    >>> fit = firth_fit(design_matrix, [[0, 3]], [[4, 4]])
+    >>> fit.coefficients.round(4).tolist()
+    [[-2.1972, 3.0445]]
+
     Args:
-        matrix: n × p design, intercept included.
-        outcome: n values 0 or 1.
+        matrix: r × p design of the rows, intercept included.
+        cases: N × r: respondents with the outcome.
+        n: N × r: respondents.
         fixed: columns whose coefficients stay as in `start`. The penalty keeps the information
             matrix of all columns, as a likelihood-ratio test needs (Heinze & Schemper 2002).
-        start: coefficients to begin with, 0 by default.
+        start: N × p coefficients to begin with, 0 by default.
 
     Raises:
-        AnalysisError: the design is singular, or the maximum was not found.
+        AnalysisError: a design is singular, or a maximum was not found.
     """
-    y = np.asarray(outcome, dtype=float)
+    y, m = (np.atleast_2d(np.asarray(values, dtype=float)) for values in (cases, n))
+    at = np.zeros((len(y), matrix.shape[1])) if start is None else start.astype(float).copy()
     free = np.setdiff1d(np.arange(matrix.shape[1]), np.asarray(fixed, dtype=int))
-    coefficients = np.zeros(matrix.shape[1]) if start is None else start.astype(float).copy()
-    value, score, covariance = _penalised(matrix, y, coefficients)
-    for iteration in range(300):
-        gradient = score[free]
-        if not len(free) or np.abs(gradient).max() < 1e-10 * max(1.0, len(y) / 10):
-            return FirthFit(coefficients, covariance, value, iteration)
-        information = np.linalg.inv(covariance)[np.ix_(free, free)]
-        step = np.linalg.solve(information, gradient)
-        step /= max(1.0, float(np.abs(step).max()) / 5.0)
+    value, score, covariance = _penalised(matrix, y, m, at)
+    if not np.isfinite(value).all():
+        raise AnalysisError("the predictors cannot be told apart: the design is singular")
+    close = 1e-10 * np.maximum(1.0, m.sum(1) / 10)
+    for _ in range(300):
+        active = np.flatnonzero((np.abs(score[:, free]) > close[:, None]).any(1))
+        if not len(active):
+            return FirthFit(at, covariance, value)
+        information = np.linalg.inv(covariance[active])[:, free[:, None], free]
+        step = np.linalg.solve(information, score[active][:, free, None])[..., 0]
+        step /= np.maximum(1.0, np.abs(step).max(1, keepdims=True) / 5.0)
         for _ in range(40):
-            trial = coefficients.copy()
-            trial[free] += step
-            reached = _penalised(matrix, y, trial)
+            trial = at[active].copy()
+            trial[:, free] += step
+            reached = _penalised(matrix, y[active], m[active], trial)
             # Near the maximum the gain drowns in rounding; the gradient decides there.
-            if reached[0] >= value - 1e-12 * abs(value):
+            worse = ~(reached[0] >= value[active] - 1e-12 * np.abs(value[active]))
+            if not worse.any():
                 break
-            step /= 2
-        if np.abs(step).max() < 1e-13 * max(1.0, float(np.abs(coefficients).max())):
-            return FirthFit(trial, reached[2], reached[0], iteration + 1)
-        coefficients, (value, score, covariance) = trial, reached
+            step[worse] /= 2
+        at[active], (value[active], score[active], covariance[active]) = trial, reached
+        # A step that is lost in rounding is the last one.
+        lost = np.abs(step).max(1) < 1e-13 * np.maximum(1.0, np.abs(trial).max(1))
+        close[active[lost]] = math.inf
     raise AnalysisError("the penalised likelihood did not converge")
 
 
-def _penalised(
-    matrix: FloatArray, y: FloatArray, coefficients: FloatArray
-) -> tuple[float, FloatArray, FloatArray]:
-    """Penalised log-likelihood, its score, and the inverse information."""
-    linear = matrix @ coefficients
+def _penalised(matrix: Floats, y: Floats, m: Floats, at: Floats) -> tuple[Floats, Floats, Floats]:
+    """Penalised log-likelihood, its score, and the inverse information, of each sample."""
+    linear = at @ matrix.T
     probability = special.expit(linear)
-    weight = probability * special.expit(-linear)
-    information = (matrix * weight[:, None]).T @ matrix
+    weight = m * probability * special.expit(-linear)
+    squares = matrix[:, :, None] * matrix[:, None, :]
+    size = matrix.shape[1]
+    information = (weight @ squares.reshape(len(matrix), -1)).reshape(-1, size, size)
     sign, log_determinant = np.linalg.slogdet(information)
-    if sign <= 0 or not math.isfinite(log_determinant):
-        # Coefficients far out: the weights vanish; any finite step back is an improvement.
-        return -math.inf, np.zeros(matrix.shape[1]), np.eye(matrix.shape[1])
-    covariance = np.linalg.inv(information)
-    leverage = weight * np.einsum("ij,jk,ik->i", matrix, covariance, matrix)
-    log_likelihood = float(-np.logaddexp(0.0, np.where(y == 1, -linear, linear)).sum())
-    score = matrix.T @ (y - probability + leverage * (0.5 - probability))
-    return log_likelihood + float(log_determinant) / 2, score, covariance
+    good = (sign > 0) & np.isfinite(log_determinant)
+    # Coefficients far out: the weights vanish; any finite step back is an improvement.
+    covariance = np.linalg.inv(np.where(good[:, None, None], information, np.eye(size)))
+    leverage = weight * np.einsum("rj,njk,rk->nr", matrix, covariance, matrix)
+    value = -(y * np.logaddexp(0, -linear) + (m - y) * np.logaddexp(0, linear)).sum(1)
+    score = (y - m * probability + leverage * (0.5 - probability)) @ matrix
+    value = np.where(good, value + log_determinant / 2, -np.inf)
+    return value, np.where(good[:, None], score, 0.0), covariance
+
+
+def firth_on_tables(
+    tables: ArrayLike,
+    scores: ArrayLike | None = None,
+    values: ArrayLike | None = None,
+    trials: float | None = None,
+) -> TableTest:
+    """Fit a slope to each table with two columns, and test it by the penalised likelihood ratio.
+
+    The statistic is the signed root of the ratio, with the null profile of Heinze and Schemper
+    (2002, doi:10.1002/sim.1047). Tables with the same number of cases and the same sum of their
+    scores are fitted once if the rows have the same sums in the whole stack, since the likelihood
+    depends on nothing else. NaN where a variable is constant.
+    """
+    t = np.asarray(tables, dtype=float)
+    stack = t.reshape(-1, *t.shape[-2:])
+    n, cases = stack.sum(-1), stack[..., 1]
+    s = scores_of(scores, t.shape[-2])
+    constant = ((n > 0).sum(-1) < 2) | (cases.sum(-1) == 0) | (cases.sum(-1) == n.sum(-1))
+    which = np.arange(len(stack))
+    if len(stack) > 1 and (n == n[0]).all():
+        totals = cases.sum(-1) + 1j * (cases @ s)
+        _, first, which = np.unique(totals, return_index=True, return_inverse=True)
+        n, cases, constant = n[first], cases[first], constant[first]
+    slope = np.full(len(n), np.nan)
+    statistic = slope.copy()
+    some = ~constant
+    if some.any():
+        matrix = np.column_stack([np.ones(len(s)), s - s.mean()])
+        fit = firth_fit(matrix, cases[some], n[some])
+        # With the slope held at 0 the penalty is the log of p(1 - p), up to a constant.
+        start = np.zeros_like(fit.coefficients)
+        start[:, 0] = special.logit((cases[some].sum(1) + 1) / (n[some].sum(1) + 2))
+        null = _penalised(matrix, cases[some], n[some], start)[0]
+        slope[some] = fit.coefficients[:, 1]
+        ratio = np.maximum(0.0, 2 * (fit.log_likelihood - null))
+        statistic[some] = np.sign(slope[some]) * np.sqrt(ratio)
+    shape = t.shape[:-2]
+    return test_from_z(statistic[which].reshape(shape), slope[which].reshape(shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """A log odds ratio per step with its profile interval."""
+
+    slope: float
+    low: float
+    high: float
+
+
+def firth_on_counts(table: CrossTable, confidence: float = 0.95) -> Slope:
+    """Fit the slope of a binary outcome on the rows of a table, whatever its number of respondents.
+
+    Args:
+        table: columns are the outcome 0 and 1.
+        confidence: level of the profile interval.
+    """
+    matrix = np.column_stack([np.ones(len(table.rows)), table.rows])
+    n, cases = table.counts.sum(1).astype(float), table.counts[:, 1].astype(float)
+    fit = firth_fit(matrix, cases, n)
+    low, high = profile_interval(matrix, cases, n, fit, 1, confidence)
+    return Slope(float(fit.coefficients[0, 1]), low, high)
 
 
 def profile_interval(
-    matrix: FloatArray,
-    outcome: FloatArray | BoolArray,
+    matrix: Floats,
+    cases: Floats,
+    n: Floats,
     fit: FirthFit,
     column: int,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Interval of one coefficient from the profile of the penalised likelihood.
+    """Return the interval of one coefficient from the profile of the penalised likelihood.
 
     Heinze & Schemper (2002, Stat. Med. 21:2409). A bound that the profile never reaches, within
     40 standard errors, is infinite.
+
+    Args:
+        matrix, cases, n: of one sample, as for `firth_fit`.
+        fit: of that sample.
+        column: of the coefficient.
+        confidence: level.
     """
     drop = float(stats.chi2.ppf(confidence, 1)) / 2
     last = fit.coefficients
@@ -128,13 +211,13 @@ def profile_interval(
     def gap(value: float) -> float:
         nonlocal last
         start = last.copy()
-        start[column] = value
-        profiled = firth_fit(matrix, outcome, fixed=(column,), start=start)
+        start[:, column] = value
+        profiled = firth_fit(matrix, cases, n, fixed=(column,), start=start)
         last = profiled.coefficients
-        return profiled.log_likelihood - fit.log_likelihood + drop
+        return float(profiled.log_likelihood[0] - fit.log_likelihood[0]) + drop
 
-    se = math.sqrt(float(fit.covariance[column, column]))
-    return profile_bounds(gap, float(fit.coefficients[column]), se)
+    se = math.sqrt(float(fit.covariance[0, column, column]))
+    return profile_bounds(gap, float(fit.coefficients[0, column]), se)
 
 
 def firth_logistic(
@@ -149,6 +232,11 @@ def firth_logistic(
 
     The estimate is shrunk towards 1, slightly, when the outcome is rare; the test keeps its
     level only approximately with fewer than about five outcomes.
+
+    >>> y, x = pd.Series([0, 0, 0, 1, 0, 1, 1, 1]), pd.Series([1, 1, 2, 2, 3, 3, 4, 4])
+    >>> result = firth_logistic(y, x)
+    >>> round(result.estimate, 3), round(result.p, 4)
+    (3.283, 0.0539)
 
     Raises:
         AnalysisError: a variable is constant, or the outcome not binary.
@@ -178,87 +266,64 @@ def firth_logistic_model(
     check_confidence(confidence)
     left, right = complete_rows(outcome, predictors)
     y, coded = as_binary(left).astype(float), design(right)
-    matrix = np.column_stack([np.ones(len(y)), coded.matrix])
-    fit = firth_fit(matrix, y)
-    rows = [
-        (
-            float(fit.coefficients[k + 1]),
-            math.sqrt(float(fit.covariance[k + 1, k + 1])),
-            *profile_interval(matrix, y, fit, k + 1, confidence),
-        )
-        for k in range(len(coded.columns))
-    ]
+    # Respondents alike in all predictors are one row with its counts.
+    rows, which = np.unique(coded.matrix, axis=0, return_inverse=True)
+    matrix = np.column_stack([np.ones(len(rows)), rows])
+    n = np.bincount(which).astype(float)
+    cases = np.bincount(which, weights=y).astype(float)
+    fit = firth_fit(matrix, cases, n)
+    estimates, errors = fit.coefficients[0], np.sqrt(np.diag(fit.covariance[0]))
     coefficients = pd.DataFrame(
-        rows, index=coded.columns, columns=["estimate", "se", "low", "high"]
+        [
+            (estimates[k], errors[k], *profile_interval(matrix, cases, n, fit, k, confidence))
+            for k in range(1, matrix.shape[1])
+        ],
+        index=coded.columns,
+        columns=["estimate", "se", "low", "high"],
     )
     notes: tuple[str, ...] = (
         "profile penalised likelihood interval, penalised likelihood-ratio test",
     )
-    counts = {"cases": float(y.sum()), "separated": float(_separated(matrix, y))}
+    counts = {"cases": float(y.sum()), "separated": float(_separated(matrix, cases, n))}
     if counts["separated"]:
         notes += ("the outcome is separated: ordinary logistic regression has no finite estimate",)
     if y.sum() < 5 or len(y) - y.sum() < 5:
         notes += ("fewer than five respondents with one outcome: interval and p are approximate",)
 
-    def test(columns: Sequence[int]) -> tuple[float, float]:
-        start = fit.coefficients.copy()
+    def test(columns: Sequence[int]) -> tuple[float, float, float]:
         held = [k + 1 for k in columns]
-        start[held] = 0.0
-        null = firth_fit(matrix, y, fixed=held, start=start)
-        ratio = max(0.0, 2 * (fit.log_likelihood - null.log_likelihood))
-        return ratio, float(stats.chi2.sf(ratio, len(held)))
+        start = fit.coefficients.copy()
+        start[:, held] = 0.0
+        null = firth_fit(matrix, cases, n, fixed=held, start=start)
+        ratio = max(0.0, 2 * float(fit.log_likelihood[0] - null.log_likelihood[0]))
+        return ratio, float(stats.chi2.sf(ratio, len(held))), ratio
 
-    terms = {}
-    for name, columns in coded.terms.items():
-        ratio, p = test(columns)
-        terms[name] = term_result(
-            coded,
-            name,
-            coefficients,
-            method=_METHOD,
-            effect="odds ratio",
-            statistic=ratio,
-            p=p,
-            n=len(y),
-            confidence=confidence,
-            notes=notes,
-            extra=counts,
-        )
-    everything = tuple(range(len(coded.columns)))
-    ratio, p = test(everything)
-    joint = joint_result(
-        ratio,
-        len(everything),
-        method=f"{_METHOD}, joint test",
-        p=p,
+    return model_result(
+        coded,
+        coefficients,
+        test,
+        method=_METHOD,
+        effect="odds ratio",
         n=len(y),
         confidence=confidence,
-        notes=("penalised likelihood-ratio test of all predictors",),
-        extra=counts,
-    )
-    return ModelResult(
-        method=_METHOD,
-        n=len(y),
-        terms=terms,
-        joint=joint,
-        coefficients=coefficients,
         notes=notes,
-        extra={
-            "intercept": float(fit.coefficients[0]),
-            "penalised_log_likelihood": fit.log_likelihood,
-            **counts,
+        joint_notes=("penalised likelihood-ratio test of all predictors",),
+        extra=counts,
+        model_extra={
+            "intercept": float(estimates[0]),
+            "penalised_log_likelihood": float(fit.log_likelihood[0]),
         },
     )
 
 
-def _separated(matrix: FloatArray, y: FloatArray) -> bool:
+def _separated(matrix: Floats, cases: Floats, n: Floats) -> bool:
     """Tell whether a linear predictor splits the outcomes, fully or with ties at 0.
 
     A linear programme decides (Konis 2007): with signs s = ±1 by outcome, is there a direction
     with s·x·b ≥ 0 everywhere and > 0 somewhere?
     """
-    signed = matrix * np.where(y == 1, 1.0, -1.0)[:, None]
+    signed = np.vstack([matrix[cases > 0], -matrix[cases < n]])
     found = optimize.linprog(
-        -signed.sum(0), A_ub=-signed, b_ub=np.zeros(len(y)), bounds=(-1, 1), method="highs"
+        -signed.sum(0), A_ub=-signed, b_ub=np.zeros(len(signed)), bounds=(-1, 1), method="highs"
     )
     return bool(found.status == 0 and -found.fun > 1e-7)

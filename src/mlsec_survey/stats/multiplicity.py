@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from statsmodels.stats.multitest import multipletests
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.pairs import FloatArray, IntArray, as_groups, as_scores
@@ -30,12 +31,12 @@ def holm(p: npt.ArrayLike) -> FloatArray:
 
     A missing p-value (NaN) stays missing and does not count, as in R's p.adjust.
 
-    Source: Holm (1979), Scandinavian Journal of Statistics 6, 65–70.
+    >>> holm([0.01, 0.04, np.nan, 0.03]).round(4).tolist()
+    [0.03, 0.06, nan, 0.06]
+
+    Source: Holm (1979), Scandinavian Journal of Statistics 6, 65–70; by statsmodels.
     """
-    values, given, order = _sorted(p)
-    m = len(order)
-    stepped = values[given][order] * np.arange(m, 0, -1)
-    return _unsorted(values, given, order, np.minimum(np.maximum.accumulate(stepped), 1.0))
+    return _adjusted(p, "holm")
 
 
 def benjamini_hochberg(p: npt.ArrayLike) -> FloatArray:
@@ -44,30 +45,22 @@ def benjamini_hochberg(p: npt.ArrayLike) -> FloatArray:
     Bounds the expected share of false rejections, for independent or positively dependent tests. A
     missing p-value (NaN) stays missing and does not count, as in R's p.adjust.
 
-    Source: Benjamini and Hochberg (1995, doi:10.1111/j.2517-6161.1995.tb02031.x).
+    >>> benjamini_hochberg([0.01, 0.04, 0.03]).round(4).tolist()
+    [0.03, 0.04, 0.04]
+
+    Source: Benjamini and Hochberg (1995, doi:10.1111/j.2517-6161.1995.tb02031.x); by statsmodels.
     """
-    values, given, order = _sorted(p)
-    m = len(order)
-    stepped = values[given][order] * m / np.arange(1, m + 1)
-    lowest = np.minimum.accumulate(stepped[::-1])[::-1]
-    return _unsorted(values, given, order, np.minimum(lowest, 1.0))
+    return _adjusted(p, "fdr_bh")
 
 
-def _sorted(p: npt.ArrayLike) -> tuple[FloatArray, npt.NDArray[np.bool_], IntArray]:
+def _adjusted(p: npt.ArrayLike, method: str) -> FloatArray:
     values = np.asarray(p, dtype=float)
     given = ~np.isnan(values)
     if ((values[given] < 0) | (values[given] > 1)).any():
         raise ValueError("p-values must lie between 0 and 1")
-    return values, given, np.argsort(values[given], kind="stable")
-
-
-def _unsorted(
-    values: FloatArray, given: npt.NDArray[np.bool_], order: IntArray, stepped: FloatArray
-) -> FloatArray:
-    back = np.empty(len(order))
-    back[order] = stepped
     result = np.full(values.shape, np.nan)
-    result[given] = back
+    if given.any():
+        result[given] = multipletests(values[given], method=method)[1]
     return result
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 from scipy import special, stats
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats.ordinal import OrdinalFit, ordinal_fit
+from mlsec_survey.stats.ordinal import ordinal_fit
 from mlsec_survey.stats.pairs import FloatArray, IntArray, check_confidence
 from mlsec_survey.stats.result import TestResult
 
@@ -85,8 +85,13 @@ def repeated_ordinal(
     extra = {} if predictors is None else dict(predictors)
     cells = _Cells.of(ratings, extra)
     k, p, levels = cells.objects, len(extra), cells.levels
-    fit = ordinal_fit(cells.level, cells.matrix(), counts=cells.counts)
-    naive, covariance = _sandwich(fit, cells)
+    rows, row = np.unique(cells.matrix(), axis=0, return_inverse=True)
+    counted = np.zeros((len(rows), levels))
+    np.add.at(counted, (row, cells.level), cells.counts)
+    fit = ordinal_fit(counted[None], rows)
+    thresholds, slopes = fit.thresholds[0], fit.coefficients[0]
+    naive = fit.covariance[0]
+    covariance = _sandwich(thresholds, slopes, naive, cells)
     n = cells.n
     q = levels - 1
     size = q + k - 1 + p
@@ -96,7 +101,7 @@ def repeated_ordinal(
     deviation = np.zeros((k, size))
     deviation[1:, q : q + k - 1] = np.eye(k - 1)
     deviation -= deviation.mean(axis=0)
-    theta = np.concatenate([fit.thresholds, fit.coefficients])
+    theta = np.concatenate([thresholds, slopes])
     objects = _estimates(deviation @ theta, deviation @ covariance @ deviation.T, n, confidence)
     objects.index = ratings.columns
     objects.insert(0, "ratings", np.bincount(cells.object, weights=cells.counts, minlength=k))
@@ -110,8 +115,8 @@ def repeated_ordinal(
     spread = math.sqrt(float(np.mean(log_odds**2)))
     # Delta method for the root mean square of the deviations.
     gradient = log_odds @ deviation / (k * spread) if spread else np.zeros(size)
-    reach = float(stats.t.ppf((1 + confidence) / 2, n - 1))
-    reach *= math.sqrt(float(gradient @ covariance @ gradient))
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    half *= math.sqrt(float(gradient @ covariance @ gradient))
     notes = ("sandwich covariance with respondents as clusters",)
     return RepeatedOrdinal(
         n=n,
@@ -122,8 +127,8 @@ def repeated_ordinal(
             method=METHOD,
             effect="standard deviation of log odds",
             estimate=spread,
-            low=max(0.0, spread - reach),
-            high=spread + reach,
+            low=max(0.0, spread - half),
+            high=spread + half,
             n=n,
             statistic=f,
             p=p_value,
@@ -134,7 +139,7 @@ def repeated_ordinal(
             ),
             extra={"df": float(k - 1), "df_residual": float(n - k + 1), "wald": wald},
         ),
-        thresholds=fit.thresholds - theta[between].sum() / k,
+        thresholds=thresholds - theta[between].sum() / k,
         coefficients=theta,
         covariance=covariance,
         naive=naive,
@@ -181,7 +186,7 @@ def parallel_check(
     check_confidence(confidence)
     values = ratings.to_numpy(dtype=float, na_value=math.nan)
     given = ~np.isnan(values)
-    cuts = _firm_cuts(values, least)
+    cuts = _usable_cuts(values, least)
     if len(cuts) < 2:
         raise AnalysisError("fewer than two thresholds are left: there is nothing to compare")
     k = values.shape[1]
@@ -287,12 +292,14 @@ class _Cells:
         ).astype(float)
 
 
-def _sandwich(fit: OrdinalFit, cells: _Cells) -> tuple[FloatArray, FloatArray]:
-    """Return the covariance of independent ratings and that with respondents as clusters."""
+def _sandwich(
+    thresholds: FloatArray, slopes: FloatArray, naive: FloatArray, cells: _Cells
+) -> FloatArray:
+    """Return the covariance with respondents as clusters, from that of independent ratings."""
     q = cells.levels - 1
     matrix = cells.matrix()
-    linear = matrix @ fit.coefficients
-    cuts = np.concatenate([[-math.inf], fit.thresholds, [math.inf]])
+    linear = matrix @ slopes
+    cuts = np.concatenate([[-math.inf], thresholds, [math.inf]])
     high, low = (
         special.expit(cuts[cells.level + 1] - linear),
         special.expit(cuts[cells.level] - linear),
@@ -313,20 +320,20 @@ def _sandwich(fit: OrdinalFit, cells: _Cells) -> tuple[FloatArray, FloatArray]:
         ]
     )
     meat = per_respondent.T @ per_respondent
-    return fit.covariance, fit.covariance @ meat @ fit.covariance * cells.n / (cells.n - 1)
+    return np.asarray(naive @ meat @ naive * cells.n / (cells.n - 1))
 
 
 def _estimates(
     values: FloatArray, covariance: FloatArray, n: int, confidence: float
 ) -> pd.DataFrame:
     se = np.sqrt(np.diag(covariance))
-    reach = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * se
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * se
     return pd.DataFrame(
         {
             "estimate": values,
             "se": se,
-            "low": values - reach,
-            "high": values + reach,
+            "low": values - half,
+            "high": values + half,
             "p": 2 * stats.t.sf(np.abs(values) / se, n - 1),
         }
     )
@@ -340,7 +347,7 @@ def _hotelling(values: FloatArray, covariance: FloatArray, n: int) -> tuple[floa
     return wald, f, float(stats.f.sf(f, df, n - df))
 
 
-def _firm_cuts(values: FloatArray, least: int) -> list[float]:
+def _usable_cuts(values: FloatArray, least: int) -> list[float]:
     """Return the values at which every object has `least` ratings on either side."""
     levels = np.unique(values[~np.isnan(values)])[1:]
     return [

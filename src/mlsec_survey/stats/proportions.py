@@ -1,11 +1,11 @@
-"""Shares with intervals: one sample, two samples, several categories, and none observed."""
+"""Shares with intervals: of one sample, of several categories, and where none is observed."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy import special
+from statsmodels.stats.proportion import proportion_confint
 
 Floats = NDArray[np.float64]
 
@@ -13,29 +13,38 @@ Floats = NDArray[np.float64]
 def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Return Wilson's score interval; NaN where n is 0.
 
-    Wilson (1927, doi:10.1080/01621459.1927.10502953).
+    >>> low, high = wilson(3, 139)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0074, 0.0616)
+
+    Wilson (1927, doi:10.1080/01621459.1927.10502953); by statsmodels.
     """
-    x, m = _checked(count, n)
-    z = special.ndtri(0.5 + confidence / 2)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        centre = (x + z**2 / 2) / (m + z**2)
-        half = z / (m + z**2) * np.sqrt(x * (m - x) / m + z**2 / 4)
-    low, high = np.maximum(centre - half, 0), np.minimum(centre + half, 1)
-    # At the ends the exact bound is the end itself; rounding must not move it.
-    return np.where(x == 0, np.where(m > 0, 0.0, np.nan), low), np.where(
-        (x == m) & (m > 0), 1.0, high
-    )
+    return _interval(count, n, confidence, "wilson")
 
 
 def clopper_pearson(
     count: ArrayLike, n: ArrayLike, confidence: float = 0.95
 ) -> tuple[Floats, Floats]:
-    """Return the exact interval of Clopper and Pearson (1934, doi:10.1093/biomet/26.4.404)."""
-    x, m = _checked(count, n)
-    tail = (1 - confidence) / 2
-    with np.errstate(invalid="ignore"):
-        low = np.where(x > 0, special.betaincinv(x, m - x + 1, tail), 0.0)
-        high = np.where(x < m, special.betainccinv(x + 1, m - x, tail), 1.0)
+    """Return the exact interval of Clopper and Pearson (1934, doi:10.1093/biomet/26.4.404).
+
+    >>> low, high = clopper_pearson(3, 139)
+    >>> round(float(low), 4), round(float(high), 4)
+    (0.0045, 0.0618)
+    """
+    return _interval(count, n, confidence, "beta")
+
+
+def _interval(
+    count: ArrayLike, n: ArrayLike, confidence: float, method: str
+) -> tuple[Floats, Floats]:
+    both = np.broadcast_arrays(np.asarray(count, dtype=float), np.asarray(n, dtype=float))
+    x, m = (values.copy() for values in both)
+    if np.any(x < 0) or np.any(x > m):
+        raise ValueError("a count is negative or larger than its n")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        low, high = proportion_confint(x, m, alpha=1 - confidence, method=method)
+    # At the ends the bound is the end itself; rounding must not move it.
+    low, high = np.where(x == 0, 0.0, low), np.where(x == m, 1.0, high)
     return np.where(m > 0, low, np.nan), np.where(m > 0, high, np.nan)
 
 
@@ -47,23 +56,6 @@ def none_observed_bound(n: int, confidence: float = 0.95) -> float:
     if n <= 0:
         return float("nan")
     return float(1 - (1 - confidence) ** (1 / n))
-
-
-def newcombe_difference(
-    count_1: int, n_1: int, count_2: int, n_2: int, confidence: float = 0.95
-) -> tuple[float, float, float]:
-    """Return the difference of two independent shares (first less second) with its interval.
-
-    The two Wilson intervals combined: Newcombe (1998), method 10,
-    doi:10.1002/(SICI)1097-0258(19980430)17:8<873::AID-SIM779>3.0.CO;2-I.
-    """
-    p_1, p_2 = count_1 / n_1, count_2 / n_2
-    (low_1,), (high_1,) = wilson([count_1], [n_1], confidence)
-    (low_2,), (high_2,) = wilson([count_2], [n_2], confidence)
-    difference = p_1 - p_2
-    low = difference - np.hypot(p_1 - low_1, high_2 - p_2)
-    high = difference + np.hypot(high_1 - p_1, p_2 - low_2)
-    return difference, float(low), float(high)
 
 
 def proportion_table(
@@ -93,10 +85,3 @@ def proportion_table(
         },
         index=counts.index,
     )
-
-
-def _checked(count: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    x, m = np.broadcast_arrays(np.asarray(count, dtype=float), np.asarray(n, dtype=float))
-    if np.any(x < 0) or np.any(x > m):
-        raise ValueError("a count is negative or larger than its n")
-    return x, m

@@ -16,17 +16,17 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats import association, counts, detectable, logistic, ordinal, table_models
+from mlsec_survey.stats import categorical, counts, detectable, logistic, ordinal, rank_tests
 from mlsec_survey.stats.design import ModelResult
 from mlsec_survey.stats.detectable import Detectable
 from mlsec_survey.stats.effects import EFFECTS, EffectSize
 from mlsec_survey.stats.result import TestResult
-from mlsec_survey.stats.table_models import SignedTest
+from mlsec_survey.stats.tables import RESAMPLES, TableTest, scores_of
 
 Floats = NDArray[np.float64]
 Measure = Literal["binary", "nominal", "ordinal", "count", "interval", "text"]
 Measures = frozenset[Measure]
-OnTables = Callable[[Floats, Floats, Floats, float | None], SignedTest]
+OnTables = Callable[[Floats, Floats, Floats, float | None], TableTest]
 """Counts (…, r, c), row scores, column values and largest count to one test per table."""
 
 BINARY: Measures = frozenset({"binary"})
@@ -105,7 +105,7 @@ class Test:
         *,
         confidence: float = 0.95,
         rng: np.random.Generator | None = None,
-        resamples: int = association.RESAMPLES,
+        resamples: int = RESAMPLES,
         trials: int | None = None,
     ) -> TestResult:
         """Run it on two variables.
@@ -151,17 +151,17 @@ class Test:
 
     def on_stack(
         self,
-        counts_: ArrayLike,
+        tables: ArrayLike,
         scores: ArrayLike | None = None,
         values: ArrayLike | None = None,
         *,
         trials: float | None = None,
         quick: bool = False,
-    ) -> SignedTest:
+    ) -> TableTest:
         """Run it on each table of a stack.
 
         Args:
-            counts_: (…, r, c): rows are levels of the predictor, columns of the outcome.
+            tables: counts (…, r, c): rows are levels of the predictor, columns of the outcome.
             scores: of the rows; default 0, 1, ….
             values: of the columns; default 0, 1, ….
             trials: largest possible count.
@@ -173,11 +173,8 @@ class Test:
         function = (self.score if quick else None) or self.on_tables
         if function is None:
             raise AnalysisError(f"{self.label} cannot be run on tables of counts")
-        t = np.asarray(counts_, dtype=float)
-        s, v = (
-            np.arange(size, dtype=float) if given is None else np.asarray(given, dtype=float)
-            for given, size in ((scores, t.shape[-2]), (values, t.shape[-1]))
-        )
+        t = np.asarray(tables, dtype=float)
+        s, v = scores_of(scores, t.shape[-2]), scores_of(values, t.shape[-1])
         return function(t, s, v, trials)
 
     def detects(
@@ -203,10 +200,10 @@ TESTS: dict[str, Test] = {
             "Cochran–Armitage trend (permutation)",
             EFFECTS["odds_ratio"],
             ((BINARY, GRADED),),
-            association.trend_permutation,
+            categorical.trend_permutation,
             resampled=True,
-            on_tables=table_models.trend,
-            score=table_models.trend_score,
+            on_tables=categorical.trend_on_tables,
+            score=categorical.trend_score_on_tables,
             smallest_detectable=detectable.trend,
         ),
         Test(
@@ -214,9 +211,9 @@ TESTS: dict[str, Test] = {
             "chi-square (permutation)",
             EFFECTS["cramers_v"],
             ((GROUPS, GROUPS),),
-            association.contingency_permutation,
+            categorical.contingency_permutation,
             resampled=True,
-            on_tables=table_models.contingency,
+            on_tables=categorical.contingency_on_tables,
             orderless=True,
             smallest_detectable=detectable.contingency,
         ),
@@ -225,9 +222,9 @@ TESTS: dict[str, Test] = {
             "Kruskal–Wallis (permutation)",
             EFFECTS["eta_squared"],
             ((ORDERED, GROUPS),),
-            association.kruskal_permutation,
+            rank_tests.kruskal_permutation,
             resampled=True,
-            on_tables=table_models.kruskal,
+            on_tables=rank_tests.kruskal_on_tables,
             orderless=True,
             smallest_detectable=detectable.kruskal,
         ),
@@ -237,7 +234,7 @@ TESTS: dict[str, Test] = {
             EFFECTS["odds_ratio"],
             ((BINARY, ANY),),
             logistic.firth_logistic,
-            on_tables=table_models.firth,
+            on_tables=logistic.firth_on_tables,
             smallest_detectable=detectable.trend,
             model=logistic.firth_logistic_model,
         ),
@@ -246,9 +243,9 @@ TESTS: dict[str, Test] = {
             "Kendall's tau-b",
             EFFECTS["tau_b"],
             ((ORDERED, ORDERED),),
-            association.kendall_tau_b,
+            rank_tests.kendall_tau_b,
             resampled=True,
-            on_tables=table_models.kendall,
+            on_tables=rank_tests.kendall_on_tables,
             smallest_detectable=detectable.kendall,
         ),
         Test(
@@ -256,19 +253,18 @@ TESTS: dict[str, Test] = {
             "Spearman's rho",
             EFFECTS["spearman_rho"],
             ((ORDERED, ORDERED),),
-            association.spearman,
+            rank_tests.spearman,
             resampled=True,
-            on_tables=table_models.spearman,
-            score=table_models.spearman_deviate,
+            on_tables=rank_tests.spearman_on_tables,
         ),
         Test(
             "brunner_munzel",
             "Brunner–Munzel",
             EFFECTS["probability_of_superiority"],
             _TWO_GROUPS,
-            association.brunner_munzel,
+            rank_tests.brunner_munzel,
             resampled=True,
-            on_tables=table_models.brunner_munzel,
+            on_tables=rank_tests.brunner_munzel_on_tables,
             smallest_detectable=detectable.two_groups,
         ),
         Test(
@@ -276,9 +272,9 @@ TESTS: dict[str, Test] = {
             "Mann–Whitney",
             EFFECTS["probability_of_superiority"],
             _TWO_GROUPS,
-            association.mann_whitney,
+            rank_tests.mann_whitney,
             resampled=True,
-            on_tables=table_models.mann_whitney,
+            on_tables=rank_tests.mann_whitney_on_tables,
             smallest_detectable=detectable.two_groups,
         ),
         Test(
@@ -286,11 +282,11 @@ TESTS: dict[str, Test] = {
             "Jonckheere–Terpstra",
             EFFECTS["probability_of_superiority"],
             ((ORDERED, frozenset({"ordinal", "count"})),),
-            association.jonckheere,
+            rank_tests.jonckheere,
             resampled=True,
-            on_tables=table_models.jonckheere,
+            on_tables=rank_tests.jonckheere_on_tables,
             # The same statistic, so that it counts once beside tau-b.
-            score=table_models.kendall,
+            score=rank_tests.kendall_on_tables,
         ),
         Test(
             "proportional_odds",
@@ -298,8 +294,8 @@ TESTS: dict[str, Test] = {
             EFFECTS["odds_ratio"],
             ((GRADED, ANY),),
             ordinal.proportional_odds,
-            on_tables=table_models.proportional_odds,
-            score=table_models.proportional_odds_deviate,
+            on_tables=ordinal.proportional_odds_on_tables,
+            score=ordinal.proportional_odds_score,
             smallest_detectable=detectable.proportional_odds,
             model=ordinal.proportional_odds_model,
         ),
@@ -311,7 +307,7 @@ TESTS: dict[str, Test] = {
             EFFECTS["incidence_rate_ratio"],
             ((COUNT, ANY),),
             counts.negative_binomial,
-            on_tables=table_models.quasi_poisson,
+            on_tables=counts.quasi_poisson_on_tables,
             on_tables_label="quasi-Poisson regression",
             model=counts.negative_binomial_model,
         ),
@@ -321,7 +317,7 @@ TESTS: dict[str, Test] = {
             EFFECTS["incidence_rate_ratio"],
             ((COUNT, ANY),),
             counts.quasi_poisson,
-            on_tables=table_models.quasi_poisson,
+            on_tables=counts.quasi_poisson_on_tables,
             model=counts.quasi_poisson_model,
         ),
         Test(
@@ -331,7 +327,7 @@ TESTS: dict[str, Test] = {
             ((COUNT | BINARY, ANY),),
             counts.quasi_binomial,
             counts_trials=True,
-            on_tables=table_models.quasi_binomial,
+            on_tables=counts.quasi_binomial_on_tables,
             model=counts.quasi_binomial_model,
         ),
         Test(
@@ -340,7 +336,7 @@ TESTS: dict[str, Test] = {
             EFFECTS["incidence_rate_ratio"],
             ((COUNT, ANY),),
             counts.poisson,
-            on_tables=table_models.quasi_poisson,
+            on_tables=counts.quasi_poisson_on_tables,
             on_tables_label="quasi-Poisson regression",
             model=counts.poisson_model,
         ),
@@ -349,8 +345,8 @@ TESTS: dict[str, Test] = {
             "Fisher's exact test",
             EFFECTS["odds_ratio"],
             ((BINARY, BINARY),),
-            association.fisher_exact,
-            on_tables=table_models.fisher,
+            categorical.fisher_exact,
+            on_tables=categorical.fisher_on_tables,
             smallest_detectable=detectable.trend,
         ),
     )

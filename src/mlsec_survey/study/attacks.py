@@ -23,7 +23,7 @@ from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text,
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import AnyScale
 from mlsec_survey.responses.coding import Coding
-from mlsec_survey.stats import association
+from mlsec_survey.stats import rank_tests
 from mlsec_survey.stats.multiplicity import benjamini_hochberg
 from mlsec_survey.stats.ordinal_repeated import repeated_ordinal
 from mlsec_survey.stats.ranks import POWER
@@ -262,7 +262,7 @@ def _one_attack(
     low, high = result.low, result.high
     if binary and min(m, n - m) < _SMALL_GROUP:
         # The variance of a handful of ratings says little; this interval does not rest on it.
-        low, high = association.newcombe_superiority_interval(
+        low, high = rank_tests.newcombe_superiority_interval(
             result.estimate, int(n - m), int(m), confidence
         )
     return {
@@ -288,7 +288,7 @@ def _association(
     confidence: float,
 ) -> TestResult:
     if not binary:
-        return association.kendall_tau_b(
+        return rank_tests.kendall_tau_b(
             rating,
             value,
             confidence=confidence,
@@ -296,10 +296,10 @@ def _association(
             resamples=resamples,
         )
     if n <= _MANY:
-        return association.mann_whitney(
+        return rank_tests.mann_whitney(
             rating, value, confidence=confidence, rng=rng, resamples=resamples
         )
-    return association.brunner_munzel(rating, value, confidence=confidence)
+    return rank_tests.brunner_munzel(rating, value, confidence=confidence)
 
 
 def _all_attacks(
