@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("0[0-6]_*.py"))]
-PAGES = ["index", *NOTEBOOKS, "glossary", "search"]
+PAGES = ["index", *NOTEBOOKS, "explore", "glossary", "search"]
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.xdist_group("browser")]
 

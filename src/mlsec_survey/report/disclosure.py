@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 
 def suppress_small_cells(
@@ -47,7 +48,7 @@ def suppress_small_cells(
         further = sorted(
             (at for at in cells if at not in small), key=lambda at: (whole[at] == 0, whole[at], at)
         )
-        while further and (len(chosen) < 2 or whole[chosen].sum() < threshold):
+        while further and _guessable(whole[chosen], threshold):
             chosen.append(further.pop(0))
         hidden[chosen] = True
     result = table.copy()
@@ -61,3 +62,46 @@ def _groups(table: pd.DataFrame, group: str | Sequence[str] | None) -> list[np.n
     by = [group] if isinstance(group, str) else list(group)
     numbers = table.groupby(by, sort=False, dropna=False).ngroup().to_numpy()
     return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
+
+
+def suppress_cross_table(
+    counts: NDArray[np.int64], answered: NDArray[np.bool_], threshold: int = 5
+) -> NDArray[np.bool_]:
+    """Say which counts of a cross-table to hide when its totals can be known.
+
+    Totals that a reader can know are those of each group (all answers, and substantive answers
+    alone) and, from the table without groups, those of each answer. In each such line the rule of
+    `suppress_small_cells` holds: small counts are hidden, and as many more as it takes to have at
+    least two hidden that add up to at least `threshold`, or all of the line.
+
+    Args:
+        counts: groups × answers.
+        answered: which answers are substantive; the others are kinds of missing answer.
+        threshold: smallest count that may be shown.
+
+    Returns:
+        Groups × answers, True where hidden.
+    """
+    hidden = (counts > 0) & (counts < threshold)
+    places = np.arange(counts.size).reshape(counts.shape)
+    lines = [row[kind] for row in places for kind in (answered, ~answered)]
+    if len(counts) > 1:
+        lines += list(places.T)
+    flat, whole = hidden.ravel(), counts.ravel()
+    settled = False
+    while not settled:
+        settled = True
+        for line in lines:
+            chosen = line[flat[line]]
+            # Stable order, so that the same table always hides the same cells.
+            further = sorted(line[~flat[line]], key=lambda at: (whole[at] == 0, whole[at], at))
+            while len(chosen) and further and _guessable(whole[chosen], threshold):
+                chosen = np.append(chosen, further.pop(0))
+                settled = False
+            flat[chosen] = True
+    return flat.reshape(counts.shape)
+
+
+def _guessable(hidden: NDArray[np.int64], threshold: int) -> bool:
+    """Whether subtraction from a known total tells the hidden counts, or that they are small."""
+    return len(hidden) < 2 or hidden.sum() < threshold

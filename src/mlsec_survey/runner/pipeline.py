@@ -59,10 +59,12 @@ class Pages:
     Attributes:
         answers: what the first page opens with, or None.
         glossary: the terms, or None for pages without a glossary.
+        explorer: the notebook that writes the analysis file which the explorer counts, or None.
     """
 
     answers: Path | None = None
     glossary: Path | None = None
+    explorer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,18 @@ def _parse(content: Any) -> Pipeline:
         notebooks=notebooks,
         paper_main=Path(paper["main"]) if paper else None,
         paper_inputs=tuple(Path(entry) for entry in paper.get("inputs", ())),
-        pages=Pages(**{name: Path(path) for name, path in (content.get("pages") or {}).items()}),
+        pages=_pages(content.get("pages") or {}),
     )
+
+
+def _pages(content: Mapping[str, str]) -> Pages:
+    unknown = set(content) - {"answers", "glossary", "explorer"}
+    if unknown:
+        raise KeyError(f"pages has unknown entries {sorted(unknown)}")
+    answers, glossary = (
+        Path(content[name]) if name in content else None for name in ("answers", "glossary")
+    )
+    return Pages(answers, glossary, content.get("explorer"))
 
 
 def _check(pipeline: Pipeline, root: Path) -> None:

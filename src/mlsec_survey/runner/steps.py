@@ -131,6 +131,8 @@ def steps_of(run: Run, shop: Workshop) -> list[Step]:
             steps.append(_paper_step(run, shop))
     steps += [page_step(run, entry, shop) for entry in entries]
     steps.append(_index_step(run, names, shop))
+    if shop.pipeline.pages.explorer is not None:
+        steps.append(_explorer_step(run, shop.pipeline.pages.explorer, shop))
     if shop.pipeline.pages.glossary is not None:
         steps.append(_glossary_step(run, names, shop))
     steps.append(_search_step(run, names, shop))
@@ -274,6 +276,8 @@ def _navigation(shop: Workshop) -> list[tuple[str, str]]:
     pages = [("index", "Answers")] + [
         (entry.name, f"{entry.name[:2]} {entry.title}") for entry in shop.pipeline.analysis
     ]
+    if shop.pipeline.pages.explorer is not None:
+        pages.append(("explore", "Explore the answers"))
     if shop.pipeline.pages.glossary is not None:
         pages.append(("glossary", "Glossary"))
     return [*pages, ("search", "Search")]
@@ -292,7 +296,7 @@ def _page_facts(shop: Workshop, name: str, title: str, synthetic: bool) -> dict[
     }
 
 
-def _page_inputs(shop: Workshop, facts: Mapping[str, Any]) -> dict[str, str]:
+def _page_inputs(shop: Workshop, facts: Mapping[str, Any], module: str = "pages") -> dict[str, str]:
     """Return the digests of what the look of every page depends on."""
     # Paths are given to pages but are no part of them.
     shown = {name: fact for name, fact in facts.items() if name not in ("glossary", "answers")}
@@ -303,7 +307,7 @@ def _page_inputs(shop: Workshop, facts: Mapping[str, Any]) -> dict[str, str]:
     for name in ("glossary", "answers"):
         if facts.get(name):
             found[name] = file_digest(Path(facts[name]))
-    modules = shop.modules.used_by("import mlsec_survey.runner.outputs.pages")
+    modules = shop.modules.used_by(f"import mlsec_survey.runner.outputs.{module}")
     return found | _environment(shop) | {f"module {module}": sha for module, sha in modules.items()}
 
 
@@ -400,6 +404,35 @@ def _index_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
         _render(shop, "index", records=records, output=str(page), entry=facts())
 
     return Step(run, "index.html", names, inputs, make)
+
+
+def _explorer_step(run: Run, notebook: str, shop: Workshop) -> Step:
+    """Return the step that makes the explorer from the analysis file that `notebook` writes."""
+    parameters = {**shop.pipeline.parameters, **run.parameters}
+    files = {
+        name: run.folder / "data" / "processed" / f"{file}.parquet"
+        for name, file in (("responses", "responses"), ("missing", "missing_kinds"))
+    } | {"codebook": shop.root / str(parameters["codebook"])}
+
+    def facts() -> dict[str, Any]:
+        synthetic = _synthetic(run.folder / record_path(notebook))
+        return _page_facts(shop, "explore", "Explore the answers", synthetic)
+
+    def inputs() -> dict[str, str]:
+        return {name: file_digest(path) for name, path in files.items()} | _page_inputs(
+            shop, facts(), "explorer"
+        )
+
+    def make(output: Path) -> None:
+        paths = {name: str(path) for name, path in files.items()}
+        page = output / "html" / "explore.html"
+        shop.kernels().call(
+            "mlsec_survey.runner.outputs.explorer:render_explorer",
+            {**paths, "output": str(page), "entry": facts()},
+            shop.root,
+        )
+
+    return Step(run, "explore.html", (notebook,), inputs, make)
 
 
 def _glossary_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:

@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).with_name("template")
 SITE = "Machine learning security in industry"
 _MARKS = {"figures": "fig", "tables": "tab"}
+# A phone shows the ends alone, which say the same in short.
+_BANNER = dict(
+    zip(
+        ("head", "how", "what"),
+        re.fullmatch(r"(.*?): (.*) (no evidence .*)", SYNTHETIC_LONG, flags=re.S).groups(),  # type: ignore[union-attr]
+        strict=True,
+    )
+)
 
 
 def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
@@ -63,8 +71,8 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
         )
     ]
     run = Path(notebook).parents[1]
-    body = present_results(body, run, entry.get("places") or {}, _render)
-    _write(output, entry, _with_terms(body, entry), sections)
+    body = present_results(body, run, entry.get("places") or {}, render_template)
+    write_page(output, entry, _with_terms(body, entry), sections)
 
 
 def render_index(records: list[str], output: str, entry: dict[str, Any]) -> None:
@@ -83,7 +91,7 @@ def render_index(records: list[str], output: str, entry: dict[str, Any]) -> None
     if first is not None and first.figure_notebook:
         shown = published[first.figure_notebook]["figures"][first.figure]
         figure = {"caption": shown["caption"], "picture": _picture(run, first.figure, shown)}
-    body = _render(
+    body = render_template(
         "overview",
         heading=entry["title"],
         synthetic=entry["synthetic"],
@@ -97,14 +105,14 @@ def render_index(records: list[str], output: str, entry: dict[str, Any]) -> None
             if name in entry["questions"]
         ],
     )
-    _write(output, entry | {"name": "index"}, _with_terms(body, entry), [])
+    write_page(output, entry | {"name": "index"}, _with_terms(body, entry), [])
 
 
 def render_glossary(output: str, entry: dict[str, Any]) -> None:
     """Render the glossary, from the file that `entry` names; the rest is as for `render_page`."""
     terms = load_glossary(Path(entry["glossary"]))
-    body = _render("glossary", terms=terms, names={term.id: term.term for term in terms})
-    _write(output, entry, body, [])
+    body = render_template("glossary", terms=terms, names={term.id: term.term for term in terms})
+    write_page(output, entry, body, [])
 
 
 def render_search(pages: list[str], output: str, entry: dict[str, Any]) -> None:
@@ -123,7 +131,7 @@ def render_search(pages: list[str], output: str, entry: dict[str, Any]) -> None:
             path.name, titles.get(path.stem, path.stem), path.read_text(encoding="utf-8")
         )
     ]
-    _write(output, entry, _render("search", index=json_in_page(index)), [])
+    write_page(output, entry, render_template("search", index=json_in_page(index)), [])
 
 
 def json_in_page(content: Any) -> str:
@@ -140,7 +148,7 @@ def _picture(run: Path, key: str, shown: Mapping[str, Any]) -> str:
         bitmap = (run / "figures" / f"{key}.png").read_bytes()
         wide = "data:image/png;base64," + base64.b64encode(bitmap).decode()
     narrow = picture_source(run, key, narrow=True)
-    return _render("picture", wide=wide, narrow=narrow, alt=shown["alt"], width="")
+    return render_template("picture", wide=wide, narrow=narrow, alt=shown["alt"], width="")
 
 
 def _listed(record: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -164,24 +172,31 @@ def _with_terms(body: str, entry: Mapping[str, Any]) -> str:
     return TermLinks(load_glossary(Path(entry["glossary"]))).link(str(body))
 
 
-def _write(
+def write_page(
     output: str, entry: Mapping[str, Any], body: str, sections: Sequence[tuple[str, str]]
 ) -> None:
+    """Write a page: the body with what surrounds it.
+
+    Args:
+        output: path of the page.
+        entry: as for `render_page`.
+        body: HTML of the text.
+        sections: pairs of anchor and heading, for the contents.
+    """
     pages = [
         {"name": name, "title": title, "here": name == entry["name"]}
         for name, title in entry["navigation"]
     ]
     at = next((at for at, page in enumerate(pages) if page["here"]), None)
     title = entry["title"]
-    head, _, rest = SYNTHETIC_LONG.partition(":")
-    text = _render(
+    text = render_template(
         "layout",
         title=title if title.startswith(SITE) else f"{title} · {SITE}",
         site=SITE,
         home=f"{pages[0]['name']}.html",
         style=_text("style.css"),
         synthetic=entry["synthetic"],
-        banner={"head": head, "rest": f":{rest}"},
+        banner=_BANNER,
         navigation=pages,
         sections=sections,
         search=entry.get("search"),
@@ -195,7 +210,7 @@ def _write(
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _render(template: str, **content: Any) -> str:
+def render_template(template: str, **content: Any) -> str:
     """Return a template of the site as HTML that templates do not escape again."""
     return _safe(_environment().get_template(f"{template}.html.j2").render(content).strip())
 
@@ -207,7 +222,7 @@ def _safe(text: str) -> str:
 
 
 def _text(name: str) -> str:
-    return (TEMPLATE / "site" / name).read_text(encoding="utf-8").strip()
+    return (TEMPLATE / "pages" / name).read_text(encoding="utf-8").strip()
 
 
 @cache
@@ -215,7 +230,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     made = Environment(
-        loader=FileSystemLoader(TEMPLATE / "site"),
+        loader=FileSystemLoader(TEMPLATE / "pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

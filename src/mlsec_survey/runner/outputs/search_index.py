@@ -6,7 +6,9 @@ from html.parser import HTMLParser
 
 _VOID = frozenset(["area", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"])
 _LEFT_OUT = frozenset(["script", "style", "pre", "nav", "footer", "button", "noscript", "svg"])
-_LEFT_OUT_CLASSES = frozenset(["tools", "permalink", "anchor-link", "synthetic", "place", "code"])
+_LEFT_OUT_CLASSES = frozenset(
+    ["tools", "permalink", "anchor-link", "synthetic", "place", "code", "see"]
+)
 _STARTS = frozenset(["h1", "h2", "h3"])
 _LONGEST = 6000
 

@@ -39,7 +39,7 @@
     link.addEventListener("click", () => { menu.checked = false; }));
 
   // Tables.
-  const LONG = 14, SHOWN = 10, WORDY = 36;
+  const LONG = 20, SHOWN = 12, WORDY = 36;
   const MISSING = new Set(["", "–", "(s)", "not estimable"]);
   const value = (cell) => {
     const text = cell.textContent.trim();
@@ -93,7 +93,7 @@
     };
 
     // Sorting: a button in each heading.
-    if (heads.length && count(table) > 2) {
+    if (heads.length && (table.hasAttribute("data-live") || count(table) > 2)) {
       heads.forEach((head, column) => {
         const text = head.textContent.trim();
         if (!text) return;
@@ -109,7 +109,9 @@
     }
 
     // Long tables show their first rows and how many there are.
-    if (count(table) > LONG) {
+    // The explorer's rows change and are few.
+    const live = table.hasAttribute("data-live");
+    if (!live && count(table) > LONG) {
       const rows = count(table), button = make("button", { type: "button", class: "fold" });
       const set = (folded) => {
         table.dataset.folded = folded;
@@ -129,7 +131,7 @@
       const lengths = rows.map((row) => row.cells[column]?.textContent.length || 0);
       return column > 0 && lengths.reduce((a, b) => a + b, 0) / rows.length > WORDY;
     });
-    if (wordy) {
+    if (wordy && !live) {
       table.classList.add("cards");
       // Cards are laid out as blocks; the roles keep them a table for those who listen.
       table.setAttribute("role", "table");

@@ -24,7 +24,9 @@
   document.title = `${query} · ${document.title}`;
   const marked = (text) => {
     const at = Math.max(fold(text).indexOf(words[0]), 0), start = Math.max(at - 80, 0);
-    const cut = (start ? "… " : "") + text.slice(start, start + 240) + (text.length > start + 240 ? " …" : "");
+    const long = text.length > start + 240;
+    const piece = long ? text.slice(start, start + 240).replace(/\s+\S*$/, " …") : text.slice(start);
+    const cut = start ? `… ${piece.replace(/^\S*\s+/, "")}` : piece;
     const parts = [], folded = fold(cut);
     let done = 0;
     // Folding may change the length of a text; marks are left out then.
