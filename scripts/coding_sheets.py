@@ -1,14 +1,16 @@
 """Write what coders need for the answers in own words of a real export, in two steps.
 
-`blank` writes answers.csv (the text to read) and an empty sheet per coder (coder_a.csv, …). Each
-coder fills the column `codes` of one sheet, alone: codes of data/concern_codes.yml, separated by
-`|`, or `none` where none applies. An empty cell is not coded yet; a coder who is to code a part
+`blank` writes answers.csv (the text to read), an empty sheet per coder (coder_a.csv, …) and
+html/coding.html, a page to code in that works from disk and asks for no network. Each coder codes
+alone, in the page or in the column `codes` of one sheet: codes of data/concern_codes.yml, separated
+by `|`, or `none` where none applies. An empty cell is not coded yet; a coder who is to code a part
 only gets a sheet with the other rows removed. `differences` then writes differences.csv (text and
 codings of each answer on which coders differ) and adjudication.csv, in which somebody decides each
-with a reason.
+with a reason; the page opens differences.csv as well. `page` writes the page alone.
 
 The text can give away who wrote it: keep answers.csv and differences.csv out of any repository, and
-delete them when coding is done. Git ignores the default folder. Nothing is overwritten.
+delete them when coding is done. Git ignores the default folder; the page holds no answer. No sheet
+is overwritten.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
+from mlsec_survey.base.files import keep_or_compare  # noqa: E402
 from mlsec_survey.base.locations import resolve_export  # noqa: E402
 from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
 from mlsec_survey.instrument.codebook import Codebook, load_codebook  # noqa: E402
@@ -36,6 +39,7 @@ from mlsec_survey.responses.coding import (  # noqa: E402
     differences,
     load_sheets,
 )
+from mlsec_survey.responses.coding_page import coding_page  # noqa: E402
 from mlsec_survey.responses.exclusions import apply_exclusions  # noqa: E402
 from mlsec_survey.responses.readers import read_export  # noqa: E402
 from mlsec_survey.responses.recode import recode  # noqa: E402
@@ -46,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("step", choices=["blank", "differences"])
+    parser.add_argument("step", choices=["blank", "differences", "page"])
     parser.add_argument("--export", default="auto", help="path of the export (default: auto)")
     parser.add_argument(
         "--folder",
@@ -57,12 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--coders", type=int, default=2, choices=range(1, 10), help="how many sheets (default: 2)"
     )
+    parser.add_argument("--pages", type=Path, default=ROOT / "html", help="default: html")
     options = parser.parse_args(arguments)
     folder: Path = options.folder
     try:
         codebook = load_codebook(ROOT / "data" / "codebook.yml")
         scheme = load_coding_scheme(ROOT / "data" / "concern_codes.yml", codebook)
-        files = _sheets(options, scheme, codebook)
+        files = {} if options.step == "page" else _sheets(options, scheme, codebook)
         for name in files:
             if (folder / name).exists():
                 raise InputError(
@@ -73,6 +78,9 @@ def main(arguments: list[str] | None = None) -> int:
     except CompendiumError as error:
         print(error, file=sys.stderr)
         return error.exit_status
+    if options.step != "differences":
+        page = {"coding.html": coding_page(scheme, codebook).encode()}
+        keep_or_compare(page, options.pages, check=False, source="the coding scheme says")
     for name, rows in files.items():
         folder.mkdir(parents=True, exist_ok=True)
         stream = io.StringIO(newline="")
