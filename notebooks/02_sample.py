@@ -86,6 +86,47 @@ pub.table(
 )
 
 # %% [markdown]
+# Where the questionnaire asks for numbers, dates or an order, these follow. Dates are summed up by
+# their years, so that no day points to a person.
+
+# %%
+numbers = sample.number_table(
+    responses,
+    missing,
+    book,
+    generator(seed, "numbers"),
+    resamples=resamples,
+    confidence=confidence,
+)
+if len(numbers):
+    pub.table(
+        "number_items",
+        numbers,
+        "label:item unit n minimum quartile_1 median quartile_3 maximum mean mean_low mean_high",
+        caption="Answers to the items that ask for a number.",
+        note=f"Mean low and high: ends of its {level} bootstrap interval (BCa).",
+    )
+
+# %%
+dates = sample.date_table(responses, missing, book)
+if len(dates):
+    pub.table(
+        "date_items",
+        dates,
+        "label:item n quartile_1:year median:year quartile_3:year no_answer",
+        caption="Answers to the items that ask for a date: years of the quartiles.",
+    )
+for item in book.items:
+    if item.type == "ranking":
+        pub.table(
+            f"places_{item.id}",
+            sample.places_table(responses, missing, book, item.id),
+            "label:part_of_item placed median count:first_place n estimate:share low high",
+            caption=f"{item.label}: who put what first, and the median place.",
+            note=shares,
+        )
+
+# %% [markdown]
 # ## What was left unanswered
 #
 # An item left empty, *don't know* and *prefer not to say* are three different things. The first can

@@ -303,7 +303,7 @@ def no_label(content: dict[str, Any]) -> None:
         (filter_later, ["'incident'", "'concern' is asked after"]),
         (filter_other_rows, ["'planned'", "other sub-questions"]),
         (page_beyond, ["'comment'", "page 9 does not exist", "8 pages"]),
-        (missing_of_text, ["'comment'", "free text has no codes"]),
+        (missing_of_text, ["'comment'", "type text has no codes"]),
         (box_and_exclusive, ["'defence'", "'DK' is both a box"]),
         (no_last_page, ["paradata", "'lastpage'"]),
         (variable_clash, ["'role' is already used by another variable"]),

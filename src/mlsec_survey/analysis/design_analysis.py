@@ -135,7 +135,7 @@ def assumed_margin(variable: str, codebook: Codebook, assumptions: DesignAssumpt
         shares = assumptions.shares[variable]
     elif measure == "binary":
         shares = (1 - assumptions.prevalence, assumptions.prevalence)
-    elif measure == "text" or not levels:
+    elif measure == "date" or measure == "text" or not levels:
         raise AnalysisError(f"{variable} has no list of values, so no power can be computed")
     else:
         shares = _shape(assumptions.shapes.get(measure, "even"), len(levels))

@@ -53,7 +53,7 @@ def analysis_data(
         the first of two options); nominal ones as categories without order. Missing stays missing.
     """
     if names is None:
-        names = [variable.name for variable in codebook.variables() if not variable.is_text]
+        names = [variable.name for variable in codebook.variables() if variable.is_measured]
     columns: dict[str, pd.Series] = {}
     for name in dict.fromkeys(names):
         values, variable = responses[name], codebook.variable(name)

@@ -138,7 +138,7 @@ def _problems(
                 yield where, "the codebook has no such quality flag", name, near(name, flags)
     for name, others in specifications.measures.items():
         for other in (name, *others):
-            if other not in known or known[other].is_text:
+            if other not in known or not known[other].is_measured:
                 where = ("measures", name)
                 yield where, "the codebook has no such variable or scale", other, near(other, known)
     for at, covariates in enumerate(specifications.covariates):

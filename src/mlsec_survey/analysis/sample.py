@@ -454,6 +454,121 @@ def rating_distribution(
     return pd.DataFrame(rows)
 
 
+def number_table(
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    rng: np.random.Generator,
+    *,
+    resamples: int,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Summarise the items that ask for a number.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: which items those are.
+        rng: source of randomness.
+        resamples: bootstrap resamples of respondents, for the interval of the mean (BCa).
+        confidence: level of the interval.
+
+    Returns:
+        One row per variable: variable, label, unit, n (who gave a number), minimum, quartile_1,
+        median, quartile_3, maximum, mean, mean_low, mean_high, then dont_know, prefer_not and
+        no_answer (counts).
+    """
+    rows = []
+    for variable in codebook.variables():
+        if variable.derived is not None or variable.item.type != "number":
+            continue
+        values = responses[variable.name].dropna().to_numpy(dtype=float)
+        unit = None if variable.item.number is None else variable.item.number.unit
+        points = np.quantile(values, [0, 0.25, 0.5, 0.75, 1]) if len(values) else [NAN] * 5
+        names = ("minimum", "quartile_1", "median", "quartile_3", "maximum")
+        low, high = _mean_interval(values, rng, resamples, confidence)
+        rows.append(
+            {
+                "variable": variable.name,
+                "label": variable.label,
+                "unit": unit or "",
+                "n": len(values),
+                **dict(zip(names, points, strict=True)),
+                "mean": values.mean() if len(values) else NAN,
+                "mean_low": low,
+                "mean_high": high,
+                **missing_counts(missing[variable.name]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def date_table(responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
+    """Summarise the items that ask for a date by the years of its quartiles, which name no day.
+
+    Returns:
+        One row per variable: variable, label, n (who gave a date), quartile_1, median and
+        quartile_3 (years that somebody gave; NaN without any), then dont_know, prefer_not and
+        no_answer (counts).
+    """
+    rows = []
+    for variable in codebook.variables():
+        if variable.measure != "date":
+            continue
+        years = responses[variable.name].dropna().dt.year
+        points = years.quantile([0.25, 0.5, 0.75], interpolation="lower")
+        rows.append(
+            {
+                "variable": variable.name,
+                "label": variable.label,
+                "n": len(years),
+                **dict(zip(("quartile_1", "median", "quartile_3"), points, strict=True)),
+                **missing_counts(missing[variable.name]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def places_table(
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    item: str,
+    *,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Tabulate at which place respondents put each thing of a ranking.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: what is ranked.
+        item: id of an item of type ranking.
+        confidence: level of the interval.
+
+    Returns:
+        One row per thing: subquestion, label, placed (who gave it a place), median place, and those
+        who put it first as count of n (who ranked anything) with estimate, low and high (Wilson),
+        then dont_know, prefer_not and no_answer (counts).
+    """
+    parts = codebook.parts(item)
+    ranked = int(responses[[part.name for part in parts.values()]].notna().any(axis=1).sum())
+    rows = []
+    for entry, variable in parts.items():
+        places = responses[variable.name].dropna().astype("int64")
+        rows.append(
+            {
+                "subquestion": entry,
+                "label": variable.short_label,
+                "placed": len(places),
+                "median": float(places.median()) if len(places) else NAN,
+                **share_row(int((places == 1).sum()), ranked, confidence),
+                **missing_counts(missing[variable.name]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def checklist_table(
     responses: pd.DataFrame, codebook: Codebook, item: str, *, confidence: float = 0.95
 ) -> pd.DataFrame:

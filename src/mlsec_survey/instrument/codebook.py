@@ -28,6 +28,7 @@ from mlsec_survey.instrument.entries import (
     Measure,
     MissingCodes,
     MissingKindId,
+    NumberRange,
     Option,
     OptionSet,
     Paradata,
@@ -40,7 +41,17 @@ from mlsec_survey.instrument.entries import (
 from mlsec_survey.instrument.variables import Variable
 
 ColumnKind = Literal[
-    "paradata", "single", "other", "array", "multiple", "exclusive", "text", "timing"
+    "paradata",
+    "single",
+    "other",
+    "array",
+    "multiple",
+    "exclusive",
+    "number",
+    "date",
+    "ranking",
+    "text",
+    "timing",
 ]
 
 
@@ -52,7 +63,7 @@ class Column:
         name: heading, for instance `CON[EVA]`.
         kind: what the cells hold.
         variable: the processed variable that the column feeds; for an exclusive box of a checklist
-            (none of these, don't know) the id of the item.
+            (none of these, don't know) and for a place of a ranking the id of the item.
         item: the item, None for paradata and timings.
         subquestion: the row of the grid or the box of the checklist.
         paradata: the description of a column of paradata.
@@ -93,12 +104,16 @@ class Codebook(Entry):
 
     @cached_property
     def _variable_columns(self) -> dict[str, Column]:
-        kinds = {"single", "other", "array", "multiple", "text"}
-        return {column.variable: column for column in self.column_specs if column.kind in kinds}
+        not_one = {"paradata", "timing", "exclusive", "ranking"}
+        return {c.variable: c for c in self.column_specs if c.kind not in not_one}
 
     @cached_property
     def _variables(self) -> dict[str, Variable]:
-        answers = (self._answer(column) for column in self._variable_columns.values())
+        answers = (
+            answer
+            for item in self.items
+            for answer in (self._places(item) if item.type == "ranking" else self._answers(item))
+        )
         scales = (self._derived(scale) for scale in self.scales)
         return {variable.name: variable for variable in (*answers, *scales)}
 
@@ -209,11 +224,18 @@ class Codebook(Entry):
         }
 
     def columns_of(self, item: Item) -> tuple[Column, ...]:
-        """Return the columns of the export that hold an item's answers, one per variable."""
-        return tuple(self.column(variable.name) for variable in self.variables(item))
+        """Return the columns of the export that hold an item's answers, but no exclusive boxes.
+
+        There is one per variable, in the same order, or one per place of a ranking.
+        """
+        return tuple(c for c in self._item_columns(item) if c.kind != "exclusive")
 
     def column(self, variable: str) -> Column:
-        """Return the column of the export that an answer comes from; KeyError if there is none."""
+        """Return the one column of the export that an answer comes from.
+
+        Raises:
+            KeyError: there is none, as for scales and rankings.
+        """
         return self._variable_columns[variable]
 
     def label(self, name: str) -> str:
@@ -234,15 +256,24 @@ class Codebook(Entry):
     def _resolved(self, item: Item | str) -> Item:
         return self.item(item) if isinstance(item, str) else item
 
-    def _answer(self, column: Column) -> Variable:
-        item, part = column.item, column.subquestion
-        assert item is not None
+    def _answers(self, item: Item) -> Iterator[Variable]:
+        return (self._answer(item, column) for column in self.columns_of(item))
+
+    def _answer(self, item: Item, column: Column) -> Variable:
+        part = column.subquestion
         other = column.kind == "other"
         label = item.label if part is None else f"{item.label}: {part.label}"
         measure: Measure = "text"
         options: tuple[Option, ...] = ()
+        low, high = None, None
         if column.kind == "multiple":
             measure, options = "binary", self.options(item)
+        elif column.kind == "date":
+            measure = "date"
+        elif column.kind == "number":
+            limits = item.number or NumberRange()
+            low, high = limits.minimum, limits.maximum
+            measure = "count" if limits.whole and low == 0 else "interval"
         elif column.kind not in {"other", "text"}:
             assert item.options is not None
             measure, options = self.option_sets[item.options].measure, self.options(item)
@@ -258,10 +289,26 @@ class Codebook(Entry):
             part=part,
             options=options,
             missing=("not_answered", "not_shown", *item.missing),
-            minimum=min(numbers, default=None),
-            maximum=max(numbers, default=None),
+            minimum=min(numbers, default=low),
+            maximum=max(numbers, default=high),
             other=other,
         )
+
+    def _places(self, item: Item) -> Iterator[Variable]:
+        """Yield the place of each thing that a ranking puts in order, 1 for the first."""
+        entries = self.subquestions(item)
+        for entry in entries:
+            yield Variable(
+                name=f"{item.id}{PARTS}{entry.id}",
+                label=f"{item.label}: {entry.label}",
+                measure="ordinal",
+                construct=item.construct_,
+                item=item,
+                part=entry,
+                missing=("not_answered", "not_shown"),
+                minimum=1,
+                maximum=len(entries),
+            )
 
     def _derived(self, scale: Scale) -> Variable:
         item = self.item(scale.item)
@@ -279,8 +326,15 @@ class Codebook(Entry):
 
     def _item_columns(self, item: Item) -> Iterator[Column]:
         entries = self.subquestions(item)
+        if item.type == "ranking":
+            for place in range(1, len(entries) + 1):
+                name = f"{item.code}[{place}]"
+                yield Column(name, "ranking", item.id, item=item, page=item.page)
+            return
         if not entries:
-            kind: ColumnKind = "text" if item.type == "text" else "single"
+            kind: ColumnKind = "single"
+            if item.type in ("number", "date", "text"):
+                kind = item.type
             yield Column(item.code, kind, item.id, item=item, page=item.page)
             if item.other:
                 yield Column(
@@ -291,7 +345,9 @@ class Codebook(Entry):
                     page=item.page,
                 )
             return
-        kinds: dict[str, ColumnKind] = {"array": "array", "multiple": "multiple", "text": "text"}
+        kinds: dict[str, ColumnKind] = {
+            name: name for name in ("array", "multiple", "number", "text")
+        }
         for entry in entries:
             yield Column(
                 f"{item.code}[{entry.code}]",

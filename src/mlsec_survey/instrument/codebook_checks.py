@@ -140,7 +140,15 @@ def _item_problems(codebook: Codebook) -> Iterator[Problem]:
             yield location, f"no item {item.shown_if.item!r}", near(item.shown_if.item, known)
             continue
         other = known[item.shown_if.item]
-        if other.subquestions is not None and other.subquestions != item.subquestions:
+        if other.type not in {"single", "array", "multiple"}:
+            yield (
+                location,
+                f"{other.id!r} has no response options to filter by",
+                "Filter by an item of type single, array or multiple.",
+            )
+            continue
+        by_row = other.subquestions is not None
+        if by_row and (other.subquestions != item.subquestions or item.type == "ranking"):
             yield (
                 location,
                 f"{other.id!r} has other sub-questions than {item.id!r}",
@@ -165,12 +173,12 @@ def _shape_problems(codebook: Codebook, item: Item, here: Location) -> Iterator[
             )
     elif item.options is not None:
         yield (*here, "options"), f"an item of type {item.type} has no options", "Remove the key."
-    if item.type in {"array", "multiple"} and item.subquestions is None:
+    if item.type in {"array", "multiple", "ranking"} and item.subquestions is None:
         yield here, f"an item of type {item.type} needs subquestions", "Name a sub-question set."
-    if item.type == "single" and item.subquestions is not None:
+    if item.type in {"single", "date"} and item.subquestions is not None:
         yield (
             (*here, "subquestions"),
-            "an item of type single has no sub-questions",
+            f"an item of type {item.type} has no sub-questions",
             "Use type array, or remove the key.",
         )
     if item.subquestions is not None and item.subquestions not in codebook.subquestion_sets:
@@ -188,12 +196,18 @@ def _shape_problems(codebook: Codebook, item: Item, here: Location) -> Iterator[
         boxes = {entry.code for entry in codebook.subquestion_sets[item.subquestions]}
         for code in sorted(boxes & set(exclusive)):
             yield here, f"the code {code!r} is both a box and an exclusive box", "Rename one."
-    if item.type == "text" and item.missing:
+    if item.type in {"number", "date", "ranking", "text"} and item.missing:
         yield (
             (*here, "missing"),
-            "free text has no codes for missing answers",
+            f"an item of type {item.type} has no codes for missing answers",
             "Remove the key; an empty field is not answered.",
         )
+    if item.number is not None:
+        low, high = item.number.minimum, item.number.maximum
+        if item.type != "number":
+            yield (*here, "number"), "only an item of type number has a range", "Remove the key."
+        elif low is not None and high is not None and not low < high:
+            yield (*here, "number", "maximum"), "the maximum must be above the minimum", None
 
 
 def _value_problems(

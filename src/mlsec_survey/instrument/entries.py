@@ -21,8 +21,8 @@ Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 Basis = Literal["published", "reconstructed"]
 MissingKindId = Literal["not_answered", "not_shown", "dont_know", "prefer_not"]
 ChosenMissing = Literal["dont_know", "prefer_not"]
-ItemType = Literal["single", "array", "multiple", "text"]
-Measure = Literal["nominal", "ordinal", "binary", "count", "interval", "text"]
+ItemType = Literal["single", "array", "multiple", "number", "date", "ranking", "text"]
+Measure = Literal["nominal", "ordinal", "binary", "count", "interval", "date", "text"]
 
 # Names that the processed files share.
 RESPONDENT = "respondent_id"
@@ -126,8 +126,17 @@ class NoneOption(Entry):
     label: Text
 
 
+class NumberRange(Entry):
+    """What a numeric answer can be: from and to which number, and whether it is whole."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    whole: bool = False
+    unit: Text | None = None
+
+
 class Item(Entry):
-    """One question, grid of questions, checklist or field for free text."""
+    """One question, grid of questions, checklist, ranking, or field for a number, date or text."""
 
     id: Identifier
     code: QuestionCode
@@ -144,6 +153,7 @@ class Item(Entry):
     identifying: bool = False
     shown_if: ShownIf | None = None
     none: NoneOption | None = None
+    number: NumberRange | None = None
 
 
 class _Scale(Entry):

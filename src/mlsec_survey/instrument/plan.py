@@ -157,7 +157,7 @@ Problem = tuple[Location, str, object, str | None]
 def _problems(plan: AnalysisPlan, codebook: Codebook) -> Iterator[Problem]:
     families = {family.id: family for family in plan.families}
     known = {variable.name: variable for variable in codebook.variables()}
-    usable = [name for name, variable in known.items() if not variable.is_text]
+    usable = [name for name, variable in known.items() if variable.is_measured]
     seen: set[str] = set()
     entries: list[tuple[Location, Family | Hypothesis | JointModel]] = [
         *((("families", at), family) for at, family in enumerate(plan.families)),
@@ -204,7 +204,7 @@ def _problems(plan: AnalysisPlan, codebook: Codebook) -> Iterator[Problem]:
                 unknown = True
                 yield (
                     location,
-                    "free text cannot be tested"
+                    "free text and dates cannot be tested"
                     if name in known
                     else "the codebook has no such variable or scale",
                     name,

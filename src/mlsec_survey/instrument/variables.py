@@ -64,9 +64,14 @@ class Variable:
         return self.measure == "text"
 
     @property
+    def is_measured(self) -> bool:
+        """Whether an analysis can compute with it, unlike free text and dates."""
+        return self.measure not in ("date", "text")
+
+    @property
     def is_ordered(self) -> bool:
-        """Whether its values have an order."""
-        return self.measure not in ("nominal", "text")
+        """Whether an analysis can compute with it and its values have an order."""
+        return self.is_measured and self.measure != "nominal"
 
     @property
     def short_label(self) -> str:
@@ -99,9 +104,10 @@ class Variable:
     def levels(self) -> tuple[float, ...]:
         """All numbers that it can take in an analysis, rising; for groups their positions.
 
-        Empty where they cannot be listed: free text, and numbers without both ends.
+        Empty where they cannot be listed: free text, dates, and numbers that are not whole or lack
+        an end.
         """
-        if self.is_text:
+        if not self.is_measured:
             return ()
         if self.measure == "binary":
             return (0.0, 1.0)
@@ -110,6 +116,8 @@ class Variable:
         if self.options:
             return tuple(sorted({float(option.value) for option in self.options}))
         if self.minimum is None or self.maximum is None:
+            return ()
+        if self.item.number is not None and not self.item.number.whole:
             return ()
         steps = round(self.maximum - self.minimum)
         if isinstance(self.derived, MeanScale):

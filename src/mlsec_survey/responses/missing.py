@@ -33,8 +33,8 @@ def missing_kinds(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
     Notes:
         In an export that does not tell NULL from empty, a cell counts as not shown if its page was
         not reached or its filter not met. A checklist with nothing ticked, not even "none of
-        these", counts as not answered. The text of the option other is not shown to those who did
-        not choose it.
+        these", counts as not answered, and so does what a ranking gives no place. The text of the
+        option other is not shown to those who did not choose it.
     """
     cells = plain_cells(kept.frame)
     found: dict[str, np.ndarray] = {}
@@ -45,12 +45,15 @@ def missing_kinds(kept: RawExport, codebook: Codebook) -> pd.DataFrame:
             kinds = _checklist_kinds(cells, codebook, item, shown, kept.marks_null)
             found |= dict.fromkeys((v.name for v in codebook.variables(item)), kinds)
             continue
+        if item.type == "ranking":
+            found |= _ranking_kinds(cells, codebook, item, shown[item.id], kept.marks_null)
+            continue
         codes = codebook.missing_codes(item)
         for column in codebook.columns_of(item):
             values = cells[column.name]
             blank = np.array([value is None or not value.strip() for value in values], dtype=bool)
             kinds = np.where(blank, _NOT_ANSWERED, IS_ANSWERED)
-            if column.kind not in {"text", "other"}:
+            if column.kind in {"single", "array"}:
                 for code, kind in codes.items():
                     if code != "":
                         kinds[values == code] = KINDS.index(kind)
@@ -112,3 +115,36 @@ def _checklist_kinds(
     never = ~shown[boxes[0].variable] | np.all(empty, axis=0)
     kinds[never & (kinds == _NOT_ANSWERED)] = _NOT_SHOWN
     return kinds
+
+
+def _ranking_kinds(
+    cells: Mapping[str, np.ndarray],
+    codebook: Codebook,
+    item: Item,
+    shown: np.ndarray,
+    marks_null: bool,
+) -> dict[str, np.ndarray]:
+    places = places_of(cells, codebook, item)
+    names = [column.name for column in codebook.columns_of(item)]
+    absent = codebook.missing.not_shown.code
+    empty = [is_null(cells[name]) if marks_null else cells[name] == absent for name in names]
+    never = ~shown | np.all(empty, axis=0)
+    kinds = np.where(np.isnan(places), _NOT_ANSWERED, IS_ANSWERED)
+    kinds[never[:, None] & (kinds == _NOT_ANSWERED)] = _NOT_SHOWN
+    return {v.name: kinds[:, at] for at, v in enumerate(codebook.variables(item))}
+
+
+def places_of(cells: Mapping[str, np.ndarray], codebook: Codebook, item: Item) -> np.ndarray:
+    """Return the place that each response gives to each thing of a ranking, NaN where none.
+
+    Returns:
+        Responses × things in the order of the codebook; 1 is the first place.
+    """
+    columns = codebook.columns_of(item)
+    chosen = np.column_stack([cells[column.name] for column in columns])
+    places = np.full((len(chosen), len(codebook.subquestions(item))), np.nan)
+    for at, entry in enumerate(codebook.subquestions(item)):
+        here = chosen == entry.code
+        ranked = here.any(axis=1)
+        places[ranked, at] = here[ranked].argmax(axis=1) + 1
+    return places

@@ -10,10 +10,10 @@ import pandas as pd
 
 from mlsec_survey.base.text_safety import escape_spreadsheet, tidy
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import RESPONDENT
+from mlsec_survey.instrument.entries import RESPONDENT, Item
 from mlsec_survey.instrument.variables import Variable
 from mlsec_survey.responses.cells import as_numbers, plain_cells
-from mlsec_survey.responses.missing import IS_ANSWERED, missing_kinds
+from mlsec_survey.responses.missing import IS_ANSWERED, missing_kinds, places_of
 from mlsec_survey.responses.readers import RawExport
 
 
@@ -27,9 +27,10 @@ def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = Non
 
     Returns:
         One row per response in the order of the export, with a plain index: `respondent_id`
-        (int64), then every variable of the codebook. Ordinal variables are Int64 with the values
-        of the codebook; nominal ones and checklist boxes are categories of the option values in
-        their order; texts are strings, tidied of control characters and surplus space. Then the
+        (int64), then every variable of the codebook. Ordinal variables are Int64 with the values of
+        the codebook, or with places in a ranking; nominal ones and checklist boxes are categories
+        of the option values in their order; numbers are Int64 if whole and float64 otherwise; dates
+        are datetime64; texts are strings, tidied of control characters and surplus space. Then the
         paradata: submitted, started and last_action as datetime64, last_page as Int64, language as
         category, duration_seconds and page_seconds_N as float64. Identifying paradata (invitation,
         referrer) are left out. A missing answer of whatever kind is NA.
@@ -39,6 +40,11 @@ def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = Non
         kinds = missing_kinds(kept, codebook)
     columns: dict[str, object] = {RESPONDENT: as_numbers(kept.frame["id"], "int64").to_numpy()}
     for item in codebook.items:
+        if item.type == "ranking":
+            places = places_of(cells, codebook, item)
+            for at, variable in enumerate(codebook.variables(item)):
+                columns[variable.name] = pd.Series(places[:, at]).astype("Int64")
+            continue
         options = codebook.options(item)
         values = {option.code: option.value for option in options}
         place = {option.code: at for at, option in enumerate(options)}
@@ -51,6 +57,10 @@ def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = Non
                     for text, given in zip(raw, answered, strict=True)
                 ]
                 columns[name] = pd.array(texts, dtype="str")
+                continue
+            if column.kind in {"number", "date"}:
+                given = pd.Series(raw, dtype="object").where(answered)
+                columns[name] = _measured(given, item)
                 continue
             if item.type == "multiple":
                 # What is not ticked is "no", whether the cell is empty or NULL.
@@ -69,6 +79,13 @@ def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = Non
                 )
     columns.update(_paradata(kept.frame.reset_index(drop=True), codebook))
     return pd.DataFrame(columns)
+
+
+def _measured(cells: pd.Series, item: Item) -> pd.Series:
+    if item.type == "date":
+        return pd.to_datetime(cells, format="ISO8601").astype("datetime64[ms]")
+    whole = item.number is not None and item.number.whole
+    return pd.to_numeric(cells).astype("Int64" if whole else "float64")
 
 
 def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd.Series]]:
@@ -143,12 +160,23 @@ def _described(variable: Variable, codebook: Codebook) -> dict[str, object]:
     return row | {
         "about": item.about if part is None else f"{item.about}: {part.about}",
         "basis": item.basis,
-        "values": "; ".join(f"{option.value} = {option.label}" for option in variable.options),
+        "values": _values(variable),
         "missing": ", ".join(variable.missing),
         "page": item.page,
         "identifying": item.identifying or variable.is_text,
-        "source": codebook.column(variable.name).name,
+        "source": " ".join(column.name for column in codebook.columns_of(item))
+        if item.type == "ranking"
+        else codebook.column(variable.name).name,
     }
+
+
+def _values(variable: Variable) -> str:
+    if variable.options or variable.item.number is None:
+        return "; ".join(f"{option.value} = {option.label}" for option in variable.options)
+    low, high, unit = variable.minimum, variable.maximum, variable.item.number.unit
+    words = "a number" if low is None else f"from {low:g}"
+    words += "" if high is None else f" to {high:g}"
+    return words if unit is None else f"{words} {unit}"
 
 
 def labelled(
@@ -181,11 +209,18 @@ def labelled(
             continue
         if variable.item.identifying and not identifying:
             continue
+        if variable.measure == "date":
+            if identifying:
+                result[name] = values
+            continue
         if variable.is_text:
             if texts:
                 result[name] = values.map(escape_spreadsheet, na_action="ignore")
             continue
         options = variable.options
+        if not options:
+            result[name] = values
+            continue
         dtype = pd.CategoricalDtype(
             [option.label for option in options], ordered=variable.measure == "ordinal"
         )

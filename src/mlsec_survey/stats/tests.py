@@ -24,7 +24,7 @@ from mlsec_survey.stats.result import TestResult
 from mlsec_survey.stats.tables import RESAMPLES, TableTest, scores_of
 
 Floats = NDArray[np.float64]
-Measure = Literal["binary", "nominal", "ordinal", "count", "interval", "text"]
+Measure = Literal["binary", "nominal", "ordinal", "count", "interval", "date", "text"]
 Measures = frozenset[Measure]
 OnTables = Callable[[Floats, Floats, Floats, float | None], TableTest]
 """Counts (…, r, c), row scores, column values and largest count to one test per table."""

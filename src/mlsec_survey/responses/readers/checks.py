@@ -171,6 +171,21 @@ def _checks(column: Column, codebook: Codebook) -> Iterator[_Check]:
         yield _code_check({"Y", "", not_shown}, "A box is Y when ticked and empty when not")
     elif column.kind in {"single", "array"}:
         yield _item_check(column, codebook)
+    elif column.kind == "number":
+        yield _number_answer_check(column)
+    elif column.kind == "date":
+        yield _Check(
+            "impossible date",
+            "not a date that exists",
+            lambda value: _is_datetime(f"{value} 00:00:00" if len(value) == 10 else value),
+            "Dates are written YYYY-MM-DD; a spreadsheet has probably rewritten them. Export the "
+            "responses again and use the file as it comes.",
+        )
+    elif column.kind == "ranking":
+        assert column.item is not None
+        codes = [entry.code for entry in codebook.subquestions(column.item)]
+        absent = codebook.missing.not_shown.code
+        yield _code_check({*codes, "", absent}, f"Codes that are ranked: {', '.join(codes)}")
     elif column.paradata is not None:
         yield from _paradata_checks(column, codebook)
 
@@ -218,18 +233,38 @@ def _code_check(codes: set[str], remedy: str) -> _Check:
     )
 
 
-def _number_check(minimum: float | None, *, whole: bool) -> _Check:
+def _number_answer_check(column: Column) -> _Check:
+    """Return the check of a number that was asked for; tools may write whole ones with decimals."""
+    assert column.item is not None
+    limits = column.item.number
+    if limits is None:
+        return _number_check(None, whole=False)
+    return _number_check(limits.minimum, whole=limits.whole, maximum=limits.maximum, answer=True)
+
+
+def _number_check(
+    minimum: float | None,
+    *,
+    whole: bool,
+    maximum: float | None = None,
+    answer: bool = False,
+) -> _Check:
     wanted = "a whole number" if whole else "a number"
     if minimum is not None:
         wanted += f" of at least {minimum:g}"
-    pattern = re.compile(r"[+-]?\d{1,15}" if whole else r"[+-]?\d{1,15}(\.\d{1,15})?")
+    if maximum is not None:
+        wanted += f" of at most {maximum:g}"
+    decimals = r"(\.0*)?" if answer else ""
+    pattern = re.compile(rf"[+-]?\d{{1,15}}{decimals}" if whole else r"[+-]?\d{1,15}(\.\d{1,15})?")
 
     def accepts(value: str) -> bool:
         if value == "":
             return True
         if pattern.fullmatch(value) is None or not value.isascii():
             return False
-        return minimum is None or (math.isfinite(float(value)) and float(value) >= minimum)
+        number = float(value)
+        least, most = minimum is None or number >= minimum, maximum is None or number <= maximum
+        return math.isfinite(number) and least and most
 
     return _Check(
         "not a number",

@@ -93,6 +93,9 @@ def _part_texts(column: Column, codebook: Codebook) -> list[str]:
             assert column.item.none is not None
             return [column.item.none.label]
         return [getattr(codebook.missing, meaning).label]
+    if column.kind == "ranking":
+        place = column.name.rpartition("[")[2][:-1]
+        return [f"Rank {place}", f"Rang {place}", f"Ranking {place}"]
     if column.subquestion is not None:
         part = column.subquestion
         return [part.label, f"{part.label} {part.about}"]

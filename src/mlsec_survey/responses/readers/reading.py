@@ -318,7 +318,7 @@ def _with_decimal_points(
     numbers = [
         name
         for name in columns
-        if specs[name].kind == "timing"
+        if specs[name].kind in {"number", "timing"}
         or (specs[name].paradata is not None and specs[name].paradata.kind == "number")  # type: ignore[union-attr]
     ]
     values = [str(value) for name in numbers for value in columns[name].cat.categories]
