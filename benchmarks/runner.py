@@ -28,6 +28,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -302,11 +306,15 @@ def table(results: dict[str, dict[str, Timing]]) -> str:
 
 def draw(results: dict[str, dict[str, Timing]], target: Path) -> None:
     """Draw seconds by scenario and contender on a logarithmic scale."""
-    from mlsec_survey.figures.style import new_figure, use_style
+    from mlsec_survey.figures.style import house_style, new_figure
 
-    use_style()
-    figure = new_figure(7.0, 0.42 * sum(len(t) for t in results.values()) * 0.62 + 0.8)
-    axes = figure.add_subplot()
+    with house_style():
+        figure = new_figure("wide", 0.26 * sum(len(t) for t in results.values()) + 0.8)
+        _draw_timings(figure.add_subplot(), results)
+        figure.savefig(target, metadata={"Date": None})
+
+
+def _draw_timings(axes: Axes, results: dict[str, dict[str, Timing]]) -> None:
     colours = {RUNNER: "#0072B2", PLAIN: "#999999", PAPERMILL: "#E69F00", CACHE: "#CC79A7"}
     position, ticks, labels = 0.0, [], []
     for scenario, timings in results.items():
@@ -323,7 +331,6 @@ def draw(results: dict[str, dict[str, Timing]], target: Path) -> None:
     axes.set_xticks([0.1, 1, 10, 100, 1000], ["0.1", "1", "10", "100", "1,000"])
     axes.set_ylim(position - 0.7, -0.7)
     axes.set_xlim(right=axes.get_xlim()[1] * 6)
-    figure.savefig(target, metadata={"Date": None})
 
 
 def machine() -> str:

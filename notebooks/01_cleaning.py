@@ -32,7 +32,7 @@ resamples = 2000
 # %%
 from mlsec_survey.analysis import sample
 from mlsec_survey.base.randomness import generator
-from mlsec_survey.figures import draw_exclusion_flow
+from mlsec_survey.figures import describe_exclusion_flow, draw_exclusion_flow
 from mlsec_survey.project import open_project
 from mlsec_survey.responses import exclusions, quality, recode, scales
 from mlsec_survey.responses.missing import missing_kinds
@@ -66,7 +66,7 @@ pub.figure(
     "exclusion_flow",
     draw_exclusion_flow(flow),
     caption="Flow from exported rows to the analysed sample, in the order of the exclusions.",
-    alt=sample.describe_flow(flow),
+    alt=describe_exclusion_flow(flow),
     data=flow,
 )
 pub.number("n_respondents", len(kept), "analysed respondents", unit="respondents")

@@ -170,7 +170,7 @@ pub.figure(
     caption="Reports of each attack, of those with a substantive answer, and incidents confirmed "
     "in coding, of all respondents; with intervals at "
     f"{level}.",
-    alt=figures.describe_intervals(met, row="label", series="kind"),
+    alt=figures.describe_intervals(met, row="label", series="kind", confidence=confidence),
     data=met,
 )
 
@@ -327,7 +327,7 @@ pub.figure(
     ),
     caption="Defences in place and planned: shares of those who answered the checklist, with "
     f"intervals at {level}.",
-    alt=figures.describe_intervals(defences, row="label", series="list"),
+    alt=figures.describe_intervals(defences, row="label", series="list", confidence=confidence),
     data=defences,
 )
 

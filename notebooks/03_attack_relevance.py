@@ -226,6 +226,7 @@ pub.figure(
     f"with {level} intervals. Attacks in the order of their mean rank of relevance.",
     alt=figures.describe_attack_profile(profile),
     data=profile,
+    narrow=figures.draw_attack_profile(profile, width="narrow"),
 )
 
 # %% [markdown]
@@ -382,11 +383,11 @@ cells = (counted.counts, counted.residuals, counted.replies, counted.firm)
 pub.figure(
     "concern_by_attack",
     figures.draw_code_by_attack(*cells),
-    caption="Reasons with each code, by attack. Hollow marks: adjusted residual beyond what some "
-    f"of the {counted.counts.size} cells would show by chance. Full marks: adjusted p at most "
-    f"{alpha:g} as well.",
+    caption="Reasons with each code, by attack. Marked cells depart from chance after correction "
+    f"for all {counted.counts.size} cells (adjusted p at most {alpha:g}).",
     alt=figures.describe_code_by_attack(*cells),
     data=counted.cells,
+    narrow=figures.draw_code_by_attack(*cells, width="narrow"),
 )
 
 # %%
@@ -451,6 +452,7 @@ pub.figure(
     caption="Most frequent combinations of codes in one reason: bars count reasons, dots below "
     f"name the codes; in brackets all reasons with a code. {others} reasons have others.",
     alt=figures.describe_intersections(sets, together),
+    narrow=figures.draw_intersections(sets, together, width="narrow"),
 )
 
 # %%

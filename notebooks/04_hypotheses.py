@@ -94,13 +94,16 @@ pub.table(
 
 # %%
 forest = hyp.forest_table(confirmatory.table)
+levels = {"confidence": the_plan.confidence, "alpha": the_plan.alpha}
 pub.figure(
     "hypotheses_forest",
-    figures.draw_forest(forest, confidence=the_plan.confidence),
-    caption=f"Effects of all confirmatory hypotheses with {level} intervals. Grey bands: "
-    "effects too small to be of interest. Full circles: the interval excludes the null.",
-    alt=figures.describe_forest(forest, confidence=the_plan.confidence),
+    figures.draw_forest(forest, **levels),
+    caption=f"Effects of all confirmatory hypotheses with {level} intervals, which are not "
+    "adjusted. Grey bands: effects too small to be of interest. Blue circles: found, by the p that "
+    "is adjusted within the family.",
+    alt=figures.describe_forest(forest, **levels),
     data=forest,
+    narrow=figures.draw_forest(forest, **levels, width="narrow"),
 )
 
 # %% [markdown]

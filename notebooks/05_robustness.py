@@ -125,6 +125,7 @@ pub.figure(
     alt=figures.describe_power_curves(curves, **how),
     basis="design",
     data=curves,
+    narrow=figures.draw_power_curves(curves, **how, width="narrow"),
 )
 
 # %% [markdown]
@@ -193,14 +194,15 @@ grid = design_analysis.trend_power(
 # %%
 pub.figure(
     "company_size_power_grid",
-    figures.draw_power_grid(grid),
+    figures.draw_power_grid(grid, target=the_plan.power),
     caption="Power, in %, to find exposure rising with company size, by share of respondents with "
-    "exposure and odds ratio per step of size; bold where it is high. Left the published study, "
+    "exposure and odds ratio per step of size; bold where it suffices. Left the published study, "
     "right the later one.",
-    alt=figures.describe_trend_power(grid, target=the_plan.power),
+    alt=figures.describe_power_grid(grid, target=the_plan.power),
     basis="design",
     source=facts.fact("aaai2024.participants").citation,
     data=grid,
+    narrow=figures.draw_power_grid(grid, target=the_plan.power, width="narrow"),
 )
 
 # %%
@@ -350,6 +352,9 @@ for name, entry in multiverse.curves_shown(project.plan, verses, claims).items()
         "the choices behind each. The specifications share respondents, so their number is no "
         "weight of evidence.",
         alt=figures.describe_specification_curve(curve, alpha=alpha),
+        narrow=figures.draw_specification_curve(
+            curve, shown, multiverse.EFFECT, alpha=alpha, width="narrow"
+        ),
     )
 
 # %% [markdown]

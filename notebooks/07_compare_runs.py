@@ -71,6 +71,7 @@ pub.figure(
     "they move. A vertical line is the value without an effect.",
     alt=describe_runs(shown),
     data=shown,
+    narrow=draw_runs(shown, width="narrow"),
 )
 
 # %% [markdown]

@@ -1,12 +1,13 @@
 """One example of each figure, from made-up tables of the shape that the notebooks pass.
 
-`python tests/figure_examples.py FOLDER` writes them as PNG, for looking at.
+`python tests/figure_examples.py FOLDER` writes their files, for looking at.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -139,12 +140,13 @@ def profile() -> pd.DataFrame:
     return pd.concat(parts)
 
 
-def code_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
+def code_tables() -> tuple[pd.DataFrame, pd.DataFrame, pd.Series, pd.DataFrame]:
     rng = np.random.default_rng(3)
     counts = pd.DataFrame(rng.poisson(6, (len(CODES), 6)), index=CODES, columns=ATTACKS)
     counts.iloc[0, 0], counts.iloc[3, 2], counts.iloc[1, 3] = 41, 0, 33
     residuals = (counts - counts.to_numpy().mean()) / 4
-    return counts, residuals, pd.Series([62, 58, 47, 60, 51, 55], index=ATTACKS)
+    replies = pd.Series([62, 58, 47, 60, 51, 55], index=ATTACKS)
+    return counts, residuals, replies, residuals.abs() > 1.5
 
 
 def intersections() -> tuple[pd.Series, pd.DataFrame]:
@@ -204,6 +206,7 @@ def effects() -> pd.DataFrame:
     return table.assign(
         label=table["id"] + "  " + table["label"],
         n=[133, 131, 129, 137, 128, 126, 139],
+        p_adjusted=[1.0, 0.51, 0.856, 1.0, 0.008, 0.001, 0.006],
         p_text=["0.451", "0.102", "0.214", "0.377", "0.004", "< 0.001", "0.002"],
         p_adjusted_text=["1.000", "0.510", "0.856", "1.000", "0.008", "0.001", "0.006"],
     )
@@ -239,6 +242,19 @@ def trend_power() -> pd.DataFrame:
                 value = 1 - np.exp(-n * prevalence * (1 - prevalence) * np.log(ratio) ** 2 / 2)
                 rows.append((n, prevalence, ratio, value))
     return pd.DataFrame(rows, columns=["n", "prevalence", "odds_ratio", "power"])
+
+
+def documented() -> pd.DataFrame:
+    return ranks().assign(incident=[6, 3, 1, 4, 0, 1], exercise=[14, 5, 3, 6, 0, 2])
+
+
+def doses() -> list[tuple[str, str, pd.DataFrame]]:
+    likely = ["Very\nunlikely", "Unlikely", "Even", "Likely", "Very\nlikely"]
+    target = "expected likelihood of becoming a target"
+    return [
+        ("Exposure", "threat met or suspected", dose(["no", "yes"], 7)),
+        ("Expectation", target, dose(likely, 8)),
+    ]
 
 
 def errors() -> pd.DataFrame:
@@ -313,29 +329,41 @@ def published() -> pd.DataFrame:
     return pd.DataFrame({"label": labels, **shares(np.array(counts), np.array(n))})
 
 
-EXAMPLES: dict[str, Callable[[], Figure]] = {
-    "exclusion_flow": lambda: figures.draw_exclusion_flow(flow()),
-    "ratings": lambda: figures.draw_ratings(
-        [("Concern", ratings(1)), ("Relevance", ratings(2))], list(OPTIONS.values())
+EXAMPLES: dict[str, Callable[..., Figure]] = {
+    "exclusion_flow": partial(figures.draw_exclusion_flow, flow()),
+    "ratings": partial(
+        figures.draw_ratings,
+        [("Concern", ratings(1)), ("Relevance", ratings(2))],
+        list(OPTIONS.values()),
     ),
-    "ratings_one": lambda: figures.draw_ratings(
-        [("Relevance", ratings(2))], [OPTIONS["relevance"]]
+    "ratings_one": partial(
+        figures.draw_ratings, [("Relevance", ratings(2))], [OPTIONS["relevance"]]
     ),
-    "occurrence": lambda: figures.draw_intervals(
-        occurrence(), row="label", series="kind", axis="% of respondents who answered"
+    "occurrence": partial(
+        figures.draw_intervals,
+        occurrence(),
+        row="label",
+        series="kind",
+        axis="% of respondents who answered",
     ),
-    "published": lambda: figures.draw_intervals(published(), row="label", axis="% of respondents"),
-    "forest": lambda: figures.draw_forest(effects()),
-    "ranking": lambda: figures.draw_ranking(ranks()),
-    "pairwise": lambda: figures.draw_pairwise(pairs()),
-    "attack_profile": lambda: figures.draw_attack_profile(profile()),
-    "code_by_attack": lambda: figures.draw_code_by_attack(*code_tables()),
-    "intersections": lambda: figures.draw_intersections(*intersections()),
-    "incidents_by_year": lambda: figures.draw_incidents_by_year(years()),
-    "documented": lambda: figures.draw_documented_against_ranking(
-        ranks().assign(incident=[6, 3, 1, 4, 0, 1], exercise=[14, 5, 3, 6, 0, 2])
-    ),
-    "power_curves": lambda: figures.draw_power_curves(
+    "published": partial(figures.draw_intervals, published(), row="label", axis="% of respondents"),
+    "ranking": partial(figures.draw_ranking, ranks()),
+    "pairwise": partial(figures.draw_pairwise, pairs()),
+    "incidents_by_year": partial(figures.draw_incidents_by_year, years()),
+    "documented": partial(figures.draw_documented_against_ranking, documented()),
+    "error_rates": partial(figures.draw_error_rates, errors()),
+    "bayes_sensitivity": partial(figures.draw_bayes_sensitivity, bayes()),
+    "dose_response": partial(figures.draw_dose_response, doses(), "implemented defences"),
+    "absence": figures.draw_absence,
+}
+# Printed over both columns; `width="narrow"` is their layout for small screens.
+WIDE: dict[str, Callable[..., Figure]] = {
+    "forest": partial(figures.draw_forest, effects()),
+    "attack_profile": partial(figures.draw_attack_profile, profile()),
+    "code_by_attack": partial(figures.draw_code_by_attack, *code_tables()),
+    "intersections": partial(figures.draw_intersections, *intersections()),
+    "power_curves": partial(
+        figures.draw_power_curves,
         power(),
         panel="hypothesis",
         line="effect",
@@ -343,40 +371,27 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         labels={"n": "respondents", "effect": "effect × SESOI: "},
         mark=139,
     ),
-    "trend_power": lambda: figures.draw_trend_power(trend_power()),
-    "power_grid": lambda: figures.draw_power_grid(trend_power()),
-    "error_rates": lambda: figures.draw_error_rates(errors()),
-    "bayes_sensitivity": lambda: figures.draw_bayes_sensitivity(bayes()),
-    "specification_curve": lambda: figures.draw_specification_curve(
+    "power_grid": partial(figures.draw_power_grid, trend_power()),
+    "specification_curve": partial(
+        figures.draw_specification_curve,
         curve(),
         {"exclusions": "Exclusions", "missing": "Missing", "coding": "Scale", "test": "Test"},
         "rank association",
     ),
-    "dose_response": lambda: figures.draw_dose_response(
-        [
-            ("Exposure", "threat met or suspected", dose(["no", "yes"], 7)),
-            (
-                "Expectation",
-                "expected likelihood of becoming a target",
-                dose(["Very\nunlikely", "Unlikely", "Even", "Likely", "Very\nlikely"], 8),
-            ),
-        ],
-        "implemented defences",
-    ),
-    "runs": lambda: figures.draw_runs(runs()),
+    "runs": partial(figures.draw_runs, runs()),
 }
+EXAMPLES |= WIDE
+EXAMPLES |= {f"{name}_narrow": partial(draw, width="narrow") for name, draw in WIDE.items()}
 
 
 def main(folder: Path) -> None:
     from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
-    from mlsec_survey.figures.style import add_label, figure_files, use_style
+    from mlsec_survey.figures.style import figure_files
 
-    use_style()
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in EXAMPLES.items():
-        figure = draw()
-        add_label(figure, SYNTHETIC_SHORT)
-        (folder / f"{name}.png").write_bytes(figure_files(figure, name, 160)["png"])
+        for ending, content in figure_files(draw(), name, label=SYNTHETIC_SHORT).items():
+            (folder / f"{name}.{ending}").write_bytes(content)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ from mlsec_survey.analysis.sample import (
     checklist_table,
     checklists_together,
     count_scales,
-    describe_flow,
     flag_counts,
     item_nonresponse,
     items_about,
@@ -28,6 +27,7 @@ from mlsec_survey.analysis.sample import (
     share_text,
     table_one,
 )
+from mlsec_survey.figures import describe_exclusion_flow
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.report.disclosure import suppress_small_cells
 from mlsec_survey.responses.exclusions import apply_exclusions
@@ -193,7 +193,7 @@ def test_flow_in_words() -> None:
             "remaining": [8, 8, 7],
         }
     )
-    assert describe_flow(flow) == (
+    assert describe_exclusion_flow(flow) == (
         "Of 10 exported responses 3 were excluded (no consent 2, duplicate 1); "
         "7 respondents are analysed."
     )

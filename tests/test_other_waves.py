@@ -74,7 +74,7 @@ def run_notebooks(
         patch.setenv("MLSEC_PROJECT", str(folder))
         for name in ("MLSEC_RUN", "MLSEC_OUTPUT", "MLSEC_NOTEBOOK"):
             patch.delenv(name, raising=False)
-        patch.setattr(style, "figure_files", lambda _, title, dpi: {"png": title.encode()})
+        patch.setattr(style, "figure_files", lambda _, title, **options: {"png": title.encode()})
         patch.setattr(publisher, "_display", lambda *_: None)
         for name in names:
             variables: dict[str, object] = {}

@@ -77,7 +77,7 @@ def compiled(folder: Path, synthetic: bool) -> Compiled:
     tabular = latex_tabular(["A & b", "n"], [["x_1", "1"], ["ä", "22"]], [False, True])
     for key in record["tables"]:
         (generated / "tables" / f"{key}.tex").write_text(tabular, encoding="utf-8")
-    picture = figure_files(new_figure(height=0.6), "t", 50)["pdf"]
+    picture = figure_files(new_figure("narrow", 0.6), "t")["pdf"]
     for key in record["figures"]:
         (run / "figures" / f"{key}.pdf").write_bytes(picture)
     assemble([path], PAPER, generated)

@@ -351,12 +351,12 @@ def test_the_registry_gives_heading_format_and_meaning() -> None:
 # Figures and numbers
 
 
-def test_figure_is_written_in_two_forms_with_its_text(tmp_path: Path, shown: list) -> None:
+def test_figure_is_written_in_three_forms_with_its_text(tmp_path: Path, shown: list) -> None:
     pub = opened(tmp_path)
     pub.figure("rank", examples.EXAMPLES["ranking"](), caption="Ranks", alt="Evasion\nfirst.")
     assert (tmp_path / "figures/rank.pdf").read_bytes().startswith(b"%PDF")
     assert (tmp_path / "figures/rank.png").read_bytes().startswith(b"\x89PNG")
-    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".pdf", ".png"}
+    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".pdf", ".png", ".svg"}
     (picture, metadata), (caption, _) = shown
     assert set(picture) == {"image/png", "text/plain"}
     assert metadata["image/png"]["alt"] == f"{SYNTHETIC_SHORT}. Evasion first."
@@ -524,7 +524,7 @@ def test_everything_has_the_same_bytes_twice(tmp_path: Path) -> None:
         pub.number("n", 0.1 + 0.2, "d", digits="3s")
         pub.close()
     files = sorted(p.relative_to(tmp_path / "a") for p in (tmp_path / "a").rglob("*.*"))
-    assert len(files) == 5
+    assert len(files) == 6
     for file in files:
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes(), file
 

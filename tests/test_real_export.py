@@ -77,7 +77,7 @@ def drill(folder: Path, synthetic: bool) -> Drill:
         for name in ("MLSEC_RUN", "MLSEC_OUTPUT", "MLSEC_NOTEBOOK"):
             patch.delenv(name, raising=False)
         # A figure's words are in its title; drawing it would take most of the time.
-        patch.setattr(style, "figure_files", lambda _, title, dpi: {"png": title.encode()})
+        patch.setattr(style, "figure_files", lambda _, title, **options: {"png": title.encode()})
         for name in NOTEBOOKS:
             outputs = shown.setdefault(name, [])
             patch.setattr(publisher, "_display", lambda data, _=None, o=outputs: o.append(data))

@@ -611,19 +611,3 @@ def missing_counts(kinds: pd.Series) -> dict[str, int]:
         "prefer_not": int((kinds == "prefer_not").sum()),
         "no_answer": int(kinds.isin(["not_answered", "not_shown"]).sum()),
     }
-
-
-def describe_flow(flow: pd.DataFrame) -> str:
-    """Say in one sentence who was excluded, from the flow of `exclusions.apply_exclusions`."""
-    start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])
-    end = int(flow["remaining"].iloc[-1])
-    parts = [
-        f"{row['label'][:1].lower()}{row['label'][1:]} {row['excluded']}"
-        for _, row in flow.iterrows()
-        if row["excluded"]
-    ]
-    reasons = f" ({', '.join(parts)})" if parts else ""
-    return (
-        f"Of {start} exported responses {start - end} were excluded{reasons}; "
-        f"{end} respondents are analysed."
-    )

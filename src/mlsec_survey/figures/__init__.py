@@ -1,41 +1,51 @@
-"""Figures: each function takes tidy tables and returns a drawn figure; none reads or writes."""
+"""Figures: `draw_NAME` takes plain tables, `describe_NAME` says what the figure shows in words."""
 
 from mlsec_survey.figures.absence import draw_absence
-from mlsec_survey.figures.concerns import draw_code_by_attack, draw_intersections
-from mlsec_survey.figures.describe import (
-    describe_attack_profile,
-    describe_bayes_sensitivity,
+from mlsec_survey.figures.concerns import (
     describe_code_by_attack,
-    describe_documented_against_ranking,
-    describe_dose_response,
-    describe_error_rates,
-    describe_forest,
-    describe_incidents_by_year,
     describe_intersections,
-    describe_intervals,
-    describe_pairwise,
-    describe_power_curves,
-    describe_ranking,
-    describe_ratings,
-    describe_runs,
-    describe_specification_curve,
-    describe_trend_power,
+    draw_code_by_attack,
+    draw_intersections,
 )
 from mlsec_survey.figures.design import (
+    describe_bayes_sensitivity,
+    describe_error_rates,
+    describe_power_curves,
+    describe_power_grid,
     draw_bayes_sensitivity,
     draw_error_rates,
     draw_power_curves,
     draw_power_grid,
-    draw_trend_power,
 )
-from mlsec_survey.figures.flow import draw_exclusion_flow
-from mlsec_survey.figures.forest import draw_dose_response, draw_forest
-from mlsec_survey.figures.incidents import draw_documented_against_ranking, draw_incidents_by_year
-from mlsec_survey.figures.intervals import draw_intervals
-from mlsec_survey.figures.pairwise import draw_pairwise
-from mlsec_survey.figures.ratings import draw_attack_profile, draw_ranking, draw_ratings
-from mlsec_survey.figures.runs import draw_runs
-from mlsec_survey.figures.specification import draw_specification_curve
+from mlsec_survey.figures.flow import describe_exclusion_flow, draw_exclusion_flow
+from mlsec_survey.figures.forest import (
+    describe_dose_response,
+    describe_forest,
+    draw_dose_response,
+    draw_forest,
+)
+from mlsec_survey.figures.incidents import (
+    describe_documented_against_ranking,
+    describe_incidents_by_year,
+    draw_documented_against_ranking,
+    draw_incidents_by_year,
+)
+from mlsec_survey.figures.intervals import describe_intervals, draw_intervals
+from mlsec_survey.figures.ratings import (
+    describe_attack_profile,
+    describe_pairwise,
+    describe_ranking,
+    describe_ratings,
+    draw_attack_profile,
+    draw_pairwise,
+    draw_ranking,
+    draw_ratings,
+)
+from mlsec_survey.figures.runs import describe_runs, draw_runs
+from mlsec_survey.figures.specification import (
+    describe_specification_curve,
+    draw_specification_curve,
+)
 
 __all__ = [
     "describe_attack_profile",
@@ -44,17 +54,18 @@ __all__ = [
     "describe_documented_against_ranking",
     "describe_dose_response",
     "describe_error_rates",
+    "describe_exclusion_flow",
     "describe_forest",
     "describe_incidents_by_year",
     "describe_intersections",
     "describe_intervals",
     "describe_pairwise",
     "describe_power_curves",
+    "describe_power_grid",
     "describe_ranking",
     "describe_ratings",
     "describe_runs",
     "describe_specification_curve",
-    "describe_trend_power",
     "draw_absence",
     "draw_attack_profile",
     "draw_bayes_sensitivity",
@@ -74,5 +85,4 @@ __all__ = [
     "draw_ratings",
     "draw_runs",
     "draw_specification_curve",
-    "draw_trend_power",
 ]

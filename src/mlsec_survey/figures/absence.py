@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlsec_survey.figures.style import COLUMN, GREY, new_figure, wrapped
+from mlsec_survey.figures.style import GREY, folded, house_style, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,11 +13,11 @@ NO_REASONS = "Nothing to draw: no reason carries a code, or they are not yet cod
 NOTHING = "Nothing to draw: not examined by this plan, or not testable on these answers."
 
 
+@house_style()
 def draw_absence(words: str = NOTHING) -> Figure:
     """Say in the place of a figure why there is none."""
-    figure = new_figure(COLUMN, 0.6)
+    figure = new_figure("narrow", 0.6)
     axes = figure.subplots()
     axes.set_axis_off()
-    text = "\n".join(wrapped([words], 60))
-    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=7, color=GREY)
+    axes.text(0.5, 0.5, folded(words, 56), ha="center", va="center", color=GREY)
     return figure

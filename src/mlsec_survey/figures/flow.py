@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mlsec_survey.figures.style import BLUE, COLUMN, GREY, INK, entries, new_figure, wrapped
+from mlsec_survey.figures.style import (
+    BLUE,
+    GREY,
+    INK,
+    SMALL,
+    entries,
+    house_style,
+    new_figure,
+    wrap,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -13,8 +22,10 @@ if TYPE_CHECKING:
 
 _ROW = 0.34
 _TRUNK = 0.22
+_ARROW = {"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 0, "shrinkB": 0}
 
 
+@house_style()
 def draw_exclusion_flow(flow: pd.DataFrame) -> Figure:
     """Draw the exclusions from top to bottom, what remains on the left, who leaves on the right.
 
@@ -26,56 +37,46 @@ def draw_exclusion_flow(flow: pd.DataFrame) -> Figure:
     steps = flow[flow["step"] > 0]
     start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])
     end = len(steps) + 1
-    figure = new_figure(COLUMN, _ROW * (end + 1) + 0.1)
+    figure = new_figure("narrow", _ROW * (end + 1) + 0.1)
     axes = figure.add_subplot()
     axes.set_axis_off()
     axes.set_xlim(0, 1)
     axes.set_ylim(end + 0.55, -0.55)
     _box(axes, 0, f"Rows in the export\nn = {start}", INK)
-    axes.annotate(
-        "",
-        xy=(_TRUNK, end - 0.5),
-        xytext=(_TRUNK, 0.45),
-        arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
-    )
+    axes.annotate("", xy=(_TRUNK, end - 0.5), xytext=(_TRUNK, 0.45), arrowprops=_ARROW)
     for row, step in enumerate(entries(steps), start=1):
-        axes.annotate(
-            "",
-            xy=(0.46, row),
-            xytext=(_TRUNK, row),
-            arrowprops={"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 0, "shrinkB": 0},
-        )
+        axes.annotate("", xy=(0.44, row), xytext=(_TRUNK, row), arrowprops=_ARROW)
         if row < len(steps):
-            axes.text(
-                _TRUNK - 0.02, row + 0.5, f"{int(step.remaining)}", fontsize=6, color=GREY,
-                ha="right", va="center",
-            )  # fmt: skip
-        axes.text(
-            0.475,
-            row,
-            "\n".join(wrapped([f"{step.label}: n = {int(step.excluded)}"], 40)),
-            va="center",
-            fontsize=6.5,
-            bbox={
-                "boxstyle": "square,pad=0.35",
-                "facecolor": "#F4F4F4",
-                "edgecolor": GREY,
-                "lw": 0.5,
-            },
-        )
+            remaining = f"{int(step.remaining)}"
+            style: dict[str, Any] = {"ha": "right", "va": "center", "color": GREY}
+            axes.text(_TRUNK - 0.02, row + 0.5, remaining, fontsize=SMALL, **style)
+        box = {"boxstyle": "square,pad=0.3", "facecolor": "#F4F4F4", "edgecolor": GREY, "lw": 0.5}
+        # The number stands whatever becomes of the label.
+        count = f": n = {int(step.excluded)}"
+        *above, last = wrap(step.label, 32, lines=2) or [""]
+        words = "\n".join([*above, last + count])
+        axes.text(0.455, row, words, va="center", fontsize=SMALL, bbox=box)
     _box(axes, end, f"Analysed respondents\nn = {int(flow['remaining'].iloc[-1])}", BLUE)
     return figure
 
 
 def _box(axes: Axes, y: float, text: str, colour: str) -> None:
-    axes.text(
-        _TRUNK,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=7,
-        fontweight="bold",
-        color=colour,
-        bbox={"boxstyle": "square,pad=0.4", "facecolor": "white", "edgecolor": colour, "lw": 0.9},
+    box = {"boxstyle": "square,pad=0.4", "facecolor": "white", "edgecolor": colour, "lw": 0.9}
+    style: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold", "color": colour}
+    axes.text(_TRUNK, y, text, bbox=box, **style)
+
+
+def describe_exclusion_flow(flow: pd.DataFrame) -> str:
+    """Say in one sentence who was excluded, from the flow of `exclusions.apply_exclusions`."""
+    start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])
+    end = int(flow["remaining"].iloc[-1])
+    parts = [
+        f"{row['label'][:1].lower()}{row['label'][1:]} {row['excluded']}"
+        for _, row in flow.iterrows()
+        if row["excluded"]
+    ]
+    reasons = f" ({', '.join(parts)})" if parts else ""
+    return (
+        f"Of {start} exported responses {start - end} were excluded{reasons}; "
+        f"{end} respondents are analysed."
     )

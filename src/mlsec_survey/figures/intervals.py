@@ -2,74 +2,88 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from mlsec_survey.base.formatting import interval_text, percent_text
+from mlsec_survey.figures.absence import NOTHING, draw_absence
 from mlsec_survey.figures.style import (
-    BLUE,
-    COLUMN,
-    GREEN,
-    GREY,
-    ORANGE,
+    LINES,
+    MARKERS,
     entries,
+    house_style,
+    interval_rows,
     new_figure,
+    pitch,
     row_axes,
-    segments,
     value_label,
+    wrapped,
 )
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-_SERIES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "D"), (GREY, "^"))
 
-
+@house_style()
 def draw_intervals(
-    table: pd.DataFrame,
-    *,
-    row: str,
-    series: str | None = None,
-    axis: str,
-    height: float | None = None,
-    width: float = COLUMN,
+    table: pd.DataFrame, *, row: str, series: str | None = None, axis: str
 ) -> Figure:
     """Draw one row per category, in it one point with interval per series.
 
     Args:
         table: columns `row`, optionally `series`, and estimate, low, high (shares), count, n.
         row: column whose values are the rows, drawn in order of appearance.
-        series: column whose values are told apart by colour, marker and a direct label.
+        series: column whose values are told apart by colour, marker and a key.
         axis: label of the horizontal axis.
-        height: inches; default by the number of rows.
-        width: inches.
     """
+    if table.empty:
+        return draw_absence()
     rows = list(dict.fromkeys(table[row]))
-    names = [None] if series is None else list(dict.fromkeys(table[series]))
-    step = 0.62 / max(len(names), 1)
-    figure = new_figure(width, height or 0.5 + 0.24 * len(rows) * max(1, 0.62 * len(names)))
+    groups: list[Any] = [("", table)] if series is None else list(table.groupby(series, sort=False))
+    labels = wrapped(rows, 22)
+    step = 0.62 / len(groups)
+    height = pitch(labels, 0.24 * max(1, 0.62 * len(groups))) * len(rows)
+    figure = new_figure("narrow", 0.5 + height)
     axes = figure.add_subplot()
-    for position, name in enumerate(names):
-        colour, marker = _SERIES[position % len(_SERIES)]
-        part = table if name is None else table[table[series] == name]
-        offset = (position - (len(names) - 1) / 2) * step
+    key = []
+    for position, (name, part) in enumerate(groups):
+        colour, marker = LINES[position % len(LINES)][0], MARKERS[position % len(MARKERS)]
+        offset = (position - (len(groups) - 1) / 2) * step
         ys = np.array([rows.index(value) + offset for value in part[row]])
-        segments(axes, (100 * part["low"], 100 * part["high"]), (ys, ys), color=colour, lw=1.3)
-        axes.plot(100 * part["estimate"], ys, marker, color=colour, ms=3.4, clip_on=False)
+        names = ("estimate", "low", "high")
+        interval_rows(axes, ys, part, names, marker=marker, colour=colour, factor=100)
         for y, entry in zip(ys, entries(part), strict=True):
             value_label(axes, 100 * entry.high, y, f"{int(entry.count)}/{int(entry.n)}")
-    row_axes(axes, [str(name) for name in rows])
+        key.append(Line2D([], [], marker=marker, color=colour, ms=3.4, lw=1.3, label=str(name)))
+    row_axes(axes, labels)
     largest = 100 * float(table["high"].max())
-    axes.set_xlim(left=0, right=min(largest * 1.22 + 0.5, 120))
+    axes.set_xlim(left=-0.5, right=min(largest * 1.25 + 0.5, 122))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     axes.set_xlabel(axis)
     axes.grid(axis="x")
     if series is not None:
-        handles = [
-            axes.plot([], [], marker=marker, color=colour, ms=3.4, lw=1.3, label=str(name))[0]
-            for name, (colour, marker) in zip(names, _SERIES, strict=False)
-        ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(names))
+        figure.legend(handles=key, loc="outside upper center", ncols=min(len(key), 3))
     return figure
+
+
+def describe_intervals(
+    table: pd.DataFrame, *, row: str, series: str | None = None, confidence: float = 0.95
+) -> str:
+    """Describe `draw_intervals`: each share with count and interval, largest first."""
+    if table.empty:
+        return NOTHING
+    parts = []
+    groups: list[Any] = [("", table)] if series is None else list(table.groupby(series, sort=False))
+    for name, part in groups:
+        values = [
+            f"{getattr(entry, row)} {int(entry.count)} of {int(entry.n)}, "
+            f"{percent_text(entry.estimate)} "
+            f"({interval_text(entry.low, entry.high, 0, percent=True)})"
+            for entry in entries(part.sort_values("estimate", ascending=False, kind="stable"))
+        ]
+        parts.append((f"{name}: " if name else "") + "; ".join(values))
+    return f"Shares with {100 * confidence:g} % intervals. " + ". ".join(parts) + "."

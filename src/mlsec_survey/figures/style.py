@@ -1,115 +1,90 @@
-"""One look for all figures: sizes of the printed column, colours, fonts, and the stand-in label."""
+"""One look for all figures: sizes, colours, fonts, the strips below a drawing, and its files.
+
+Functions that draw are wrapped in `house_style`, so that a figure looks the same whatever was set
+before. Their parameter `width` chooses the layout: "wide" as the paper prints it, "narrow" for the
+width of one printed column, which is also what a phone shows. In both no letter is lower than
+`SMALL`, which makes 9 pixels where a column fills a screen of 390 pixels.
+"""
 
 from __future__ import annotations
 
 import io
-import os
 import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib as mpl
 import numpy as np
+import seaborn as sns
+from cycler import cycler
 from matplotlib import font_manager
-from matplotlib.backend_bases import FigureCanvasBase, GraphicsContextBase, RendererBase
-from matplotlib.backends.backend_agg import RendererAgg
-from matplotlib.backends.backend_pdf import PdfFile, RendererPdf
 from matplotlib.figure import Figure
-from matplotlib.ft2font import LoadFlags
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.patheffects import withStroke
-from matplotlib.transforms import (
-    Affine2D,
-    ScaledTranslation,
-    TransformedBbox,
-    TransformedPath,
-    blended_transform_factory,
-)
-from PIL import Image
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.transforms import blended_transform_factory
+
+from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.text_safety import tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from numpy.typing import ArrayLike
 
+Width = Literal["wide", "narrow"]
+
+# Inches: one and both columns of the paper.
 COLUMN = 3.5
 PAGE = 7.16
-LABEL_STRIP = 0.17
+# Points: the lowest letters.
+SMALL = 6.5
+_STRIP = 0.17
+# Of what stands as pixels within PDF and SVG.
+_INSET_DPI = 300
 
 # Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), distinct for colour-blind readers.
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
-SKY = "#56B4E9"
 GREEN = "#009E73"
-YELLOW = "#E69F00"
 PINK = "#CC79A7"
 INK = "#222222"
-GREY = "#767676"
+GREY = "#6B6B6B"
 FAINT = "#D9D9D9"
+
+# Series are told apart by more than colour.
+LINES = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."), (PINK, ":"), (GREY, "-"), (INK, "--"))
+MARKERS = ("o", "s", "D", "^", "v", "P")
 
 # Diverging, for ordered options: distinct in grey as well, since its ends differ in shape of text
 # and its middle is light.
 DIVERGING = ("#8C510A", "#D8B365", "#EBEBEB", "#7FBFD0", "#01608A")
 
 # DejaVu Sans with the characters that figures use; scripts/make_fonts.py says why.
+FONTS = ("Compendium Sans", "DejaVu Sans")
 for _font in sorted(Path(__file__).with_name("fonts").glob("*.ttf")):
     font_manager.fontManager.addfont(_font)
 
-
-class _FontFile(io.BytesIO):
-    """A font file in memory; matplotlib learns its path as `str`."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__(Path(path).read_bytes())
-        self._path = path
-
-    def __str__(self) -> str:
-        return self._path
-
-
-_open_font: Any = font_manager._get_font  # type: ignore[attr-defined]
-
-
-@cache
-def _font_in_memory(fonts: tuple[tuple[str, int], ...], **options: Any) -> Any:
-    """Open a font, and after it those for letters that it lacks, as matplotlib does.
-
-    Matplotlib goes to the file for each letter that it measures or draws, which takes most of the
-    time that a letter takes, and has no option to keep the file.
-    """
-    (path, index), *others = fonts
-    return _open_font.__wrapped__(((_FontFile(path), index), *others), **options)
-
-
-# As for matplotlib's own cache: fonts do not survive a fork.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_font_in_memory.cache_clear)
-font_manager._get_font = _font_in_memory  # type: ignore[attr-defined]
-
-_RC: Any = {
-    "figure.dpi": 100,
-    "font.family": ["Compendium Sans", "DejaVu Sans"],
+LOOK: Mapping[str, Any] = {
+    "font.family": list(FONTS),
     "font.size": 7,
     "axes.titlesize": 7.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    # Without, matplotlib looks for ticks above each time.
-    "axes.titley": 1.0,
     "axes.labelsize": 7,
     "axes.linewidth": 0.6,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.axisbelow": True,
+    "axes.prop_cycle": cycler(color=[colour for colour, _ in LINES]),
     "text.color": INK,
-    "xtick.labelsize": 6.5,
-    "ytick.labelsize": 6.5,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
     "xtick.color": INK,
     "ytick.color": INK,
     "xtick.major.width": 0.6,
@@ -120,8 +95,12 @@ _RC: Any = {
     "grid.linewidth": 0.5,
     "lines.linewidth": 1.2,
     "legend.frameon": False,
-    "legend.fontsize": 6.5,
+    "legend.fontsize": SMALL,
+    "legend.title_fontsize": SMALL,
     "pdf.fonttype": 42,
+    # Letters as outlines: a page cannot count on its reader's fonts.
+    "svg.fonttype": "path",
+    "svg.hashsalt": "mlsec-survey",
     # Letters have the same shape and width at any size, on screen and in print.
     "text.hinting": "none",
     "path.simplify": False,
@@ -130,216 +109,142 @@ _RC: Any = {
 }
 
 
-def use_style() -> None:
-    """Make the project's look matplotlib's default for this process, whatever was set before."""
-    mpl.rcdefaults()
-    mpl.rcParams.update(_RC)
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Make figures within it look like this project's; before and after nothing is changed."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        sns.set_theme(context="paper", style="ticks", color_codes=False, rc=dict(LOOK))
+        yield
 
 
-def new_figure(width: float = COLUMN, height: float = 2.4) -> Figure:
-    """Return an empty figure of `width` × `height` inches whose parts keep clear of one another.
-
-    Matplotlib takes the look of each part from its defaults when the part is made. They are set
-    here, so that a figure looks the same in every notebook, by hand and in a batch.
-    """
-    use_style()
-    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03))
-
-
-def add_label(figure: Figure, label: str) -> None:
-    """Add `label` on a coloured strip of its own below the figure, which grows by that strip."""
-    _add_strip(
-        figure,
-        label,
-        fontweight="bold",
-        color="white",
-        bbox={"boxstyle": "square,pad=0.25", "facecolor": "#9C2A00", "edgecolor": "none"},
-    )
-
-
-def add_source(figure: Figure, source: str) -> None:
-    """Say below the figure where published facts come from; the figure grows by that strip."""
-    width = figure.get_size_inches()[0]
-    lines = textwrap.wrap(source, int(width * 22))
-    for line in reversed(lines):
-        _add_strip(figure, line, color=GREY, height=LABEL_STRIP if len(lines) == 1 else 0.12)
-
-
-def _add_strip(figure: Figure, text: str, height: float = LABEL_STRIP, **style: Any) -> None:
-    width, total = figure.get_size_inches()
-    used = sum(artist.strip_height for artist in figure.texts if hasattr(artist, "strip_height"))
-    figure.set_size_inches(width, total + height)
-    engine = figure.get_layout_engine()
-    if isinstance(engine, ConstrainedLayoutEngine):
-        share = (used + height) / (total + height)
-        engine.set(rect=(0, share, 1, 1 - share))
-    # Inches, so that the text stays where it is when a further strip makes the figure grow.
-    inches = blended_transform_factory(figure.transFigure, figure.dpi_scale_trans)
-    artist = figure.text(
-        0.5,
-        used + height / 2,
-        text,
-        transform=inches,
-        ha="center",
-        va="center",
-        fontsize=6.5,
-        **style,
-    )
-    artist.strip_height = height  # type: ignore[attr-defined]
-
-
-def settle_layout(figure: Figure) -> None:
-    """Lay the figure out once, so that drawing it does not pay for it again.
-
-    Nothing may be added afterwards that needs room.
-    """
-    # Ticks are made when they are asked for.
-    all_axes = [(axes.xaxis, axes.yaxis) for axes in figure.axes if axes.axison]
-    for axes in figure.axes:
-        # They lie on the edge of their axes.
-        axes.spines[:].set_in_layout(False)
-    for axis in chain.from_iterable(all_axes):
-        if not axis.label.get_text():
-            # No label needs no place among the tick labels.
-            axis.set_label_coords(0, 0)
-    engine = figure.get_layout_engine()
-    if engine is not None and figure.axes:
-        engine.execute(figure)
-    for axis in chain.from_iterable(all_axes):
-        _fix_labels(figure, axis)
-    with mpl.rc_context(_RC):
-        figure.set_layout_engine(None)
-
-
-def figure_files(figure: Figure, title: str, dpi: int) -> dict[str, bytes]:
-    """Lay the figure out, draw it, and return the content of its files, without dates or versions.
+def new_figure(width: Width, height: float) -> Figure:
+    """Return an empty figure whose parts keep clear of one another.
 
     Args:
-        figure: complete, with its strips.
-        title: of the PDF document.
+        width: "narrow" for one column, "wide" for the page.
+        height: inches.
+    """
+    inches = COLUMN if width == "narrow" else PAGE
+    return Figure(figsize=(inches, height), layout=ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03))
+
+
+def add_strips(figure: Figure, label: str = "", source: str = "") -> None:
+    """Write below a figure, which grows by as much, where its data are from.
+
+    Args:
+        figure: whole but for this; to be called once.
+        label: on a coloured strip at the bottom, such as that for synthetic data; "" for none.
+        source: above it, in small letters, of published facts; "" for none.
+    """
+    width, height = figure.get_size_inches()
+    texts: list[tuple[str, dict[str, Any], float]]
+    texts = [(line, {"color": GREY}, 0.13) for line in reversed(wrap(source, int(width * 20)))]
+    if label:
+        box = {"boxstyle": "square,pad=0.25", "facecolor": "#9C2A00", "edgecolor": "none"}
+        strip_style = {"fontweight": "bold", "color": "white", "bbox": box}
+        texts.insert(0, (label, strip_style, _STRIP))
+    below = sum(strip for *_, strip in texts)
+    figure.set_size_inches(width, height + below)
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        share = below / (height + below)
+        engine.set(rect=(0, share, 1, 1 - share))
+    inches = blended_transform_factory(figure.transFigure, figure.dpi_scale_trans)
+    y = 0.0
+    for text, style, strip in texts:
+        where: dict[str, Any] = {"transform": inches, "ha": "center", "va": "center"}
+        figure.text(0.5, y + strip / 2, text, fontsize=SMALL, **where, **style)
+        y += strip
+
+
+@house_style()
+def figure_files(
+    figure: Figure,
+    title: str,
+    *,
+    narrow: Figure | None = None,
+    label: str = "",
+    source: str = "",
+    dpi: int = 200,
+) -> dict[str, bytes]:
+    """Return the files of a figure, the same to the byte on each call, without dates or versions.
+
+    A page takes the SVG, and below the width at which that is too small to read the narrow one
+    where there is one: `<picture><source media="(max-width: 600px)" srcset="KEY.narrow.svg">
+    <img src="KEY.svg"></picture>`.
+
+    Args:
+        figure: as the paper prints it, without strips.
+        title: what the figure shows in words; the title inside PDF and SVG.
+        narrow: the same drawn with `width="narrow"`, if `figure` is wide.
+        label: see `add_strips`; stands in each file.
+        source: see `add_strips`; stands in each file.
         dpi: pixels per inch of the PNG.
 
     Returns:
-        File ending (pdf, png) → content.
+        Ending of the file's name, after the figure's key and a dot → content: pdf for the paper;
+        svg and, if `narrow` is given, narrow.svg for pages; png where neither can be shown.
+
+    Raises:
+        InputError: a text has letters that no font of the project can draw.
     """
-    document, picture = io.BytesIO(), io.BytesIO()
-    none = dict.fromkeys(("CreationDate", "ModDate", "Producer", "Creator"))
-    with mpl.rc_context(_RC):
-        # A PDF has 72 units to the inch.
-        figure.set_dpi(72)
-        width, height = figure.get_size_inches()
-        pdf = PdfFile(document, metadata=none | {"Title": title})
-        pdf.newPage(width, height)
-        renderer = _BothRenderer(pdf, width, height, dpi)
-        FigureCanvasBase(figure).get_renderer = lambda: renderer  # type: ignore[attr-defined]
-        settle_layout(figure)
-        figure.draw(renderer)
-        renderer.pdf.finalize()
-        pdf.finalize()
-        pdf.close()
-        # Nothing is transparent; level 6 takes a third more time for files 1 % smaller.
-        pixels = Image.fromarray(np.asarray(renderer.pixels.buffer_rgba())).convert("RGB")
-        pixels.save(picture, "png", compress_level=3, dpi=(dpi, dpi))
-    return {"pdf": document.getvalue(), "png": picture.getvalue()}
+    files = {}
+    for drawn, endings in ((figure, ("pdf", "svg", "png")), (narrow, ("narrow.svg",))):
+        if drawn is None:
+            continue
+        add_strips(drawn, label, source)
+        _require_letters(drawn)
+        # All files share one layout.
+        drawn.draw_without_rendering()
+        drawn.set_layout_engine("none")
+        for ending in endings:
+            content = io.BytesIO()
+            drawn.savefig(content, **_options(ending, title, dpi))
+            files[ending] = content.getvalue()
+    return files
 
 
-class _Pixels(RendererAgg):
-    """Draws a level text as one picture, to the nearest pixel, instead of letter by letter."""
-
-    def draw_text(
-        self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float,
-        ismath: Any = False, mtext: Any = None,
-    ) -> None:  # fmt: skip
-        if angle:
-            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-            return
-        font = self._prepare_font(prop)
-        font.set_text(s, 0.0, flags=LoadFlags.NO_HINTING)
-        font.draw_glyphs_to_bitmap(antialiased=True)
-        across, down = font.get_bitmap_offset()
-        left, bottom = x + across / 64, y + (down + font.get_descent()) / 64
-        self._renderer.draw_text_image(font.get_image(), round(left), round(bottom) + 1, 0, gc)
+def _options(ending: str, title: str, dpi: int) -> dict[str, Any]:
+    """Return what `savefig` has to know about a file, without what differs between runs."""
+    if ending == "png":
+        # Level 6 takes a third more time for files 1 % smaller.
+        return {"dpi": dpi, "metadata": {"Software": None}, "pil_kwargs": {"compress_level": 3}}
+    if ending == "pdf":
+        unsaid = dict.fromkeys(("CreationDate", "ModDate", "Producer", "Creator"))
+        return {"format": "pdf", "dpi": _INSET_DPI, "metadata": {"Title": title, **unsaid}}
+    unsaid = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    return {"format": "svg", "dpi": _INSET_DPI, "metadata": {"Title": title, **unsaid}}
 
 
-class _BothRenderer(RendererBase):
-    """Draws each shape and text into a PDF and, scaled, as pixels.
-
-    Most of the time that a figure takes goes into finding out what is where. With both files drawn
-    in one go it is spent once.
-    """
-
-    def __init__(self, file: PdfFile, width: float, height: float, dpi: int) -> None:
-        super().__init__()
-        self.pdf = RendererPdf(file, dpi, height, width)
-        self.pixels = _Pixels(round(width * dpi), round(height * dpi), dpi)
-        self._factor = dpi / 72
-        self._scale = Affine2D().scale(self._factor)
-        self.width, self.height = self.get_canvas_width_height()
-
-    def new_gc(self) -> GraphicsContextBase:
-        return self.pdf.new_gc()
-
-    def get_text_width_height_descent(self, *text: Any) -> tuple[float, float, float]:
-        return self.pdf.get_text_width_height_descent(*text)
-
-    def get_image_magnification(self) -> float:
-        return self.pdf.get_image_magnification()
-
-    def flipy(self) -> bool:
-        return False
-
-    def get_canvas_width_height(self) -> tuple[float, float]:
-        return self.pdf.get_canvas_width_height()
-
-    def draw_path(self, gc: Any, path: Any, transform: Any, rgbFace: Any = None) -> None:
-        self.pdf.draw_path(gc, path, transform, rgbFace)
-        self.pixels.draw_path(self._scaled(gc), path, transform + self._scale, rgbFace)
-
-    def draw_markers(
-        self, gc: Any, marker_path: Any, marker_trans: Any, path: Any, trans: Any,
-        rgbFace: Any = None,
-    ) -> None:  # fmt: skip
-        self.pdf.draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
-        scale = self._scale
-        self.pixels.draw_markers(
-            self._scaled(gc), marker_path, marker_trans + scale, path, trans + scale, rgbFace
-        )
-
-    def draw_image(self, gc: Any, x: float, y: float, im: Any, transform: Any = None) -> None:
-        self.pdf.draw_image(gc, x, y, im)
-        self.pixels.draw_image(self._scaled(gc), x * self._factor, y * self._factor, im)
-
-    def draw_text(
-        self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float,
-        ismath: Any = False, mtext: Any = None,
-    ) -> None:  # fmt: skip
-        self.pdf.draw_text(gc, x, y, s, prop, angle, ismath, mtext)
-        across, down = x * self._factor, self.pixels.height - y * self._factor
-        self.pixels.draw_text(self._scaled(gc), across, down, s, prop, angle, ismath, mtext)
-
-    def _scaled(self, gc: Any) -> GraphicsContextBase:
-        """Return the context with its clipping in pixels; widths of lines stay in points."""
-        scaled: Any = GraphicsContextBase()
-        scaled.copy_properties(gc)
-        rectangle, (path, transform) = gc.get_clip_rectangle(), gc.get_clip_path()
-        if rectangle is not None:
-            scaled.set_clip_rectangle(TransformedBbox(rectangle, self._scale))
-        if path is not None:
-            scaled.set_clip_path(TransformedPath(path, transform + self._scale))
-        return scaled
+def _require_letters(figure: Figure) -> None:
+    """Raise an InputError if a text has a letter that none of the fonts has."""
+    for text in figure.findobj(Text):
+        written = text.get_text()
+        bold = text.get_fontweight() in ("bold", 700)
+        lacking = sorted({sign for sign in written if ord(sign) not in _letters(bold)} - {"\n"})
+        if lacking:
+            names = ", ".join(
+                f"{sign} (U+{ord(sign):04X}, {unicodedata.name(sign, 'no name')})"
+                for sign in lacking[:3]
+            )
+            raise InputError(
+                f"a figure cannot show {names}: its fonts lack the letter",
+                value=written,
+                remedy="give the label that has it in other letters, in the codebook, the plan or "
+                "the coding scheme that sets it; Latin, Greek, Cyrillic and Arabic can be drawn",
+            )
 
 
-def _fix_labels(figure: Figure, axis: Axis) -> None:
-    """Let an axis's labels stay where they are, else drawing measures all to place one again."""
-    label, inches = axis.label, figure.dpi_scale_trans
-    if label.get_text():
-        # Places it for the final size of the axes.
-        axis.get_tightbbox()
-        x, y = inches.inverted().transform(label.get_transform().transform(label.get_position()))
-        axis.set_label_coords(x, y, transform=inches)
-    if not axis.offsetText.get_text():
-        for tick in axis.get_major_ticks():
-            tick.label1.set_in_layout(False)
+@cache
+def _letters(bold: bool) -> frozenset[int]:
+    """Return the code points that the project's fonts draw, without those that are not seen."""
+    weight = "bold" if bold else "normal"
+    found = (font_manager.FontProperties(family=name, weight=weight) for name in FONTS)
+    maps = (font_manager.get_font(font_manager.findfont(font)).get_charmap() for font in found)
+    return frozenset(
+        code for known in maps for code in known if unicodedata.category(chr(code))[0] != "C"
+    )
 
 
 def entries(table: pd.DataFrame) -> Iterator[Any]:
@@ -347,47 +252,77 @@ def entries(table: pd.DataFrame) -> Iterator[Any]:
     return table.itertuples(index=False)
 
 
-def wrapped(labels: Sequence[str], width: int) -> list[str]:
-    """Return labels broken into lines of at most `width` characters."""
-    return ["\n".join(textwrap.wrap(label, width)) or label for label in labels]
+def wrap(text: str, width: int, lines: int = 4) -> list[str]:
+    """Return a text in lines of at most `width` characters; what goes beyond `lines` is "…"."""
+    return textwrap.wrap(tidy(text), width, max_lines=lines, placeholder=" …")
 
 
-def value_label(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    """Write a value to the right of the point (x, y), readable over grid lines."""
-    halo = [withStroke(linewidth=1.6, foreground="white")]
-    options: dict[str, Any] = {"fontsize": 6, "va": "center", "path_effects": halo} | style
-    beside = ScaledTranslation(3 / 72, 0, axes.figure.dpi_scale_trans)
-    axes.text(x, y, text, transform=axes.transData + beside, **options)
+def folded(label: object, width: int, lines: int = 4) -> str:
+    """Return a label from data as it is drawn: in lines, without marks that nobody sees."""
+    return "\n".join(wrap(str(label), width, lines))
 
 
-def cell_text(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
-    """Write a text centred on the point (x, y), well inside its axes: layout can leave it out."""
-    options: dict[str, Any] = {"fontsize": 6, "ha": "center", "va": "center"} | style
-    axes.text(x, y, text, in_layout=False, **options)
+def wrapped(labels: Iterable[object], width: int, lines: int = 4) -> list[str]:
+    """Return several labels, each `folded`."""
+    return [folded(label, width, lines) for label in labels]
 
 
-def segments(
-    axes: Axes, x: tuple[ArrayLike, ArrayLike], y: tuple[ArrayLike, ArrayLike], **style: Any
-) -> None:
-    """Draw a line from (x₁, y₁) to (x₂, y₂) for each entry, all of them as one path."""
-    ends = np.broadcast_arrays(*(np.asarray(end, dtype=float) for end in (*x, *y)))
-    gap = np.full(len(ends[0]), np.nan)
-    across, up = np.stack([*ends[:2], gap], axis=1), np.stack([*ends[2:], gap], axis=1)
-    axes.plot(across.ravel(), up.ravel(), **style)
+def pitch(labels: Sequence[str], least: float = 0.22) -> float:
+    """Return the inches that each row of a chart needs for its label, at least `least`."""
+    return max(least, 0.06 + 0.11 * max((label.count("\n") + 1 for label in labels), default=1))
 
 
-def row_axes(axes: Axes, labels: Sequence[str], width: int = 24) -> None:
+def row_axes(axes: Axes, labels: Sequence[str]) -> None:
     """Label the rows of a horizontal chart, the first on top, without ticks or a left spine."""
-    row_labels(axes, range(len(labels)), wrapped(labels, width))
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.spines["left"].set_visible(False)
 
 
-def row_labels(
-    axes: Axes, heights: Sequence[float], labels: Sequence[str], fontsize: float = 6.5
+def interval_rows(
+    axes: Axes,
+    rows: ArrayLike,
+    table: pd.DataFrame,
+    names: tuple[str, str, str],
+    *,
+    marker: str = "o",
+    colour: str = BLUE,
+    factor: float = 1,
 ) -> None:
-    """Write labels where those of ticks stand; ticks without marks would take thrice the time."""
-    axes.set_yticks([])
-    transform, va, ha = axes.get_yaxis_text1_transform(3.5)
-    for y, label in zip(heights, labels, strict=True):
-        axes.text(0, y, label, transform=transform, va=va, ha=ha, fontsize=fontsize)
+    """Draw a point and its interval in each row.
+
+    Args:
+        axes: rows are at whole numbers.
+        rows: places on the vertical axis.
+        table: one row per point.
+        names: columns of estimate, lower and upper end.
+        marker: of the points.
+        colour: of points and lines.
+        factor: 100 turns shares into per cent.
+    """
+    estimate, low, high = (factor * table[name].to_numpy(dtype=float) for name in names)
+    axes.hlines(rows, low, high, color=colour, lw=1.3)
+    axes.plot(estimate, rows, marker, color=colour, ms=3.4)
+
+
+def value_label(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    """Write a value to the right of the point (x, y)."""
+    if not np.isfinite(x):
+        return
+    options: dict[str, Any] = {"fontsize": SMALL, "va": "center"} | style
+    axes.annotate(text, (x, y), xytext=(3, 0), textcoords="offset points", **options)
+
+
+def cell_text(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    """Write a text centred on the point (x, y)."""
+    options: dict[str, Any] = {"fontsize": SMALL, "ha": "center", "va": "center"} | style
+    axes.text(x, y, text, **options)
+
+
+def line_key(names: Sequence[str]) -> list[Line2D]:
+    """Return a key to the lines of `LINES`, in order."""
+    return [
+        Line2D([], [], color=colour, ls=style, label=name)
+        for name, (colour, style) in zip(names, LINES, strict=False)
+    ]

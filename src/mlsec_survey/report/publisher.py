@@ -1,6 +1,7 @@
 """How results leave a notebook: as a figure, a table or a number, each with an anchor and a record.
 
-**Files.** A figure goes to figures/KEY.{pdf,png}, and to figures/KEY.csv what it plots; a table to
+**Files.** A figure goes to figures/KEY.{pdf,svg,png}, what small screens show instead of a wide one
+to figures/KEY.narrow.svg, and what it plots to figures/KEY.csv; a table to
 paper/generated/tables/KEY.{tex,csv}; and all that a notebook publishes to
 paper/generated/records/NOTEBOOK.json, from which `macros.assemble` makes the paper's macros and the
 data dictionary. Same inputs give the same bytes.
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
-_DPI = 200
 # Figures wider than this many inches span both columns of the paper.
 _COLUMN = 3.6
 SUPPRESSED = "(s)"
@@ -248,6 +248,7 @@ class Publisher:
         basis: Basis = "responses",
         source: str | None = None,
         data: pd.DataFrame | None = None,
+        narrow: Figure | None = None,
     ) -> None:
         r"""Publish a figure; the paper uses it as `\resultfigure{key}`.
 
@@ -261,19 +262,18 @@ class Publisher:
             source: where published facts come from.
             data: what is plotted, for the CSV file beside the figure; its columns are named as in
                 the registry.
+            narrow: the same figure for small screens, if it is drawn wide.
 
         Raises:
-            InputError: as for `number`, or the registry lacks a column.
+            InputError: as for `number`, the registry lacks a column, or a text has letters that no
+                font can draw.
         """
-        from mlsec_survey.figures.style import add_label, add_source, figure_files
+        from mlsec_survey.figures.style import figure_files
 
         wide = figure.get_size_inches()[0] > _COLUMN
         label = self._label(basis)
         if label:
-            add_label(figure, label)
             alt = f"{label}. {alt}"
-        if source:
-            add_source(figure, f"Source: {source}")
         alt = " ".join(alt.split())
         entry: dict[str, Any] = {
             "caption": caption,
@@ -286,7 +286,8 @@ class Publisher:
             entry["columns"] = self._described(data, [])
             attributes["csv"] = (FIGURES / f"{key}.csv").as_posix()
         self._add("figures", key, entry)
-        files = figure_files(figure, alt, _DPI)
+        origin = f"Source: {source}" if source else ""
+        files = figure_files(figure, alt, narrow=narrow, label=label, source=origin)
         for ending, content in files.items():
             _write(self.output / FIGURES / f"{key}.{ending}", content)
         if data is not None:

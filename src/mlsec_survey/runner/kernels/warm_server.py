@@ -100,17 +100,14 @@ def _large(used: Collection[str]) -> list[str]:
 
 def _draw_something() -> None:
     """Draw a small figure as notebooks do: the first of a process is slow, the next are not."""
-    import matplotlib as mpl
-
     from mlsec_survey.figures import style
 
-    # A notebook's kernel starts with the look that a fresh interpreter has.
-    with mpl.rc_context():
-        figure = style.new_figure(1, 1)
+    with style.house_style():
+        figure = style.new_figure("narrow", 1)
         axes = figure.add_subplot(title="warm", xlabel="x")
         axes.plot([0, 1], [0, 1], label="a")
         axes.legend()
-        style.figure_files(figure, "warm", 100)
+    style.figure_files(figure, "warm")
 
 
 def main(descriptor: int, first: Collection[str], used: Collection[str]) -> None:
