@@ -113,6 +113,21 @@ pub.table(
 pub.numbers(facts.numbers(), "The numbers among them", basis="published")
 
 # %% [markdown]
+# Some statements are known at third hand only: they stand in a note whose writer says that they
+# could not read the publication. They are shown here, so that nobody takes them for overlooked, and
+# are used nowhere: no analysis, no comparison and no sentence of the paper rests on them. Whoever
+# can read the publication should check them there.
+
+# %%
+pub.table(
+    "third_hand_facts",
+    facts.table(third_hand=True),
+    "fact source how_known",
+    caption="Statements at third hand. Do not quote them.",
+    basis="published",
+)
+
+# %% [markdown]
 # ## What the columns mean
 #
 # Each table, and each figure with its values, has a CSV file. Their columns are named in one

@@ -160,8 +160,8 @@ occurrence = occurrence_table(responses, missing, book, confidence=confidence)
 scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book, needed=cases.NEEDED)
 coded = load_coding(project.coding_path, scheme, responses, book)
 pub.number("incident_coding", coded.describe(cases.INCIDENT), "coding of incident descriptions")
-incidents = cases.incidents_beside_published(
-    cases.confirmed_incidents(coded, responses, book), len(responses), facts, confidence=confidence
+incidents = cases.incident_shares(
+    cases.confirmed_incidents(coded, responses, book), len(responses), confidence=confidence
 )
 met = cases.reports_and_confirmed(occurrence, incidents)
 pub.figure(
@@ -207,19 +207,15 @@ pub.table(
 )
 
 # %% [markdown]
-# ## Confirmed incidents beside the published count
-#
-# What the publication states stands beside the sample's count, with how it is known.
+# ## Confirmed incidents
 
 # %%
-sources = "; ".join(dict.fromkeys(filter(None, incidents["published_source"]))) or "none"
 pub.table(
     "confirmed_incidents",
     incidents,
-    "label:attack reported described confirmed doubted estimate:share low high "
-    "published published_n",
-    caption="Incidents by attack: reported, described, confirmed in coding, and published.",
-    note=f"Share of {len(responses)} respondents. {shares} Published counts: {sources}.",
+    "label:attack reported described confirmed doubted estimate:share low high",
+    caption="Incidents by attack: reported, described, and confirmed in coding.",
+    note=f"Share of {len(responses)} respondents. {shares}",
 )
 
 # %% [markdown]

@@ -37,12 +37,13 @@ import pandas as pd
 
 from mlsec_survey import figures
 from mlsec_survey.analysis import design_analysis, multiverse
+from mlsec_survey.analysis.sample import intervals_of_counts
 from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.parallel import tasks
 from mlsec_survey.project import open_project
 from mlsec_survey.stats import error_rates
 from mlsec_survey.study.company_size import describe_size_question
-from mlsec_survey.study.literature import load_facts, published_intervals
+from mlsec_survey.study.literature import load_facts
 
 project = open_project("05_robustness", export=export, codebook=codebook, plan=plan)
 pub = project.publisher()
@@ -58,36 +59,27 @@ project.describe()
 # %% [markdown]
 # ## What a sample of the published size can show
 #
-# ### Published counts
+# ### What a count says
 #
-# A handful of cases says little about a share, and how little can be computed. Wilson's interval
-# has the better average coverage; that of Clopper and Pearson never falls below its level. Where
-# nobody reports an attack, the exact one-sided bound is given, which the rule of three puts at 3/n.
+# A handful of cases says little about a share, and how little can be computed before anybody is
+# asked. Wilson's interval has the better average coverage; that of Clopper and Pearson never falls
+# below its level. Where nobody reports an attack, the exact one-sided bound is given, which the
+# rule of three puts at 3/n.
 
 # %%
-shares = published_intervals(facts, the_plan.confidence)
+shares = intervals_of_counts(n, (0, 1, 2, 3, 5, 10, 20, 40), confidence=the_plan.confidence)
 pub.table(
-    "published_intervals",
+    "share_intervals",
     shares,
-    "what count n estimate:share low:wilson_low high:wilson_high "
-    "exact_low exact_high known:known_as",
-    caption="What the published counts say about the share in the population that the respondents "
+    "count n estimate:share low:wilson_low high:wilson_high exact_low exact_high",
+    caption=f"What a count among {n} respondents says about the share in the population that they "
     "stand for, if they were drawn from it at random.",
     basis="published",
-    note=f"Intervals at {the_plan.level}. Source: {facts.fact('tifs2023.evasion').citation}.",
-)
-
-# %%
-pub.number(
-    "evasion_published_share_interval",
-    f"{percent_text(shares['estimate'][0], 1)} "
-    f"({interval_text(shares['low'][0], shares['high'][0], 1, percent=True)})",
-    "share of respondents with a case of evasion left after coding, Wilson interval",
-    basis="published",
+    note=f"Intervals at {the_plan.level}.",
 )
 pub.number(
     "detectable_share_none",
-    percent_text(shares["exact_high"].iloc[-1], 1),
+    percent_text(shares["exact_high"].iloc[0], 1),
     f"largest share that is compatible, at {the_plan.level}, with no case among {n} respondents",
     basis="published",
 )

@@ -155,11 +155,18 @@ def test_a_bound_cannot_be_set_to_words(ledger, facts) -> None:
 
 
 def test_counts_are_compared_by_value_and_marked_when_relayed(ledger, facts) -> None:
-    numbers = numbers_of(ledger, n_respondents=139, evasion_confirmed=2)
-    table = claims.comparison_table(ledger, facts, numbers)
-    assert table["same"].tolist()[:2] == ["yes", "no"]
-    assert table["published"].str.startswith(("139 ", "3 ")).tolist()[:2] == [True, True]
+    other = claims.Comparison(fact="aaai2024.participants", number="evasion_confirmed")
+    both = ledger.model_copy(update={"comparisons": (*ledger.comparisons, other)})
+    numbers = numbers_of(both, n_respondents=139, evasion_confirmed=2)
+    table = claims.comparison_table(both, facts, numbers)
+    assert table["same"].tolist() == ["yes", "no"]
+    assert table["published"].str.startswith(("139 ", "271 ")).tolist() == [True, True]
     assert "relayed" in table["known"].iloc[1]
+    hidden = claims.Comparison(fact="tifs2023.evasion", number="evasion_confirmed")
+    with pytest.raises(InputError, match="third hand"):
+        claims.comparison_table(
+            ledger.model_copy(update={"comparisons": (hidden,)}), facts, numbers
+        )
     synthetic = claims.describe_comparison(table, synthetic=True)
     assert "stand-in" in synthetic
     assert "stand-in" not in claims.describe_comparison(table, synthetic=False)

@@ -37,8 +37,7 @@ from mlsec_survey.responses.readers import RawExport, read_export
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 from mlsec_survey.study.attacks import occurrence_table
-from mlsec_survey.study.incidents import incidents_beside_published, reports_and_confirmed
-from mlsec_survey.study.literature import load_facts
+from mlsec_survey.study.incidents import incident_shares, reports_and_confirmed
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -333,16 +332,8 @@ def incidents() -> pd.DataFrame:
     )
 
 
-def test_incidents_stand_beside_what_is_published() -> None:
-    facts = load_facts(ROOT / "data" / "published" / "facts.csv")
-    table = incidents_beside_published(incidents(), 200, facts).set_index("attack")
-    assert table.at["evasion", "published"] == facts.number("tifs2023.evasion")
-    assert table.at["evasion", "published_n"] == facts.number("tifs2023.n")
-    assert "relayed" in table.at["evasion", "published_source"]
-    # Stated without a count, and not stated at all.
-    for attack in ("poisoning", "unheard_of"):
-        assert pd.isna(table.at[attack, "published"])
-        assert table.at[attack, "published_source"] == ""
+def test_incidents_are_shares_of_all_respondents() -> None:
+    table = incident_shares(incidents(), 200).set_index("attack")
     assert table.at["evasion", "estimate"] == 3 / 200
     assert table.at["evasion", "exact_high"] > table.at["evasion", "high"]
     assert table["none_bound"].notna().tolist() == [False, True, False]
@@ -354,8 +345,7 @@ def test_reports_and_confirmed_keep_their_own_denominators(
     responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook
 ) -> None:
     occurrence = occurrence_table(responses, missing, codebook)
-    facts = load_facts(ROOT / "data" / "published" / "facts.csv")
-    coded = incidents_beside_published(incidents(), len(responses), facts)
+    coded = incident_shares(incidents(), len(responses))
     table = reports_and_confirmed(occurrence, coded, confirmed="Coded")
     assert list(dict.fromkeys(table["kind"])) == ["It happened", "It was suspected", "Coded"]
     assert len(table) == 2 * len(codebook.part_labels("attacks")) + 3

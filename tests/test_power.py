@@ -12,11 +12,11 @@ from scipy import optimize, special, stats
 
 from mlsec_survey.analysis import design_analysis
 from mlsec_survey.analysis.design_analysis import Design, Margin
+from mlsec_survey.analysis.sample import intervals_of_counts
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.stats import categorical, counts, logistic, ordinal, rank_tests
 from mlsec_survey.stats.tests import TESTS
-from mlsec_survey.study.literature import load_facts, published_intervals
 
 ROOT = Path(__file__).resolve().parents[1]
 R = json.loads((Path(__file__).parent / "oracle" / "power.json").read_text())
@@ -397,9 +397,8 @@ def test_observed_margins_come_from_the_answers(codebook):
         design_analysis.observed_margin("org_size", pd.Series([2, 2]), codebook)
 
 
-def test_published_counts_have_the_intervals_of_their_formulas():
-    facts = load_facts(ROOT / "data/published/facts.csv")
-    table = published_intervals(facts).set_index("count")
+def test_counts_have_the_intervals_of_their_formulas():
+    table = intervals_of_counts(139, (0, 3), confidence=0.95).set_index("count")
     exact = stats.binomtest(3, 139).proportion_ci(method="exact")
     wilson = stats.binomtest(3, 139).proportion_ci(method="wilson")
     assert tuple(table.loc[3, ["exact_low", "exact_high"]]) == pytest.approx(tuple(exact))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -29,12 +30,25 @@ def committed():
 def test_the_study_is_described_by_its_abstract_only_where_it_can_be(committed) -> None:
     assert committed.number("tifs2023.n") == 139
     assert committed.fact("tifs2023.n").how_known == "abstract"
-    evasion = committed.fact("tifs2023.evasion")
-    assert (evasion.number, evasion.relayed) == (3, True)
-    assert "[relayed]" in evasion.sentence
     assert committed.number("atlas.5.6.0") == committed.number(
         "atlas.5.6.0.incidents"
     ) + committed.number("atlas.5.6.0.exercises")
+
+
+def test_what_is_known_at_third_hand_is_shown_apart_and_used_nowhere(committed) -> None:
+    evasion = committed.fact("tifs2023.evasion")
+    assert evasion.third_hand and "[third hand]" in evasion.sentence
+    with pytest.raises(InputError, match="third hand only and is no input"):
+        committed.number("tifs2023.evasion")
+    assert evasion.key not in set(committed.table()["key"])
+    assert evasion.key in set(committed.table(third_hand=True)["key"])
+    assert evasion.result_key not in set(committed.numbers()["key"])
+    hidden = {fact.result_key for fact in committed.values() if fact.third_hand}
+    paper = " ".join(p.read_text() for p in (ROOT / "paper/sections").glob("*.tex"))
+    assert hidden and not any(key in paper for key in hidden)
+    entries = yaml.safe_load((ROOT / "data/claims.yml").read_text())
+    used = {entry["fact"] for kind in ("claims", "comparisons") for entry in entries[kind]}
+    assert not [key for key in used if committed.fact(key).third_hand]
 
 
 def test_claims_and_plan_name_facts_that_exist(committed) -> None:
@@ -47,7 +61,7 @@ def test_claims_and_plan_name_facts_that_exist(committed) -> None:
 
 
 def test_every_fact_reads_as_a_sentence_with_its_source(committed) -> None:
-    table = committed.table()
+    table = pd.concat([committed.table(), committed.table(third_hand=True)])
     assert len(table) == len(committed) > 25
     assert table["fact"].str.match(r"^[A-Z0-9].*\.$").all()
     assert set(table["how_known"]) <= set(HOW_KNOWN.values())

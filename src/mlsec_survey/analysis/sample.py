@@ -18,7 +18,7 @@ from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import ANSWERED, ExcludeEquals
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
-from mlsec_survey.stats.proportions import wilson
+from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
 
 NAN = math.nan
 
@@ -58,6 +58,21 @@ def share_numbers(shares: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
             (f"{scale}_n", row["n"], with_value),
         ]
     return pd.DataFrame(rows, columns=["key", "value", "description"])
+
+
+def intervals_of_counts(n: int, counts: Sequence[int], *, confidence: float) -> pd.DataFrame:
+    """Return what a count among n respondents says of the share that they were drawn from.
+
+    Returns:
+        One row per count: count, n, estimate, the Wilson interval (low, high) and the interval of
+        Clopper and Pearson (exact_low, exact_high); where the count is 0, exact_high is the
+        one-sided bound that the rule of three approximates.
+    """
+    table = pd.DataFrame([share_row(count, n, confidence) for count in counts])
+    exact = clopper_pearson(table["count"], table["n"], confidence)
+    table["exact_low"], table["exact_high"] = exact
+    table.loc[table["count"] == 0, "exact_high"] = none_observed_bound(n, confidence)
+    return table
 
 
 def items_about(codebook: Codebook, *constructs: str) -> list[str]:

@@ -12,7 +12,6 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import PARTS
 from mlsec_survey.responses.coding import NOT_CODED, Coding
 from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
-from mlsec_survey.study.literature import PublishedFacts
 
 # The field with descriptions of incidents, and the two codes that their count rests on; the coding
 # scheme has to define them.
@@ -68,7 +67,7 @@ def describe_confirmed(incidents: pd.DataFrame, attack: str, *, confidence: floa
     """Say how many incidents of an attack the coding confirms, or that it is not done.
 
     Args:
-        incidents: as `incidents_beside_published` returns it.
+        incidents: as `incident_shares` returns it.
         attack: whose row is described.
         confidence: level of the interval.
     """
@@ -86,30 +85,17 @@ def describe_confirmed(incidents: pd.DataFrame, attack: str, *, confidence: floa
     )
 
 
-def incidents_beside_published(
-    incidents: pd.DataFrame,
-    n: int,
-    facts: PublishedFacts,
-    *,
-    prefix: str = "tifs2023",
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """Put the confirmed incidents of each attack beside the count that the publication states.
+def incident_shares(incidents: pd.DataFrame, n: int, *, confidence: float = 0.95) -> pd.DataFrame:
+    """Give the confirmed incidents of each attack as shares of all respondents.
 
     Args:
-        incidents: one row per attack with columns attack, label, reported, described, confirmed
-            and doubted, as `confirmed_incidents` returns them.
+        incidents: as `confirmed_incidents` returns them.
         n: analysed respondents, the denominator of the shares.
-        facts: published facts; the count of an attack is the fact PREFIX.ATTACK, its denominator
-            the fact PREFIX.n.
-        prefix: the publication.
         confidence: level of all intervals.
 
     Returns:
         The rows of `incidents` with n, estimate, low and high (Wilson), exact_low and exact_high
-        (Clopper and Pearson), none_bound (upper bound where none is confirmed, else NaN),
-        published, published_n (Int64, missing where the publication states no count), and
-        published_source, which says how the count is known (empty where there is none).
+        (Clopper and Pearson), and none_bound (upper bound where none is confirmed, else NaN).
     """
     result = incidents.copy()
     confirmed = incidents["confirmed"].to_numpy()
@@ -118,15 +104,6 @@ def incidents_beside_published(
     result["low"], result["high"] = wilson(confirmed, n, confidence)
     result["exact_low"], result["exact_high"] = clopper_pearson(confirmed, n, confidence)
     result["none_bound"] = np.where(confirmed == 0, none_observed_bound(n, confidence), math.nan)
-    stated = [facts.get(f"{prefix}.{attack}") for attack in incidents["attack"]]
-    counts = [None if fact is None or fact.value is None else fact.number for fact in stated]
-    total = facts.number(f"{prefix}.n")
-    result["published"] = pd.array(counts, dtype="Int64")
-    result["published_n"] = pd.array([None if c is None else total for c in counts], dtype="Int64")
-    result["published_source"] = [
-        "" if fact is None or count is None else fact.citation
-        for fact, count in zip(stated, counts, strict=True)
-    ]
     return result
 
 
@@ -137,7 +114,7 @@ def reports_and_confirmed(
 
     Args:
         occurrence: as `occurrence_table` returns it; the rows "either" are left out.
-        incidents: as `incidents_beside_published` returns it; not yet coded ones are left out.
+        incidents: as `incident_shares` returns it; not yet coded ones are left out.
         confirmed: name of the series of confirmed incidents.
 
     Returns:
@@ -155,7 +132,7 @@ def incident_numbers(incidents: pd.DataFrame, coding: Coding, *, confidence: flo
     """Return the counts of incidents for publishing: key, value, description.
 
     Args:
-        incidents: as `incidents_beside_published` returns it.
+        incidents: as `incident_shares` returns it.
         coding: says whether the descriptions are coded at all.
         confidence: level of the intervals.
     """

@@ -21,7 +21,9 @@ from mlsec_survey.base.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-HowKnown = Literal["abstract", "title page", "listing", "introduction", "counted", "relayed"]
+HowKnown = Literal[
+    "abstract", "title page", "listing", "introduction", "counted", "relayed", "third hand"
+]
 
 # What a reader has to know of each way of knowing.
 HOW_KNOWN: dict[HowKnown, str] = {
@@ -31,6 +33,7 @@ HOW_KNOWN: dict[HowKnown, str] = {
     "introduction": "stated in the publication's introduction",
     "counted": "counted by this project in public data",
     "relayed": "relayed by a third party, not checked at the source",
+    "third hand": "stated only by somebody who says they had not read the publication",
 }
 
 _COLUMNS = ("key", "fact", "value", "unit", "source", "how_known")
@@ -65,8 +68,13 @@ class Fact(BaseModel):
         """The value; a whole one as int.
 
         Raises:
-            InputError: the fact states no number.
+            InputError: the fact states no number, or is known at third hand only.
         """
+        if self.third_hand:
+            raise InputError(
+                f"the published fact {self.key!r} is known at third hand only and is no input",
+                remedy="read it at its source, and set how_known in data/published/facts.csv",
+            )
         if self.value is None:
             raise InputError(f"the published fact {self.key!r} states no number")
         return int(self.value) if self.value.is_integer() else self.value
@@ -75,6 +83,11 @@ class Fact(BaseModel):
     def relayed(self) -> bool:
         """Whether it must be marked as relayed wherever it is used."""
         return self.how_known == "relayed"
+
+    @property
+    def third_hand(self) -> bool:
+        """Whether it may stand in one place with a warning, and nowhere else."""
+        return self.how_known == "third hand"
 
     @property
     def result_key(self) -> str:
@@ -89,8 +102,8 @@ class Fact(BaseModel):
     @property
     def sentence(self) -> str:
         """The statement with its number and the mark of how it is known."""
-        number = "" if self.value is None else f"{self.number:,}{'' if self.unit != '%' else ' %'} "
-        mark = " [relayed]" if self.relayed else ""
+        number = "" if self.value is None else f"{self.value:,g}{'' if self.unit != '%' else ' %'} "
+        mark = f" [{self.how_known}]" if self.relayed or self.third_hand else ""
         text = f"{number}{self.fact}{mark}."
         return text[:1].upper() + text[1:]
 
@@ -134,11 +147,17 @@ class PublishedFacts(Mapping[str, Fact]):
         """Return the number that a fact states."""
         return self.fact(key).number
 
-    def table(self, keys: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return facts for display: key, fact (with its number), source, how_known (in words)."""
+    def table(self, keys: Iterable[str] | None = None, *, third_hand: bool = False) -> pd.DataFrame:
+        """Return facts for display: key, fact (with its number), source, how_known (in words).
+
+        Args:
+            keys: which facts; by default all of the kind.
+            third_hand: those known at third hand only, which stand apart, or all others.
+        """
         import pandas as pd
 
         chosen = [self.fact(key) for key in (self._facts if keys is None else keys)]
+        chosen = [fact for fact in chosen if fact.third_hand == third_hand]
         return pd.DataFrame(
             {
                 "key": [fact.key for fact in chosen],
@@ -149,7 +168,7 @@ class PublishedFacts(Mapping[str, Fact]):
         )
 
     def numbers(self) -> pd.DataFrame:
-        """Return the facts that state a number, for publishing: key, value, description, unit."""
+        """Return the facts that state a number and may be used: key, value, description, unit."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -160,7 +179,7 @@ class PublishedFacts(Mapping[str, Fact]):
                 "unit": fact.unit,
             }
             for fact in self._facts.values()
-            if fact.value is not None
+            if fact.value is not None and not fact.third_hand
         )
 
 
@@ -244,36 +263,3 @@ def _fact(cells: list[str], path: Path, row: int) -> Fact:
             remedy="fill in both, or neither",
         )
     return fact
-
-
-def published_intervals(facts: PublishedFacts, confidence: float = 0.95) -> pd.DataFrame:
-    """Return what the published counts say about shares, without any answers.
-
-    Returns:
-        One row per count: what, count, n, estimate, the Wilson interval (low, high), the
-        Clopper–Pearson interval (exact_low, exact_high) and known (in words). The last row is the
-        attack that none of the respondents reports; its exact_high is the one-sided bound that the
-        rule of three approximates.
-    """
-    import pandas as pd
-
-    from mlsec_survey.stats import proportions
-
-    n, evasion = int(facts.number("tifs2023.n")), int(facts.number("tifs2023.evasion"))
-    doubted = int(facts.number("tifs2023.evasion_doubted"))
-    known = {key: facts.fact(f"tifs2023.{key}").how_known for key in ("evasion", "evasion_doubted")}
-    rows = [
-        ("evasion cases left after coding", evasion, n, known["evasion"]),
-        ("of these, intent doubted", doubted, evasion, known["evasion_doubted"]),
-        ("evasion cases, intent not doubted", evasion - doubted, n, known["evasion_doubted"]),
-        ("an attack that nobody reports", 0, n, "by assumption"),
-    ]
-    table = pd.DataFrame(rows, columns=["what", "count", "n", "known"])
-    table["estimate"] = table["count"] / table["n"]
-    table["low"], table["high"] = proportions.wilson(table["count"], table["n"], confidence)
-    table["exact_low"], table["exact_high"] = proportions.clopper_pearson(
-        table["count"], table["n"], confidence
-    )
-    none = table["count"] == 0
-    table.loc[none, "exact_high"] = proportions.none_observed_bound(n, confidence)
-    return table
