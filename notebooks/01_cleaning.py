@@ -34,7 +34,7 @@ from mlsec_survey.analysis import sample
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.figures import describe_exclusion_flow, draw_exclusion_flow
 from mlsec_survey.project import open_project
-from mlsec_survey.responses import exclusions, quality, recode, scales
+from mlsec_survey.responses import contradictions, exclusions, quality, recode, scales
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers import read_export
 from mlsec_survey.study.literature import load_facts
@@ -48,10 +48,30 @@ project.describe()
 #
 # The export is read as text first. A heading that the codebook does not know, an answer code that
 # an item does not have, a truncated row or a wrong encoding stops the run here with one message.
+# The survey tool and its settings are recognised by the content of the file. Settings decide what a
+# file can tell; what this one cannot tell stands in the table.
 
 # %%
 raw = read_export(project.export_path, book)
 pub.number("n_raw", len(raw.frame), "rows of the raw export", unit="rows")
+pub.table(
+    "export_described",
+    contradictions.described(raw),
+    "aspect finding",
+    caption="The export: what it is, what was left out or put right, what it cannot tell.",
+)
+
+# %% [markdown]
+# Some responses contradict themselves, since browsers go back, clocks are set and people change
+# their minds. None is put right: the table says how many there are and how they are read.
+
+# %%
+pub.table(
+    "contradictions",
+    contradictions.contradictions(raw, book),
+    "contradiction treated responses",
+    caption="Responses that contradict themselves, in all rows of the export.",
+)
 
 # %% [markdown]
 # ## Who was left out
@@ -71,6 +91,7 @@ pub.figure(
 )
 pub.number("n_respondents", len(kept), "analysed respondents", unit="respondents")
 pub.number("n_excluded", int(flow["excluded"].sum()), "excluded rows", unit="rows")
+pub.number("export_line", contradictions.in_one_line(raw, len(kept)), "the export in one line")
 
 # %% [markdown]
 # The publication states how many practitioners it analyses. For the study's own export a difference

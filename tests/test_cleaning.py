@@ -68,7 +68,8 @@ def test_each_exclusion_and_their_order(build: Build, codebook: Codebook) -> Non
         {"token": ""},
         {"token": ""},
         {"lastpage": "7"},
-        {"lastpage": ""},
+        {**through(6, codebook), "lastpage": ""},
+        {**through(0, codebook), "lastpage": None, "submitdate": None},
     )
     reasons = exclusion_reasons(raw, codebook)
     assert [None if pd.isna(reason) else reason for reason in reasons] == [
@@ -83,11 +84,13 @@ def test_each_exclusion_and_their_order(build: Build, codebook: Codebook) -> Non
         None,
         None,
         "partial",
+        "opened_only",
     ]
     kept, flow = apply_exclusions(raw, codebook)
     assert list(kept.frame["id"]) == ["6", "8", "9", "10"]
-    assert flow["excluded"].tolist() == [1, 2, 1, 2, 1]
-    assert flow["remaining"].tolist() == [10, 8, 7, 5, 4]
+    assert flow["excluded"].tolist() == [1, 1, 2, 1, 2, 1]
+    assert flow["remaining"].tolist() == [11, 10, 8, 7, 5, 4]
+    assert (flow["limit"] == "").all()
     assert len(raw) == flow["remaining"].iloc[0] + flow["excluded"].iloc[0]
 
 
@@ -97,6 +100,14 @@ def test_first_of_a_repeated_token_goes_by_response_number(
     raw = build({"id": "9", "token": "a"}, {"id": "4", "token": "a"})
     kept, _ = apply_exclusions(raw, codebook)
     assert list(kept.frame["id"]) == ["4"]
+
+
+def test_a_submitted_response_is_kept_before_one_that_was_not(
+    build: Build, codebook: Codebook
+) -> None:
+    raw = build({"token": "a", "submitdate": None, "lastpage": "7"}, {"token": "a"}, {"token": "a"})
+    kept, _ = apply_exclusions(raw, codebook)
+    assert list(kept.frame["id"]) == ["2"]
 
 
 def test_nothing_left_is_an_analysis_error(build: Build, codebook: Codebook) -> None:

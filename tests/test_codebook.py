@@ -171,8 +171,8 @@ def exclusion_column(content: dict[str, Any]) -> None:
     at(content["exclusions"], "duplicate")["column"] = "tokens"
 
 
-def exclusion_page(content: dict[str, Any]) -> None:
-    at(content["exclusions"], "partial")["value"] = 9
+def exclusion_unreached(content: dict[str, Any]) -> None:
+    at(content["exclusions"], "partial")["item"] = "target"
 
 
 def flag_item(content: dict[str, Any]) -> None:
@@ -284,10 +284,10 @@ def no_label(content: dict[str, Any]) -> None:
         (scale_value, ["'exposure'", "'maybe' is no value", "'suspected'"]),
         (scale_minimum, ["'concern_scale'", "7 answers cannot be reached", "6 sub-questions"]),
         (mean_of_nominal, ["'concern_scale'", "'occurrence'", "ordinal"]),
-        (exclusion_item, ["exclusions[1]", "'no_consent'", "'consents'", "Did you mean 'consent'"]),
+        (exclusion_item, ["exclusions[2]", "'no_consent'", "'consents'", "Did you mean 'consent'"]),
         (exclusion_value, ["'no_consent'", "'Y' is no value", "'yes', 'no'"]),
         (exclusion_column, ["'duplicate'", "no column 'tokens'", "'token'?"]),
-        (exclusion_page, ["'partial'", "page 9 does not exist"]),
+        (exclusion_unreached, ["'partial'", "no item 'target'"]),
         (flag_item, ["'straight_liner'", "'role' is no grid"]),
         (twin_item, ["items[5]", "'role' is already used"]),
         (twin_code, ["items[5]", "'ROLE' is already used"]),

@@ -84,7 +84,8 @@ def second(codebook: Codebook, tmp_path_factory: pytest.TempPathFactory) -> Seco
     odd = (
         {"ORD[1]": "NET", "ORD[2]": "LIB", "ORD[3]": "", "ORD[4]": "", "ORD[5]": ""},
         {"YEARS": "", "JOINED": "", "USE": "DK"},
-        {"lastpage": "1", "submitdate": ""},
+        {name: "" for name in codebook.columns() if name.startswith(("SAT[", "ORD["))}
+        | {"lastpage": "1", "submitdate": ""},
     )
     raw = read_export(export(tmp_path_factory.mktemp("second"), codebook, *odd), codebook)
     kept, flow = apply_exclusions(raw, codebook)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import ANSWERED, ExcludeEquals
+from mlsec_survey.instrument.entries import ANSWERED, ExcludeEquals, SpeedFlag
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
 from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
 
@@ -248,16 +248,18 @@ def flag_counts(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
         codebook: labels and reasons.
 
     Returns:
-        One row per flag and one for any of them: flag, label, reason, count, n, share.
+        One row per flag and one for any of them: flag, label, reason, count, n (of whom it can be
+        told: for speed, those whose time is known) and share.
     """
     n = len(responses)
+    timed = int(responses["duration_seconds"].notna().sum())
     rows: list[dict[str, object]] = [
         {
             "flag": flag.id,
             "label": flag.label,
             "reason": flag.reason,
             "count": int(responses[flag.id].sum()),
-            "n": n,
+            "n": timed if isinstance(flag, SpeedFlag) else n,
         }
         for flag in codebook.quality_flags
     ]
@@ -271,7 +273,7 @@ def flag_counts(responses: pd.DataFrame, codebook: Codebook) -> pd.DataFrame:
         }
     )
     table = pd.DataFrame(rows)
-    return table.assign(share=table["count"] / table["n"])
+    return table.assign(share=table["count"] / table["n"].where(table["n"] > 0))
 
 
 def answer_counts(

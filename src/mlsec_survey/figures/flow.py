@@ -31,8 +31,8 @@ def draw_exclusion_flow(flow: pd.DataFrame) -> Figure:
 
     Args:
         flow: as `exclusions.apply_exclusions` returns it: one row per exclusion in order, with
-            columns step (from 1), label, excluded and remaining; a row of step 0 for the export
-            itself may come first.
+            columns step (from 1), label, excluded, remaining and limit (not empty where the export
+            cannot tell how many); a row of step 0 for the export itself may come first.
     """
     steps = flow[flow["step"] > 0]
     start = int(flow["remaining"].iloc[0] + flow["excluded"].iloc[0])
@@ -52,12 +52,19 @@ def draw_exclusion_flow(flow: pd.DataFrame) -> Figure:
             axes.text(_TRUNK - 0.02, row + 0.5, remaining, fontsize=SMALL, **style)
         box = {"boxstyle": "square,pad=0.3", "facecolor": "#F4F4F4", "edgecolor": GREY, "lw": 0.5}
         # The number stands whatever becomes of the label.
-        count = f": n = {int(step.excluded)}"
+        count = f": {_count(step)}"
         *above, last = wrap(step.label, 32, lines=2) or [""]
         words = "\n".join([*above, last + count])
         axes.text(0.455, row, words, va="center", fontsize=SMALL, bbox=box)
     _box(axes, end, f"Analysed respondents\nn = {int(flow['remaining'].iloc[-1])}", BLUE)
     return figure
+
+
+def _count(step: Any) -> str:
+    """Return how many a step excluded, as far as the export tells."""
+    if not getattr(step, "limit", ""):
+        return f"n = {int(step.excluded)}"
+    return f"n ≥ {int(step.excluded)}" if step.excluded else "not known"
 
 
 def _box(axes: Axes, y: float, text: str, colour: str) -> None:
@@ -76,7 +83,6 @@ def describe_exclusion_flow(flow: pd.DataFrame) -> str:
         if row["excluded"]
     ]
     reasons = f" ({', '.join(parts)})" if parts else ""
-    return (
-        f"Of {start} exported responses {start - end} were excluded{reasons}; "
-        f"{end} respondents are analysed."
-    )
+    limits = [limit for limit in dict.fromkeys(flow.get("limit", ())) if limit]
+    excluded = f"Of {start} exported responses {start - end} were excluded{reasons}; "
+    return " ".join([excluded + f"{end} respondents are analysed.", *limits])

@@ -10,8 +10,8 @@ from mlsec_survey.instrument.entries import (
     OTHER_VALUE,
     AnyScale,
     DiffersFlag,
-    ExcludeEarlyExit,
     ExcludeEquals,
+    ExcludeNotReached,
     ExcludeRepeated,
     Item,
     MeanScale,
@@ -280,8 +280,8 @@ def _rule_problems(codebook: Codebook) -> Iterator[Problem]:
                     yield (*here, "value"), problem, remedy
         elif isinstance(rule, ExcludeRepeated) and rule.column not in paradata:
             yield (*here, "column"), f"no column {rule.column!r}", near(rule.column, paradata)
-        elif isinstance(rule, ExcludeEarlyExit) and rule.value > codebook.pages:
-            yield (*here, "value"), f"page {rule.value} does not exist", None
+        elif isinstance(rule, ExcludeNotReached) and rule.item not in known:
+            yield (*here, "item"), f"no item {rule.item!r}", near(rule.item, known)
     for at, flag in enumerate(codebook.quality_flags):
         here = ("quality_flags", at)
         if isinstance(flag, NoVariationFlag):

@@ -209,15 +209,25 @@ class ExcludeEquals(_Exclusion):
     value: int | str
 
 
-class ExcludeEarlyExit(_Exclusion):
-    """Exclude a response that ended before page `value`."""
+class ExcludeOpenedOnly(_Exclusion):
+    """Exclude a response without a single answer: the survey was opened and no more."""
 
-    rule: Literal["last_page_below"]
-    value: Annotated[int, Field(ge=1)]
+    rule: Literal["nothing_answered"]
+
+
+class ExcludeNotReached(_Exclusion):
+    """Exclude a response that ended before an item, however the survey was cut into pages."""
+
+    rule: Literal["not_reached"]
+    item: Identifier
 
 
 class ExcludeRepeated(_Exclusion):
-    """Exclude later (or earlier) responses with the same non-empty entry in `column`."""
+    """Exclude all but one of the responses with the same non-empty entry in `column`.
+
+    A submitted response is kept before one that was not submitted; among equals the first (or
+    last) is kept.
+    """
 
     rule: Literal["repeated"]
     column: Text
@@ -225,7 +235,8 @@ class ExcludeRepeated(_Exclusion):
 
 
 Exclusion = Annotated[
-    ExcludeEquals | ExcludeEarlyExit | ExcludeRepeated, Field(discriminator="rule")
+    ExcludeEquals | ExcludeOpenedOnly | ExcludeNotReached | ExcludeRepeated,
+    Field(discriminator="rule"),
 ]
 
 

@@ -7,11 +7,17 @@ import pandas as pd
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import ExcludeEarlyExit, ExcludeEquals, ExcludeRepeated
-from mlsec_survey.responses.cells import as_numbers
+from mlsec_survey.instrument.entries import (
+    ExcludeNotReached,
+    ExcludeOpenedOnly,
+    ExcludeRepeated,
+    Exclusion,
+)
+from mlsec_survey.responses.cells import as_numbers, is_one_of
 from mlsec_survey.responses.missing import missing_kinds
+from mlsec_survey.responses.progress import Progress, progress
 from mlsec_survey.responses.quality import quality_flags
-from mlsec_survey.responses.readers import RawExport
+from mlsec_survey.responses.readers import Limit, RawExport
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 
@@ -23,32 +29,51 @@ def exclusion_reasons(raw: RawExport, codebook: Codebook) -> pd.Series:
         Series indexed as `raw.frame`, category with the ids of the exclusions in their order;
         missing for responses that are kept.
     """
-    frame = raw.frame
-    reasons = pd.Series(pd.NA, index=frame.index, dtype="object")
-    for rule in codebook.exclusions:
-        open_rows = frame[reasons.isna()]
-        reasons[open_rows.index[_excluded(open_rows, rule, codebook)]] = rule.id
+    came = progress(raw, codebook)
+    reason = np.full(len(raw), -1)
+    for place, rule in enumerate(codebook.exclusions):
+        still_in = reason < 0
+        reason[still_in & _excluded(raw.frame, rule, codebook, came, still_in)] = place
     dtype = pd.CategoricalDtype([rule.id for rule in codebook.exclusions])
-    return reasons.astype(dtype).rename("exclusion")
+    excluded = pd.Categorical.from_codes(reason, dtype=dtype)
+    return pd.Series(excluded, index=raw.frame.index, name="exclusion")
 
 
 def _excluded(
     frame: pd.DataFrame,
-    rule: ExcludeEquals | ExcludeEarlyExit | ExcludeRepeated,
+    rule: Exclusion,
     codebook: Codebook,
+    came: Progress,
+    still_in: np.ndarray,
 ) -> np.ndarray:
-    if isinstance(rule, ExcludeEarlyExit):
-        return (as_numbers(frame["lastpage"]).fillna(0) < rule.value).to_numpy()
+    if isinstance(rule, ExcludeOpenedOnly):
+        return ~came.answered
+    if isinstance(rule, ExcludeNotReached):
+        return ~came.reached(codebook.item(rule.item))
     if isinstance(rule, ExcludeRepeated):
-        # Response numbers rise with the time of start, whatever the order of the rows.
-        in_order = frame.loc[as_numbers(frame["id"]).sort_values(kind="stable").index, rule.column]
-        given = in_order.notna() & (in_order.str.strip() != "")
-        repeated = in_order.where(given).duplicated(keep=rule.keep) & given
-        return repeated.reindex(frame.index).to_numpy()
+        return _repeated(frame, rule, came, still_in)
     item = codebook.item(rule.item)
     code = next(o.code for o in codebook.options(item) if o.value == rule.value)
-    equal = (frame[item.code] == code).to_numpy()
+    equal = is_one_of(frame[item.code], [code])
     return equal if rule.rule == "equals" else ~equal
+
+
+def _repeated(
+    frame: pd.DataFrame, rule: ExcludeRepeated, came: Progress, still_in: np.ndarray
+) -> np.ndarray:
+    """Return which responses give way to another one with the same entry.
+
+    A submitted response never gives way to one that was not. Response numbers rise with the time of
+    start, whatever the order of the rows.
+    """
+    entry = frame[rule.column].reset_index(drop=True)
+    number = as_numbers(frame["id"]).to_numpy(dtype=float)
+    order = np.lexsort((number if rule.keep == "first" else -number, ~came.submitted))
+    in_order = entry.iloc[order]
+    given = (in_order.notna() & (in_order.str.strip() != "")).to_numpy() & still_in[order]
+    again = np.zeros(len(frame), dtype=bool)
+    again[order] = in_order.where(given).duplicated(keep="first").to_numpy() & given
+    return again
 
 
 def apply_exclusions(raw: RawExport, codebook: Codebook) -> tuple[RawExport, pd.DataFrame]:
@@ -60,7 +85,8 @@ def apply_exclusions(raw: RawExport, codebook: Codebook) -> tuple[RawExport, pd.
 
     Returns:
         The export with the kept responses only, and the flow: one row per exclusion with columns
-        step (from 1), id, label, reason, excluded and remaining.
+        step (from 1), id, label, reason, excluded, remaining and limit (why the export cannot tell
+        how many were concerned, so that `excluded` is the least number; empty if it can).
 
     Raises:
         AnalysisError: no response remains.
@@ -71,6 +97,7 @@ def apply_exclusions(raw: RawExport, codebook: Codebook) -> tuple[RawExport, pd.
     for step, rule in enumerate(codebook.exclusions, start=1):
         excluded = int((reasons == rule.id).sum())
         remaining -= excluded
+        limit = _limit(raw, rule)
         rows.append(
             {
                 "step": step,
@@ -79,12 +106,21 @@ def apply_exclusions(raw: RawExport, codebook: Codebook) -> tuple[RawExport, pd.
                 "reason": rule.reason,
                 "excluded": excluded,
                 "remaining": remaining,
+                "limit": "" if limit is None else limit.what,
             }
         )
     if remaining == 0:
         raise AnalysisError(f"all {len(raw.frame)} responses in {raw.path.name} are excluded")
-    columns = ["step", "id", "label", "reason", "excluded", "remaining"]
+    columns = ["step", "id", "label", "reason", "excluded", "remaining", "limit"]
     return raw.where(reasons.isna()), pd.DataFrame(rows, columns=columns)
+
+
+def _limit(raw: RawExport, rule: Exclusion) -> Limit | None:
+    """Return what keeps an export from telling how many a rule concerns."""
+    if isinstance(rule, ExcludeRepeated):
+        return raw.limit("repeats")
+    # Who did not submit may have declined, or left before saying whether the rule concerns them.
+    return raw.limit("unsubmitted")
 
 
 def candidates(raw: RawExport, codebook: Codebook) -> pd.DataFrame:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from mlsec_survey.base.text_safety import escape_spreadsheet, tidy
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import RESPONDENT, Item
+from mlsec_survey.instrument.entries import RESPONDENT, Item, Option
 from mlsec_survey.instrument.variables import Variable
-from mlsec_survey.responses.cells import as_numbers, plain_cells
+from mlsec_survey.responses.cells import as_numbers, looked_up
 from mlsec_survey.responses.missing import IS_ANSWERED, missing_kinds, places_of
 from mlsec_survey.responses.readers import RawExport
+from mlsec_survey.responses.readers.checks import NO_DATE
 
 
 def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -35,50 +36,45 @@ def recode(kept: RawExport, codebook: Codebook, kinds: pd.DataFrame | None = Non
         category, duration_seconds and page_seconds_N as float64. Identifying paradata (invitation,
         referrer) are left out. A missing answer of whatever kind is NA.
     """
-    cells = plain_cells(kept.frame)
     if kinds is None:
         kinds = missing_kinds(kept, codebook)
     columns: dict[str, object] = {RESPONDENT: as_numbers(kept.frame["id"], "int64").to_numpy()}
     for item in codebook.items:
         if item.type == "ranking":
-            places = places_of(cells, codebook, item)
+            places = places_of(kept.frame, codebook, item)
             for at, variable in enumerate(codebook.variables(item)):
                 columns[variable.name] = pd.Series(places[:, at]).astype("Int64")
             continue
-        options = codebook.options(item)
-        values = {option.code: option.value for option in options}
-        place = {option.code: at for at, option in enumerate(options)}
         for column in codebook.columns_of(item):
-            name, raw = column.variable, cells[column.name]
+            name, cells = column.variable, kept.frame[column.name]
             answered = kinds[name].cat.codes.to_numpy() == IS_ANSWERED
             if column.kind in {"text", "other"}:
-                texts = [
-                    (tidy(text) or None) if given else None
-                    for text, given in zip(raw, answered, strict=True)
-                ]
-                columns[name] = pd.array(texts, dtype="str")
-                continue
-            if column.kind in {"number", "date"}:
-                given = pd.Series(raw, dtype="object").where(answered)
-                columns[name] = _measured(given, item)
-                continue
-            if item.type == "multiple":
+                columns[name] = _texts(cells, answered)
+            elif column.kind in {"number", "date"}:
+                columns[name] = _measured(cells.reset_index(drop=True).where(answered), item)
+            elif item.type == "multiple":
                 # What is not ticked is "no", whether the cell is empty or NULL.
-                raw = np.where(raw == "Y", "Y", "N")
-            if codebook.variable(name).measure == "ordinal":
-                numbers: list[Any] = [
-                    values.get(code) if given else None
-                    for code, given in zip(raw, answered, strict=True)
-                ]
-                columns[name] = pd.array(numbers, dtype="Int64")
+                codes = looked_up(cells, lambda value: 0 if value == "Y" else 1, 1)
+                columns[name] = _options(np.where(answered, codes, -1), codebook.options(item))
             else:
-                codes = np.array([place.get(code, -1) for code in raw])
-                dtype = pd.CategoricalDtype([str(option.value) for option in options])
-                columns[name] = pd.Categorical.from_codes(
-                    np.where(answered, codes, -1), dtype=dtype
-                )
+                options = codebook.options(item)
+                place = {option.code: at for at, option in enumerate(options)}
+                codes = looked_up(cells, partial(_place, place), -1)
+                codes = np.where(answered, codes, -1)
+                if codebook.variable(name).measure == "ordinal":
+                    columns[name] = _ordinal(codes, options)
+                else:
+                    columns[name] = _options(codes, options)
     columns.update(_paradata(kept.frame.reset_index(drop=True), codebook))
     return pd.DataFrame(columns)
+
+
+def _texts(cells: pd.Series, answered: np.ndarray) -> pd.Series:
+    """Return answers in own words, tidied; each distinct text once."""
+    texts = cells.astype("category")
+    tidied = pd.array([tidy(str(text)) or None for text in texts.cat.categories], dtype="str")
+    codes = np.where(answered, texts.cat.codes.to_numpy(), -1)
+    return pd.Series(tidied.take(codes, allow_fill=True))
 
 
 def _measured(cells: pd.Series, item: Item) -> pd.Series:
@@ -86,6 +82,20 @@ def _measured(cells: pd.Series, item: Item) -> pd.Series:
         return pd.to_datetime(cells, format="ISO8601").astype("datetime64[ms]")
     whole = item.number is not None and item.number.whole
     return pd.to_numeric(cells).astype("Int64" if whole else "float64")
+
+
+def _place(places: Mapping[str, int], code: str) -> int:
+    return places.get(code, -1)
+
+
+def _ordinal(codes: np.ndarray, options: Sequence[Option]) -> pd.Series:
+    values = np.array([*(int(option.value) for option in options), 0])
+    return pd.Series(pd.arrays.IntegerArray(values[codes], codes < 0))
+
+
+def _options(codes: np.ndarray, options: Sequence[Option]) -> pd.Series:
+    dtype = pd.CategoricalDtype([str(option.value) for option in options])
+    return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype))
 
 
 def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd.Series]]:
@@ -97,7 +107,8 @@ def _paradata(frame: pd.DataFrame, codebook: Codebook) -> Iterator[tuple[str, pd
         elif entry is None or entry.variable == RESPONDENT or entry.identifying:
             continue
         elif entry.kind == "datetime":
-            filled = cells.where(cells != "")
+            # The date of a survey without date stamps says that somebody submitted, and not when.
+            filled = cells.where(~cells.isin(["", NO_DATE]))
             yield (
                 entry.variable,
                 pd.to_datetime(filled, format="%Y-%m-%d %H:%M:%S").astype("datetime64[ms]"),
@@ -160,23 +171,12 @@ def _described(variable: Variable, codebook: Codebook) -> dict[str, object]:
     return row | {
         "about": item.about if part is None else f"{item.about}: {part.about}",
         "basis": item.basis,
-        "values": _values(variable),
+        "values": "; ".join(f"{option.value} = {option.label}" for option in variable.options),
         "missing": ", ".join(variable.missing),
         "page": item.page,
         "identifying": item.identifying or variable.is_text,
-        "source": " ".join(column.name for column in codebook.columns_of(item))
-        if item.type == "ranking"
-        else codebook.column(variable.name).name,
+        "source": codebook.column(variable.name).name,
     }
-
-
-def _values(variable: Variable) -> str:
-    if variable.options or variable.item.number is None:
-        return "; ".join(f"{option.value} = {option.label}" for option in variable.options)
-    low, high, unit = variable.minimum, variable.maximum, variable.item.number.unit
-    words = "a number" if low is None else f"from {low:g}"
-    words += "" if high is None else f" to {high:g}"
-    return words if unit is None else f"{words} {unit}"
 
 
 def labelled(
@@ -209,18 +209,11 @@ def labelled(
             continue
         if variable.item.identifying and not identifying:
             continue
-        if variable.measure == "date":
-            if identifying:
-                result[name] = values
-            continue
         if variable.is_text:
             if texts:
                 result[name] = values.map(escape_spreadsheet, na_action="ignore")
             continue
         options = variable.options
-        if not options:
-            result[name] = values
-            continue
         dtype = pd.CategoricalDtype(
             [option.label for option in options], ordered=variable.measure == "ordinal"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import json
 import os
 import signal
 import sys
@@ -331,6 +332,7 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
     prefix = f"{where}/" if where else ""
     if not (outcome.made or outcome.reused or outcome.failed):
         print(f"nothing to do: all {len(outcome.current)} steps are current ({seconds:.2f} s)")
+        print(export_line(folder), end="")
         return
     parts = [f"made {len(outcome.made)}"]
     if outcome.reused:
@@ -348,9 +350,21 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
         places.append(f"paper: {prefix}paper/main.pdf")
     if outcome.exit_status in (0, 3):
         print("   ".join(places))
+        print(export_line(folder), end="")
     sys.stdout.flush()
     for label, error in outcome.failed.items():
         print(f"error: {label}: {error}", file=sys.stderr)
+
+
+def export_line(folder: Path) -> str:
+    """Return a line on the export that the results rest on; empty if none was read."""
+    for path in sorted((folder / "paper" / "generated" / "records").glob("*.json")):
+        try:
+            numbers = json.loads(path.read_text(encoding="utf-8"))["numbers"]
+            return f"export: {numbers['export_line']['text']}\n"
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return ""
 
 
 class _Kernels:

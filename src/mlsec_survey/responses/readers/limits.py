@@ -6,22 +6,10 @@ import numpy as np
 import pandas as pd
 
 from mlsec_survey.instrument.codebook import Codebook, Column
+from mlsec_survey.responses.cells import is_filled
 from mlsec_survey.responses.readers.answers import Boxes
 from mlsec_survey.responses.readers.checks import NO_DATE
 from mlsec_survey.responses.readers.export import Limit, Steps
-
-
-def filled(cells: pd.Series) -> np.ndarray:
-    """Say which cells hold anything but blanks."""
-    if isinstance(cells.dtype, pd.CategoricalDtype):
-        has = np.array([*(bool(str(value).strip()) for value in cells.cat.categories), False])
-        return has[cells.cat.codes.to_numpy()]
-    return (cells.notna() & (cells.str.strip() != "")).to_numpy()
-
-
-def submitted(frame: pd.DataFrame) -> np.ndarray:
-    """Say which responses were submitted; none if the export does not tell."""
-    return filled(frame["submitdate"])
 
 
 def furthest_item(frame: pd.DataFrame, codebook: Codebook) -> np.ndarray:
@@ -30,7 +18,7 @@ def furthest_item(frame: pd.DataFrame, codebook: Codebook) -> np.ndarray:
     furthest = np.zeros(len(frame), dtype=np.int64)
     for column in _item_columns(codebook):
         assert column.item is not None
-        answered = filled(frame[column.name])
+        answered = is_filled(frame[column.name])
         furthest[answered] = np.maximum(furthest[answered], place[column.item.id])
     return furthest
 
@@ -70,7 +58,7 @@ def shown_by(frame: pd.DataFrame, codebook: Codebook, said: str | None) -> Steps
     if codebook.pages == 1:
         return "groups"
     # Who was shown one question at a time is on page 2 of the codebook at a later step than 2.
-    done = submitted(frame)[known] & (last[known] == codebook.pages)
+    done = is_filled(frame["submitdate"])[known] & (last[known] == codebook.pages)
     in_step = (answered[known] == last[known]) & (last[known] > 1)
     return "groups" if done.any() or in_step.any() else None
 
@@ -111,7 +99,7 @@ def limits_of(
             )
         )
     times = [entry.column for entry in codebook.paradata if entry.variable == "duration_seconds"]
-    if times and not any(filled(frame[name]).any() for name in times):
+    if times and not any(is_filled(frame[name]).any() for name in times):
         limits.append(
             Limit(
                 "time",
@@ -121,7 +109,7 @@ def limits_of(
             )
         )
     dates = [entry.column for entry in codebook.paradata if entry.kind == "datetime"]
-    real = [bool((filled(frame[name]) & (frame[name] != NO_DATE)).any()) for name in dates]
+    real = [bool((is_filled(frame[name]) & (frame[name] != NO_DATE)).any()) for name in dates]
     if not all(real):
         limits.append(
             Limit(
@@ -140,7 +128,7 @@ def limits_of(
             )
         )
     for column in sorted({rule.column for rule in codebook.exclusions if rule.rule == "repeated"}):
-        if not filled(frame[column]).any():
+        if not is_filled(frame[column]).any():
             limits.append(
                 Limit(
                     "repeats",
@@ -189,7 +177,7 @@ def _completion_limits(frame: pd.DataFrame, present: set[str]) -> list[Limit]:
             )
         )
     elif len(frame):
-        done = submitted(frame)
+        done = is_filled(frame["submitdate"])
         if done.all():
             found.append(
                 Limit(
@@ -209,7 +197,7 @@ def _completion_limits(frame: pd.DataFrame, present: set[str]) -> list[Limit]:
                     everybody,
                 )
             )
-    if "lastpage" not in present or not filled(frame["lastpage"]).any():
+    if "lastpage" not in present or not is_filled(frame["lastpage"]).any():
         found.append(
             Limit(
                 "last_page",

@@ -353,7 +353,7 @@ def _as_frame(
     result: dict[str, pd.Series] = {}
     for spec in codebook.column_specs:
         cells = columns.get(spec.name)
-        listed = spec.kind in {"single", "array", "multiple", "exclusive"}
+        listed = spec.kind in {"single", "array", "multiple", "exclusive", "ranking"}
         if cells is None:
             dtype = pd.CategoricalDtype(pd.Index([], dtype="str")) if listed else "str"
             cells = pd.Series(None, index=index, dtype=dtype)
