@@ -171,12 +171,23 @@ def _described(variable: Variable, codebook: Codebook) -> dict[str, object]:
     return row | {
         "about": item.about if part is None else f"{item.about}: {part.about}",
         "basis": item.basis,
-        "values": "; ".join(f"{option.value} = {option.label}" for option in variable.options),
+        "values": _values(variable),
         "missing": ", ".join(variable.missing),
         "page": item.page,
         "identifying": item.identifying or variable.is_text,
-        "source": codebook.column(variable.name).name,
+        "source": " ".join(column.name for column in codebook.columns_of(item))
+        if item.type == "ranking"
+        else codebook.column(variable.name).name,
     }
+
+
+def _values(variable: Variable) -> str:
+    if variable.options or variable.item.number is None:
+        return "; ".join(f"{option.value} = {option.label}" for option in variable.options)
+    low, high, unit = variable.minimum, variable.maximum, variable.item.number.unit
+    words = "a number" if low is None else f"from {low:g}"
+    words += "" if high is None else f" to {high:g}"
+    return words if unit is None else f"{words} {unit}"
 
 
 def labelled(
@@ -209,11 +220,18 @@ def labelled(
             continue
         if variable.item.identifying and not identifying:
             continue
+        if variable.measure == "date":
+            if identifying:
+                result[name] = values
+            continue
         if variable.is_text:
             if texts:
                 result[name] = values.map(escape_spreadsheet, na_action="ignore")
             continue
         options = variable.options
+        if not options:
+            result[name] = values
+            continue
         dtype = pd.CategoricalDtype(
             [option.label for option in options], ordered=variable.measure == "ordinal"
         )
