@@ -170,17 +170,11 @@ def test_contingency_exact_p_by_permuting_everything():
     assert result.statistic == pytest.approx(observed, **EXACT)
 
 
-def test_contingency_monte_carlo_agrees_with_enumeration():
+def test_contingency_monte_carlo_agrees_with_enumeration(monkeypatch):
     exact = categorical.contingency_permutation(DATA.rare, DATA.industry)
     rng = np.random.default_rng(1)
-    association_limit = tables._MOST_TABLES
-    try:
-        tables._MOST_TABLES = 10
-        drawn = categorical.contingency_permutation(
-            DATA.rare, DATA.industry, rng=rng, resamples=20_000
-        )
-    finally:
-        tables._MOST_TABLES = association_limit
+    monkeypatch.setattr(tables, "_MOST_TABLES", 10)
+    drawn = categorical.contingency_permutation(DATA.rare, DATA.industry, rng=rng, resamples=20_000)
     assert "Monte Carlo" in drawn.notes[0]
     assert drawn.p == pytest.approx(exact.p, abs=4 * math.sqrt(exact.p * (1 - exact.p) / 20_000))
 

@@ -86,7 +86,7 @@ def test_a_file_outside_of_the_project_is_refused(tmp_path: Path) -> None:
     job = NotebookJob("01_first", "", {}, project, run, tmp_path / "out", {})
     remote = Remote("tcp://127.0.0.1:9", project, project / ".cache")
     with pytest.raises(InputError, match="outside the project"):
-        remote._packed(job, {"export": project / ".." / "outside.csv"})
+        remote.execute(job, {"export": project / ".." / "outside.csv"})
 
 
 def test_what_a_worker_returns_stays_in_its_folder(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from cluster_fixture import Cluster, start_cluster
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.parallel import tasks
+from mlsec_survey.parallel.tasks import _on_cluster
 
 
 def draw(task: int, rng: np.random.Generator) -> tuple[int, list[int], int]:
@@ -182,7 +183,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_numbers(cluster: Cluster) 
         if len(finished) == 2:
             cluster.kill_worker()
 
-    on_cluster = tasks._on_cluster(
+    on_cluster = _on_cluster(
         function, list(range(40)), 3, ("p",), cluster.address, kill_one_after_two_parts
     )
     assert len(cluster.workers) == 1, "no worker was killed while the run was under way"
@@ -214,7 +215,7 @@ def test_a_scheduler_that_is_lost_is_said(tmp_path: Path) -> None:
             lost.kill_scheduler()
 
         with pytest.raises(AnalysisError, match=r"scheduler at tcp.* was lost"):
-            tasks._on_cluster(
+            _on_cluster(
                 partial(slow_draw, seconds=0.3), [1] * 9, 1, ("p",), lost.address, end_scheduler
             )
 

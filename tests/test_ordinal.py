@@ -13,6 +13,7 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats import ordinal
 from mlsec_survey.stats.logistic import firth_logistic
+from mlsec_survey.stats.ordinal import _Rows
 
 R = json.loads((Path(__file__).parent / "oracle" / "ordinal.json").read_text())
 DATA = pd.DataFrame(R["data"])
@@ -156,7 +157,7 @@ def test_brant_test_keeps_its_level_under_proportional_odds():
 
 def test_sparse_levels_are_merged_into_the_smaller_neighbour():
     outcome = pd.Series(np.repeat([0, 1, 2, 3, 4], [30, 3, 12, 40, 5]))
-    rows = ordinal._Rows.of(outcome, pd.Series(np.arange(90) % 4))
+    rows = _Rows.of(outcome, pd.Series(np.arange(90) % 4))
     assert rows.merged(10).table.sum(0).tolist() == [30, 15, 45]
     assert rows.merged(1).table.sum(0).tolist() == [30, 3, 12, 40, 5]
 

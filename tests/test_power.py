@@ -11,7 +11,7 @@ import pytest
 from scipy import optimize, special, stats
 
 from mlsec_survey.analysis import design_analysis
-from mlsec_survey.analysis.design_analysis import Design, Margin
+from mlsec_survey.analysis.design_analysis import Design, Margin, _tested
 from mlsec_survey.analysis.sample import intervals_of_counts
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.plan import load_plan
@@ -441,7 +441,7 @@ def test_effects_that_come_with_a_test_are_the_estimates_of_the_design(test, eff
     design = Design(test, effect, 2.0, even(shape[1]), even(shape[0]))
     assert TESTS[test].effect is design.measure
     stack = tables(11, *shape, size=30)
-    found = design_analysis._tested(design, stack).effect
+    found = _tested(design, stack).effect
     np.testing.assert_allclose(
         found,
         design.measure.on_tables(

@@ -13,6 +13,7 @@ from scipy import stats
 
 from mlsec_survey.analysis import design_analysis, multiverse, null_results
 from mlsec_survey.analysis import hypotheses as hyp
+from mlsec_survey.analysis.multiverse import _table_effects, _tests
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import AnalysisPlan, load_plan
@@ -137,9 +138,9 @@ def test_a_new_test_is_a_choice_of_the_specification_curve(registered: Test) -> 
         "as planned", "complete", np.array([0, 1, 2]), np.arange(3.0), "ordinal", None, np.ones(3)
     )
     hypothesis = type("H", (), {"test": "kendall_tau_b", "alternatives": ("pearson",)})()
-    assert multiverse._tests(hypothesis, variant, variant) == ["kendall_tau_b", "pearson"]
+    assert _tests(hypothesis, variant, variant) == ["kendall_tau_b", "pearson"]
     table = np.array([[[20.0, 10, 5], [10, 20, 10], [5, 10, 20]]])
-    z, r = multiverse._table_effects("pearson", table, np.arange(3.0), np.arange(3.0), None)
+    z, r = _table_effects("pearson", table, np.arange(3.0), np.arange(3.0), None)
     assert z[0] > 3 and r[0] == pytest.approx(z[0] / np.sqrt(109))
 
 

@@ -14,6 +14,7 @@ from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.stats import rank_tests, ranks
 from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
 from mlsec_survey.study import attacks
+from mlsec_survey.study.attacks import _all_attacks, _one_attack, _Predictor
 
 BOOK = load_codebook(find_root() / "data" / "codebook.yml")
 ITEMS = ("relevance", "concern", "familiarity", "occurrence")
@@ -153,7 +154,7 @@ def split_association(seed, *, complete=False, **settings):
     rated, known = drawn(generator, 139, **settings)
     rated = pd.DataFrame(with_gaps(generator, rated))
     known = pd.DataFrame(known if complete else with_gaps(generator, known))
-    rows = attacks._all_attacks(rated, attacks._Predictor("known", known, False), 0.95, 0.05)
+    rows = _all_attacks(rated, _Predictor("known", known, False), 0.95, 0.05)
     return [(math.log(row["estimate"]), row["low"] < 1 < row["high"]) for row in rows]
 
 
@@ -205,7 +206,7 @@ def test_detectable_superiority_is_found_with_80_percent_power():
     """Normal ratings, 40 of 140 exposed, shifted to the probability that is said to be found."""
     generator = rng(5)
     m, n = 40, 140
-    row = attacks._one_attack(
+    row = _one_attack(
         pd.Series(generator.normal(size=n)),
         pd.Series(np.arange(n) < m, dtype=float),
         True,
@@ -236,9 +237,7 @@ def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_varianc
     """Three who all answered alike have no variance: an interval from it is far too short."""
     rating = pd.Series([1.0, 1, 1] + [1.0, 3, 4, 5, 3, 2] * 19)
     met = pd.Series([1.0] * 3 + [0.0] * 114)
-    row = attacks._one_attack(
-        rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05
-    )
+    row = _one_attack(rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05)
     plain = rank_tests.mann_whitney(rating, met)
     assert row["low"] < plain.low < row["estimate"] < plain.high < row["high"]
     assert row["high"] - row["low"] > 2 * (plain.high - plain.low)

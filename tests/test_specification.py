@@ -11,6 +11,7 @@ import statsmodels.api as sm
 from scipy import stats
 
 from mlsec_survey.analysis import hypotheses, multiverse
+from mlsec_survey.analysis.multiverse import _partial
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.responses.exclusions import apply_exclusions, candidates
@@ -375,11 +376,11 @@ def test_covariates_that_repeat_one_another_count_once_in_the_fit():
     x, y = rng.normal(size=(1, 1, n)), rng.normal(size=(1, n, 1, dealings))
     covariate, known = rng.normal(size=(n, 1)), np.ones((n, dealings))
     everybody = np.ones((1, n), dtype=bool)
-    once = multiverse._partial(x, y, known, covariate, everybody)[1]
-    twice = multiverse._partial(x, y, known, np.hstack([covariate] * 2), everybody)[1]
+    once = _partial(x, y, known, covariate, everybody)[1]
+    twice = _partial(x, y, known, np.hstack([covariate] * 2), everybody)[1]
     assert twice == pytest.approx(once, rel=1e-9)
     # What the covariates explain altogether has no effect left.
-    assert (multiverse._partial(x, y, known, x[0].T, everybody)[1] == 0).all()
+    assert (_partial(x, y, known, x[0].T, everybody)[1] == 0).all()
 
 
 @pytest.mark.parametrize(("df", "close"), [(6, 1e-3), (20, 1e-6), (60, 1e-9), (137, 1e-9)])
