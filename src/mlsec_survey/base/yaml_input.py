@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -15,6 +15,8 @@ from mlsec_survey.base.errors import InputError
 
 LARGEST_FILE = 2_000_000
 DEEPEST_NESTING = 30
+# How a drafted file marks what somebody has to decide.
+OPEN = "TODO"
 
 Location = tuple[str | int, ...]
 T = TypeVar("T")
@@ -230,6 +232,34 @@ def validate(document: YamlDocument, model: type[ModelT]) -> ModelT:
             value=plain,
             remedy=remedy,
         ) from None
+
+
+def refuse_open(document: YamlDocument) -> None:
+    """Refuse a draft in which something is still to be decided.
+
+    Raises:
+        InputError: a text begins with TODO; the first one, and how many more there are.
+    """
+    found = list(_open_places(document.content, ()))
+    if found:
+        location, text = found[0]
+        raise document.error(
+            location,
+            f"this has still to be decided{more(len(found) - 1)}",
+            value=text,
+            remedy=f"Put what holds for your survey in the place of each {OPEN}.",
+        )
+
+
+def _open_places(content: object, location: Location) -> Iterator[tuple[Location, str]]:
+    if isinstance(content, str) and content.startswith(OPEN):
+        yield location, content
+    elif isinstance(content, Mapping):
+        for key, value in content.items():
+            yield from _open_places(value, (*location, key))
+    elif isinstance(content, list):
+        for at, value in enumerate(content):
+            yield from _open_places(value, (*location, at))
 
 
 def _plain_problem(message: str) -> str:

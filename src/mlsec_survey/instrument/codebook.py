@@ -16,7 +16,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mlsec_survey.base.yaml_input import Entry, Sequence, more, near, read_yaml, validate
+from mlsec_survey.base.yaml_input import (
+    Entry,
+    Sequence,
+    more,
+    near,
+    read_yaml,
+    refuse_open,
+    validate,
+)
 from mlsec_survey.instrument.codebook_checks import problems
 from mlsec_survey.instrument.entries import (
     OTHER_CODE,
@@ -388,6 +396,7 @@ def load_codebook(path: Path | str) -> Codebook:
             is not there; the message names the entry and its line.
     """
     document = read_yaml(Path(path))
+    refuse_open(document)
     codebook = validate(document, Codebook)
     found = problems(codebook)
     if found:

@@ -15,6 +15,8 @@ from mlsec_survey.base.yaml_input import Entry, Sequence
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$")]
 # LimeSurvey allows letters and digits in question codes, and five characters in answer codes.
 QuestionCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,19}$")]
+# A row or box may be a mere number, as in other survey tools.
+RowCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,20}$")]
 OptionCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,5}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -106,7 +108,7 @@ class Subquestion(Entry):
     """One row of a grid, or one box of a checklist."""
 
     id: Identifier
-    code: QuestionCode
+    code: RowCode
     label: Text
     about: Text
     basis: Basis
