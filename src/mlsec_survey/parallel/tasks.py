@@ -8,25 +8,31 @@ therefore change how long it takes, and nothing else.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import importlib.metadata
+import logging
+import multiprocessing
 import os
+import pickle
+import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+import cloudpickle
 import numpy as np
 
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.base.randomness import seed_sequence
-from mlsec_survey.parallel.environment import FIXED_ENVIRONMENT
-
-if TYPE_CHECKING:
-    from concurrent.futures import ProcessPoolExecutor
+from mlsec_survey.parallel.environment import fixed_environment_is_set
+from mlsec_survey.parallel.processes import PRELOAD, end_with_parent, fork_server
 
 SCHEDULER_VARIABLE = "MLSEC_SCHEDULER"
 WORKERS_VARIABLE = "MLSEC_WORKERS"
@@ -36,6 +42,8 @@ _TRIAL_SECONDS = 1.0
 _WORTHWHILE_SECONDS = 4.0
 _CHUNK_SECONDS = 0.5
 _CHUNKS_PER_THREAD = 8
+# What tasks need most, loaded once where nobody has said what to load.
+_PRELOAD = ("mlsec_survey.parallel.tasks", "pandas", "scipy.stats")
 # A part that was on several dying workers (Dask's setting `allowed-failures`) gets that many more
 # chances before it is taken to be the reason itself.
 _MORE_CHANCES = 1
@@ -166,11 +174,6 @@ def _in_processes(
     advance: Callable[[int], None],
 ) -> list[Any]:
     """Return the results from `first` on; what a dead process leaves undone is done here."""
-    from concurrent.futures import FIRST_COMPLETED, Future, wait
-    from concurrent.futures.process import BrokenProcessPool
-
-    import cloudpickle
-
     shared = cloudpickle.dumps(function)
     done: dict[int, list[Any]] = {}
     starts = list(range(first, len(tasks), size))
@@ -196,15 +199,11 @@ def _in_processes(
 
 
 def _pickled_chunk(function: bytes, rest: bytes) -> list[Any]:
-    import pickle
-
     return _chunk(_loaded(function), *pickle.loads(rest))
 
 
 @lru_cache(maxsize=4)
 def _loaded(function: bytes) -> Callable[[Any, np.random.Generator], Any]:
-    import pickle
-
     loaded: Callable[[Any, np.random.Generator], Any] = pickle.loads(function)
     return loaded
 
@@ -216,18 +215,13 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     They come from a fork server, not from a fork of this process: a notebook's kernel has threads,
     whose locks a fork would copy in whatever state they are.
     """
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    method = "forkserver" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
-    if method == "forkserver":
-        context.set_forkserver_preload(["mlsec_survey.parallel.tasks", "pandas", "scipy.stats"])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent)
+    context = fork_server(_PRELOAD if PRELOAD not in os.environ else None)
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_working)
+    before = set(multiprocessing.active_children())
     try:
         yield pool
     finally:
-        processes = list((getattr(pool, "_processes", None) or {}).values())
+        processes = set(multiprocessing.active_children()) - before
         pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
@@ -235,21 +229,9 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
             process.join()
 
 
-def _end_with_parent() -> None:
-    """Make this process end when the one that asked for it ends, however that happens."""
-    import multiprocessing
-    import signal
-    import threading
-
+def _start_working() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    end_with_parent()
 
 
 # ── On a cluster ──────────────────────────────────────────────────────────────────────────────────
@@ -263,8 +245,6 @@ def _on_cluster(
     address: str,
     advance: Callable[[int], None],
 ) -> list[Any]:
-    import cloudpickle
-
     payload = cloudpickle.dumps(function)
     expected = fingerprint()
     with connected(address) as client:
@@ -294,8 +274,6 @@ def connected(address: str) -> Iterator[Any]:
     Raises:
         InputError: there is no scheduler, or no worker joins it within a minute.
     """
-    import logging
-
     from distributed import Client
 
     for name in ("distributed.client", "distributed.core", "distributed.batched"):
@@ -327,9 +305,6 @@ def connected(address: str) -> Iterator[Any]:
 
 def _knock(address: str) -> None:
     """Raise at once what Dask's client would raise after many attempts to connect."""
-    import socket
-    from urllib.parse import urlsplit
-
     parts = urlsplit(address)
     if not parts.hostname or not parts.port:
         raise ValueError(address)
@@ -430,18 +405,6 @@ def check_worker(expected: dict[str, str]) -> None:
             "a worker computes with other processor settings, so last digits could differ",
             remedy="start workers with: python -m mlsec_survey.runner.cluster ADDRESS",
         )
-
-
-def fixed_environment_is_set() -> bool:
-    """Return whether this process has the settings that make floating-point results the same."""
-    core = importlib.import_module("numpy._core._multiarray_umath")
-
-    names = ("OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")
-    return all(os.environ.get(name) == FIXED_ENVIRONMENT[name] for name in names) and not any(
-        core.__cpu_features__.get(name)
-        for name in core.__cpu_dispatch__
-        if name.startswith(("AVX512", "X86_V4"))
-    )
 
 
 # ── Progress ──────────────────────────────────────────────────────────────────────────────────────

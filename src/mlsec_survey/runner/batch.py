@@ -13,6 +13,7 @@ import os
 import re
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,17 +35,18 @@ from mlsec_survey.parallel.tasks import WORKERS_VARIABLE
 from mlsec_survey.runner.engine import Outcome, do
 from mlsec_survey.runner.fingerprint import combined, digest, file_digest
 from mlsec_survey.runner.pipeline import NotebookEntry, Pipeline, record_path
+from mlsec_survey.runner.selection import forced, state, wanted
 from mlsec_survey.runner.steps import (
     DEFAULT_RUN,
     HOW,
     Run,
     Step,
-    Workshop,
     notebook_step,
     page_step,
     steps_of,
 )
 from mlsec_survey.runner.store import Store
+from mlsec_survey.runner.workspace import Workspace
 
 MOST_RUNS = 10_000
 _RUN = "RUN\0"
@@ -222,53 +224,55 @@ def _check_parameter(
         )
 
 
-def run_batch(options: argparse.Namespace, root: Path, shop: Workshop, store: Store) -> int:
+def run_batch(options: argparse.Namespace, work: Workspace, store: Store) -> int:
     """Do all runs of a batch, compare them, sum up, and return the exit status.
 
     Args:
-        options: of the command line: batch, jobs, force, no_pdf, only, scheduler, list.
-        root: folder of the project.
-        shop: what steps need; with a scheduler the notebooks are sent to its workers.
+        options: of the command line: batch, force, no_pdf, only, scheduler, list.
+        work: what steps need; with a scheduler the notebooks are sent to its workers.
         store: keeps results.
     """
-    from mlsec_survey.runner.cli import forced, state
-
     started = time.monotonic()
     _refuse(options)
-    batch = load_batch(options.batch, root, shop.pipeline)
+    batch = load_batch(options.batch, work.root, work.pipeline)
     runs = [
-        Run(name, root / "runs" / name, parameters, pdf=batch.pdf and not options.no_pdf)
+        Run(name, work.root / "runs" / name, parameters, pdf=batch.pdf and not options.no_pdf)
         for name, parameters in batch.runs.items()
     ]
-    steps = [step for run in runs for step in _steps(run, shop, batch, options.only)]
+    steps = [step for run in runs for step in _steps(run, work, batch, options.only)]
     if options.list:
         for step in steps:
             print(f"{state(step, store):9} {step.label}")
         return 0
     # Notebooks fill the processors side by side; none of them should start more processes.
     os.environ.setdefault(WORKERS_VARIABLE, "1")
-    force = frozenset(step.label for step in forced(steps, options))
-    if options.scheduler:
-        from mlsec_survey.runner.cluster import Remote
-
-        shop.scheduler = None
-        with Remote(options.scheduler, root, shop.cache) as remote:
-            shop.remote = remote
-            local = shop.kernels
-            shop.kernels = remote.limited(local, options.jobs)
-            outcome = do(steps, store, jobs=remote.jobs(options.jobs), force=force)
-            shop.remote, shop.kernels = None, local
-    else:
-        outcome = do(steps, store, jobs=options.jobs, force=force)
+    force = forced(steps, options.force, options.only)
+    with _remote(work):
+        outcome = do(steps, store, work, force=force)
     bad = {step.run.name for step in steps if step.label in {*outcome.failed, *outcome.left_out}}
     complete = [run for run in runs if run.name not in bad]
     if batch.compare and not options.only and len(complete) > 1:
-        compared = _compare(batch, complete, shop)
-        added = do(compared, store, jobs=options.jobs, quiet=True)
-        _add(outcome, added)
+        compared = _compare(batch, complete, work)
+        outcome.add(do(compared, store, work, quiet=True))
     store.prune()
     _summarise(batch, runs, bad, outcome, time.monotonic() - started)
     return outcome.exit_status
+
+
+@contextmanager
+def _remote(work: Workspace) -> Iterator[None]:
+    """Send notebooks, in this block, to the workers of the scheduler if there is one."""
+    if work.scheduler is None:
+        yield
+        return
+    # Loaded only where there is a cluster.
+    from mlsec_survey.runner.cluster import Remote
+
+    with Remote(work.scheduler, work.root, work.cache) as work.remote:
+        # What runs on a worker is computed there.
+        work.scheduler = None
+        yield
+    work.remote = None
 
 
 def _refuse(options: argparse.Namespace) -> None:
@@ -282,10 +286,8 @@ def _refuse(options: argparse.Namespace) -> None:
             )
 
 
-def _steps(run: Run, shop: Workshop, batch: Batch, only: list[str] | None) -> list[Step]:
-    from mlsec_survey.runner.cli import wanted
-
-    steps = steps_of(run, shop)
+def _steps(run: Run, work: Workspace, batch: Batch, only: list[str] | None) -> list[Step]:
+    steps = steps_of(run, work)
     if not run.pdf:
         # The macros are read by nothing but the paper.
         steps = [step for step in steps if step.name != "numbers"]
@@ -294,20 +296,20 @@ def _steps(run: Run, shop: Workshop, batch: Batch, only: list[str] | None) -> li
     return [step for step in steps if batch.pages or not step.name.endswith(".html")]
 
 
-def _compare(batch: Batch, runs: list[Run], shop: Workshop) -> list[Step]:
+def _compare(batch: Batch, runs: list[Run], work: Workspace) -> list[Step]:
     """Return the steps that compare complete runs, with the notebooks of kind `comparison`."""
     names = [run.name for run in runs]
     reference = batch.reference if batch.reference in names else names[0]
-    folder = shop.root / "runs" / batch.name
+    folder = work.root / "runs" / batch.name
     parameters = {"runs": [reference, *(name for name in names if name != reference)]}
     into = Run(batch.name, folder, parameters, pdf=False)
     steps = []
-    for entry in shop.pipeline.notebooks.values():
+    for entry in work.pipeline.notebooks.values():
         if entry.kind == "comparison":
-            made = notebook_step(into, entry, shop)
+            made = notebook_step(into, entry, work)
             steps += [
-                replace(made, inputs=_with_results(made, runs, shop)),
-                page_step(into, entry, shop, _links(entry, names, batch)),
+                replace(made, inputs=_with_results(made, runs, work)),
+                page_step(into, entry, work, _links(entry, names, batch)),
             ]
     return steps
 
@@ -319,27 +321,18 @@ def _links(entry: NotebookEntry, names: list[str], batch: Batch) -> list[tuple[s
     return own + [(f"../../{name}/html/index", name) for name in names]
 
 
-def _with_results(step: Step, runs: list[Run], shop: Workshop) -> Any:
+def _with_results(step: Step, runs: list[Run], work: Workspace) -> Any:
     def inputs() -> dict[str, str]:
         found = step.inputs()
         for run in runs:
             read = {"tables": file_digest(run.folder / "paper" / "generated" / "tables")}
-            for entry in shop.pipeline.analysis:
+            for entry in work.pipeline.analysis:
                 read[entry.name] = file_digest(run.folder / record_path(entry.name))
                 read[f"{entry.name}.ipynb"] = file_digest(run.folder / entry.executed)
             found[f"run {run.name}"] = combined(read)
         return found | {"runs": digest(repr([run.name for run in runs]).encode())}
 
     return inputs
-
-
-def _add(outcome: Outcome, other: Outcome) -> None:
-    outcome.made += other.made
-    outcome.reused += other.reused
-    outcome.current += other.current
-    outcome.left_out += other.left_out
-    outcome.failed |= other.failed
-    outcome.seconds |= other.seconds
 
 
 def _summarise(

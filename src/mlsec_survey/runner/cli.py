@@ -6,27 +6,24 @@ import argparse
 import fcntl
 import json
 import os
+import re
 import signal
 import sys
-import textwrap
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from mlsec_survey.base.errors import CompendiumError, InputError
 from mlsec_survey.runner.engine import Outcome, do
-from mlsec_survey.runner.fingerprint import code_of, combined, file_digest, packages_of
 from mlsec_survey.runner.pipeline import load_pipeline
-from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, Workshop, steps_of
+from mlsec_survey.runner.selection import forced, state, tell_why, wanted, would_run_before
+from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, steps_of
 from mlsec_survey.runner.store import Store
-
-if TYPE_CHECKING:
-    from mlsec_survey.runner.kernels.provisioner import Kernels
+from mlsec_survey.runner.workspace import Workspace
 
 DESCRIPTION = """\
 Run the notebooks and make figures, tables, web pages and the paper.
@@ -91,20 +88,18 @@ def parser() -> argparse.ArgumentParser:
 def main(
     arguments: Sequence[str] | None = None,
     root: Path | None = None,
-    kernels: Kernels | None = None,
 ) -> int:
     """Run the command line and return the exit status.
 
     Args:
         arguments: default those of this process.
         root: folder of the project.
-        kernels: of a caller that runs more than once; default new ones, ended at the end.
     """
     options = parser().parse_args(arguments)
     root = (options.root or root or Path.cwd()).resolve()
     earlier = signal.signal(signal.SIGTERM, _end)
     try:
-        return _main(options, root, kernels)
+        return _main(options, root)
     except CompendiumError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status
@@ -131,19 +126,18 @@ def _end(*_: object) -> None:
     raise _Terminated
 
 
-def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int:
+def _main(options: argparse.Namespace, root: Path) -> int:
     started = time.monotonic()
     if options.jobs < 1:
         raise InputError("--jobs must be at least 1", value=options.jobs)
     pipeline = load_pipeline(root)
-    cache = root / ".cache"
-    store = Store(cache)
-    kernels = _Kernels(options, given)
-    shop = Workshop(root, pipeline, kernels.get, cache, scheduler=options.scheduler)
-    kernels.shop = shop
+    work = Workspace(
+        root, pipeline, jobs=options.jobs, fork=not options.cold, scheduler=options.scheduler
+    )
+    store = Store(work.cache)
     if (options.why or options.list) and not options.batch:
-        return _tell(options, steps_of(_run(options, root), shop), store)
-    with _alone(cache):
+        return _tell(options, steps_of(_run(options, root), work), store)
+    with _alone(work.cache):
         repaired = store.recover()
         if repaired:
             print(
@@ -151,32 +145,19 @@ def _main(options: argparse.Namespace, root: Path, given: Kernels | None) -> int
                 file=sys.stderr,
             )
         if options.batch:
+            # Loaded only for batches.
             from mlsec_survey.runner.batch import run_batch
 
-            with kernels:
-                return run_batch(options, root, shop, store)
-        steps = wanted(steps_of(_run(options, root), shop), options.only)
+            return run_batch(options, work, store)
+        steps = wanted(steps_of(_run(options, root), work), options.only)
         if options.notebooks_only:
             steps = [step for step in steps if step.name in pipeline.notebooks]
-        force = frozenset(step.label for step in forced(steps, options))
-        with kernels:
-            outcome = do(steps, store, jobs=options.jobs, force=force)
+        force = forced(steps, options.force, options.only)
+        outcome = do(steps, store, work, force=force)
         if outcome.made:
             store.prune()
     summarise(outcome, time.monotonic() - started, steps[0].run.folder, root)
     return outcome.exit_status
-
-
-def _imports(shop: Workshop, options: argparse.Namespace) -> dict[str, set[str]]:
-    """Return what the first notebooks and all notebooks import, as `Kernels` wants to know it."""
-    first, used = set[str](), set[str]() if options.notebooks_only else {"nbconvert"}
-    for entry in shop.pipeline.notebooks.values():
-        source = shop.source(entry)
-        packages = packages_of(source)
-        used |= packages
-        if not shop.pipeline.after(entry) and entry.kind == "analysis":
-            first |= {*packages, *shop.modules.used_by(code_of(source))}
-    return {"first": first, "used": used}
 
 
 def _run(options: argparse.Namespace, root: Path) -> Run:
@@ -199,8 +180,6 @@ def valid_name(name: str) -> str:
     Raises:
         InputError: it has other characters than letters, digits, dot, hyphen and underscore.
     """
-    import re
-
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name == DEFAULT_RUN:
         raise InputError(
             f"{name!r} cannot name a run", remedy="use letters, digits, dots, hyphens, underscores"
@@ -223,107 +202,18 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key.strip(), value
 
 
-def wanted(steps: list[Step], names: Sequence[str] | None) -> list[Step]:
-    """Return the named steps with all that they need; pages follow their notebooks."""
-    if not names:
-        return steps
-    by_name = {step.name: step for step in steps}
-    for name in names:
-        if name not in by_name:
-            raise InputError(
-                f"no step is called {name!r}", value=name, remedy="one of " + ", ".join(by_name)
-            )
-    pages = [f"{name}.html" for name in names if f"{name}.html" in by_name]
-    chosen = {*names, *pages}
-    for name in (*names, *pages):
-        chosen |= _needed(by_name[name], steps)
-    return [step for step in steps if step.name in chosen]
-
-
-def forced(steps: list[Step], options: argparse.Namespace) -> list[Step]:
-    """Return the steps that `--force` means: the named ones with their pages, or all."""
-    if not options.force:
-        return []
-    if not options.only:
-        return steps
-    return [step for step in steps if step.name.removesuffix(".html") in options.only]
-
-
-def _needed(step: Step, steps: list[Step]) -> set[str]:
-    """Return the names of all steps that come before one, directly or not."""
-    by_name = {other.name: other for other in steps}
-    found: set[str] = set()
-    waiting = list(step.after)
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name in by_name:
-            found.add(name)
-            waiting += by_name[name].after
-    return found
-
-
 def _tell(options: argparse.Namespace, steps: list[Step], store: Store) -> int:
     """Tell what would run and why; reads only, and so needs not wait for another run's end."""
     if options.list:
         for step in wanted(steps, options.only):
             now = state(step, store)
-            if now == "current" and _outdated_before(step, steps, store):
+            if now == "current" and would_run_before(step, steps, store):
                 now = "waits"
             print(f"{now:8}  {step.label}")
     if options.why:
         wanted(steps, [options.why])
-        _why(next(step for step in steps if step.name == options.why), steps, store)
+        tell_why(next(step for step in steps if step.name == options.why), steps, store)
     return 0
-
-
-def state(step: Step, store: Store) -> str:
-    """Return `current`, or `to do`, also for a step whose inputs are not all there yet."""
-    try:
-        sha = combined(step.inputs())
-    except (OSError, ValueError, CompendiumError):
-        return "to do"
-    current = store.is_current(step.run.name, step.name, step.run.folder, sha)
-    return "current" if current else "to do"
-
-
-def _outdated_before(step: Step, steps: list[Step], store: Store) -> list[str]:
-    """Return the steps that would be done before this one, and may change what it reads."""
-    needed = _needed(step, steps)
-    return [
-        other.label for other in steps if other.name in needed and state(other, store) == "to do"
-    ]
-
-
-def _why(step: Step, steps: list[Step], store: Store) -> None:
-    record = store.record(step.run.name, step.name)
-    before = _outdated_before(step, steps, store)
-    if before:
-        print(f"would run first, and may change what {step.label} reads: {', '.join(before)}")
-    if record is None:
-        print(f"{step.label} would run: there is no record that it ever did here")
-        return
-    try:
-        inputs = step.inputs()
-    except (OSError, ValueError) as error:
-        print(f"{step.label} would run: something that it reads is not there yet ({error})")
-        return
-    lines = [
-        f"changed   {k}"
-        for k in sorted(inputs)
-        if k in record.inputs and inputs[k] != record.inputs[k]
-    ]
-    lines += [f"new       {key}" for key in sorted(set(inputs) - set(record.inputs))]
-    lines += [f"gone      {key}" for key in sorted(set(record.inputs) - set(inputs))]
-    lines += [
-        f"output    {path} is not what the last run wrote"
-        for path, sha in record.outputs.items()
-        if file_digest(step.run.folder / path) != sha
-    ]
-    if lines:
-        print(f"{step.label} would run, because of what it was last made from:")
-        print(textwrap.indent("\n".join(lines), "  "))
-    else:
-        print(f"{step.label} is current: none of its {len(inputs)} inputs changed")
 
 
 def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> None:
@@ -365,43 +255,6 @@ def export_line(folder: Path) -> str:
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return ""
-
-
-class _Kernels:
-    """Kernels that come into being when first asked for, and end with the `with` block.
-
-    Attributes:
-        shop: whose notebooks they run; set before they are asked for.
-    """
-
-    shop: Workshop
-
-    def __init__(self, options: argparse.Namespace, given: Kernels | None) -> None:
-        self._options = options
-        self._given = given
-        self._made: Kernels | None = None
-        self._lock = threading.Lock()
-
-    def get(self) -> Kernels:
-        if self._given is not None:
-            return self._given
-        with self._lock:
-            if self._made is None:
-                from mlsec_survey.runner.kernels.provisioner import Kernels
-
-                shop, options = self.shop, self._options
-                imports = _imports(shop, options)
-                self._made = Kernels(cold=options.cold, cache=shop.cache, **imports)
-                # While the first kernels come into being.
-                threading.Thread(target=shop.read_modules, daemon=True).start()
-            return self._made
-
-    def __enter__(self) -> _Kernels:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._made is not None:
-            self._made.close()
 
 
 @contextmanager

@@ -5,24 +5,29 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import sys
 import tempfile
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from mlsec_survey.base.errors import InputError
-from mlsec_survey.runner.kernels.provisioner import Kernels, _search_path, kernel_environment
+from distributed import get_worker
+
+from mlsec_survey.base.errors import CompendiumError, InputError
+from mlsec_survey.parallel.environment import fixed_environment
+from mlsec_survey.parallel.tasks import (
+    WORKERS_VARIABLE,
+    check_worker,
+    completed,
+    connected,
+    fingerprint,
+)
+from mlsec_survey.runner.execute import execute_notebook
 from mlsec_survey.runner.pipeline import PIPELINE
-
-if TYPE_CHECKING:
-    from mlsec_survey.runner.execute import NotebookJob
+from mlsec_survey.runner.workspace import NotebookJob
 
 USAGE = """\
 usage: python -m mlsec_survey.runner.cluster ADDRESS [options of `dask worker`]
@@ -40,7 +45,7 @@ _DEFAULTS = {"--nthreads": "1", "--no-dashboard": None}
 
 
 @dataclass(frozen=True)
-class Parcel:
+class SentNotebook:
     """A notebook with everything that it reads, to be executed anywhere.
 
     Attributes:
@@ -56,7 +61,7 @@ class Parcel:
 
 @dataclass(frozen=True)
 class Returned:
-    """What came of a parcel: files below the output folder, or an error and the failed notebook."""
+    """What came of a notebook: files below its output folder, or an error and what had failed."""
 
     files: Mapping[str, bytes]
     error: Exception | None = None
@@ -73,22 +78,16 @@ class Remote:
         self._stack = ExitStack()
 
     def __enter__(self) -> Remote:
-        from mlsec_survey.parallel.tasks import connected
-
         self._client = self._stack.enter_context(connected(self._address))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def jobs(self, local: int) -> int:
-        """Return how many steps to do side by side to keep workers and this machine busy."""
-        return local + 2 * sum(self._client.nthreads().values())
-
-    def limited(self, kernels: Callable[[], Any], jobs: int) -> Callable[[], Any]:
-        """Return `kernels` such that no more than `jobs` calls run here at a time."""
-        made = _Limited(kernels, jobs)
-        return lambda: made
+    @property
+    def jobs(self) -> int:
+        """How many notebooks to send at a time to keep the workers busy."""
+        return 2 * sum(self._client.nthreads().values())
 
     def execute(self, job: NotebookJob, inputs: Mapping[str, Path]) -> None:
         """Execute a notebook on some worker and write what it gave below `job.output`.
@@ -101,13 +100,11 @@ class Remote:
             InputError: an input is outside the project, or the worker differs from this machine.
             CompendiumError: what executing the notebook raised.
         """
-        from mlsec_survey.parallel.tasks import WORKERS_VARIABLE, completed, fingerprint
-
         # The workers fill their machines with notebooks; none of them should start more processes.
-        sent = replace(job, settings={**job.settings, WORKERS_VARIABLE: "1"})
-        parcel = Parcel(sent, job.run.name, self._packed(job, inputs))
-        calls = [(parcel, fingerprint())]
-        _, returned = next(completed(self._client, execute_parcel, calls, self._address))
+        alone = replace(job, settings={**job.settings, WORKERS_VARIABLE: "1"})
+        sent = SentNotebook(alone, job.run.name, self._packed(job, inputs))
+        calls = [(sent, fingerprint())]
+        _, returned = next(completed(self._client, execute_sent, calls, self._address))
         if returned.failed is not None:
             failed = self._cache / "failed" / job.run.name / f"{job.name}.ipynb"
             failed.parent.mkdir(parents=True, exist_ok=True)
@@ -134,16 +131,6 @@ class Remote:
         return files
 
 
-class _Limited:
-    def __init__(self, kernels: Callable[[], Any], jobs: int) -> None:
-        self._kernels = kernels
-        self._places = threading.Semaphore(jobs)
-
-    def call(self, function: str, arguments: dict[str, Any], cwd: Path) -> None:
-        with self._places:
-            self._kernels().call(function, arguments, cwd)
-
-
 def _packed(path: Path, target: Path) -> dict[str, bytes]:
     if path.is_dir():
         members = sorted(member for member in path.rglob("*") if member.is_file())
@@ -164,29 +151,24 @@ def _unpack(files: Mapping[str, bytes], folder: Path) -> None:
 # ── On a worker ───────────────────────────────────────────────────────────────────────────────────
 
 
-def execute_parcel(parcel: Parcel, expected: dict[str, str]) -> Returned:
-    """Execute a notebook in a kernel of this worker; everything it needs is in the parcel.
+def execute_sent(sent: SentNotebook, expected: dict[str, str]) -> Returned:
+    """Execute a notebook in a kernel of this worker; everything that it needs came with it.
 
     Raises:
         InputError: this worker would compute something else than the sender.
     """
-    from mlsec_survey.base.errors import CompendiumError
-    from mlsec_survey.parallel.tasks import check_worker
-    from mlsec_survey.runner.execute import execute_notebook
-
     check_worker(expected)
     place = Path(tempfile.mkdtemp(prefix="notebook-", dir=_local_directory()))
     try:
-        _unpack(parcel.files, place)
+        _unpack(sent.files, place)
         job = replace(
-            parcel.job, project=place / "project", run=place / "run", output=place / "output"
+            sent.job, project=place / "project", run=place / "run", output=place / "output"
         )
         for folder in (job.run, job.output, job.project / "notebooks"):
             folder.mkdir(parents=True, exist_ok=True)
-        failed = place / ".cache" / "failed" / parcel.run / f"{job.name}.ipynb"
+        failed = place / ".cache" / "failed" / sent.run / f"{job.name}.ipynb"
         try:
-            manager = _kernels().manager_class(job.environment, job.project / "notebooks")
-            execute_notebook(job, manager, failed)
+            execute_notebook(job, failed)
         except CompendiumError as error:
             return Returned({}, error, failed.read_bytes() if failed.is_file() else None)
         return Returned(_packed(job.output, Path()))
@@ -195,27 +177,10 @@ def execute_parcel(parcel: Parcel, expected: dict[str, str]) -> Returned:
 
 
 def _local_directory() -> str | None:
-    from distributed import get_worker
-
     try:
         return str(get_worker().local_directory)
     except ValueError:
         return None
-
-
-_guard = threading.Lock()
-_made: list[Kernels] = []
-
-
-def _kernels() -> Kernels:
-    """Return this worker's kernels: its warm server stays for as long as the worker does."""
-    with _guard:
-        if _made and not _made[0].alive():
-            _made.pop().close()
-        if not _made:
-            _made.append(Kernels())
-            atexit.register(_made[0].close)
-        return _made[0]
 
 
 # ── Starting workers ──────────────────────────────────────────────────────────────────────────────
@@ -235,7 +200,7 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    return os.execve(sys.executable, worker_command(arguments), kernel_environment(_search_path()))
+    return os.execve(sys.executable, worker_command(arguments), fixed_environment())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from mlsec_survey.base.errors import AnalysisError, CompendiumError
 from mlsec_survey.runner.fingerprint import combined
 from mlsec_survey.runner.steps import Step
 from mlsec_survey.runner.store import Store
+from mlsec_survey.runner.workspace import Workspace
 
 
 @dataclass
@@ -30,6 +31,15 @@ class Outcome:
     failed: dict[str, Exception] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, other: Outcome) -> None:
+        """Take in what became of further steps."""
+        self.made += other.made
+        self.reused += other.reused
+        self.current += other.current
+        self.left_out += other.left_out
+        self.failed |= other.failed
+        self.seconds |= other.seconds
 
     @property
     def exit_status(self) -> int:
@@ -112,8 +122,8 @@ def _to_revise(step: Step, store: Store, inputs: dict[str, str]) -> Path | None:
 def do(
     steps: Sequence[Step],
     store: Store,
+    work: Workspace,
     *,
-    jobs: int,
     force: frozenset[str] = frozenset(),
     quiet: bool = False,
 ) -> Outcome:
@@ -123,7 +133,7 @@ def do(
         steps: all steps; `after` refers to steps of the same run, those not listed are taken as
             done.
         store: keeps results.
-        jobs: how many steps run side by side.
+        work: starts processes where there is work for them.
         force: labels of steps to make anew.
         quiet: without progress.
     """
@@ -145,7 +155,7 @@ def do(
             step.run.name, step.name, step.run.folder, combined(known[step.label])
         )
 
-    def work(step: Step) -> bool:
+    def bring_up_to_date(step: Step) -> bool:
         started = time.monotonic()
         if progress:
             progress.started(step.label)
@@ -185,7 +195,7 @@ def do(
 
     def do_one(step: Step) -> bool:
         if not is_current(step):
-            return work(step)
+            return bring_up_to_date(step)
         with lock:
             outcome.current.append(step.label)
         if progress:
@@ -197,7 +207,8 @@ def do(
         outcome.current = [step.label for step in steps]
         return outcome
     try:
-        _in_order(steps, do_one, jobs)
+        with work.processes():
+            _in_order(steps, do_one, work.steps_at_a_time)
     finally:
         if progress:
             progress.close()

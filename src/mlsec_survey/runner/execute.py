@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
-import warnings
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import jupytext
+import nbformat
+import papermill
+from nbformat import NotebookNode
+from papermill.engines import papermill_engines
 
 from mlsec_survey.base.errors import AnalysisError, CompendiumError, InputError
 from mlsec_survey.runner.fingerprint import digest
-from mlsec_survey.runner.kernels.quick_imports import quick_imports
-
-if TYPE_CHECKING:
-    from nbformat import NotebookNode
+from mlsec_survey.runner.kernels.engine import ForkedKernelEngine
+from mlsec_survey.runner.workspace import NotebookJob
 
 KERNEL = "python3"
+_ENGINE = "compendium"
+
+
+class _Engine(ForkedKernelEngine):
+    """Lets its caller hold the notebook under way, so that it can be shown after a failure."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *arguments: Any, **options: Any
+    ) -> Any:
+        options.pop("under_way").append(nb_man.nb)
+        return super().execute_managed_notebook(nb_man, kernel_name, *arguments, **options)
+
+
+papermill_engines.register(_ENGINE, _Engine)
 
 
 class PassedOnInputError(InputError):
@@ -32,45 +49,8 @@ class PassedOnInputError(InputError):
         return self._complete
 
 
-@dataclass(frozen=True)
-class NotebookJob:
-    """One notebook to execute.
-
-    Attributes:
-        name: the notebook's name.
-        source: text of the notebook in percent format.
-        parameters: those to inject, without those that have their default.
-        project: folder with the inputs.
-        run: folder with what earlier notebooks of the run wrote.
-        output: folder that receives what this notebook writes.
-        settings: further environment of the kernel.
-    """
-
-    name: str
-    source: str
-    parameters: Mapping[str, Any]
-    project: Path
-    run: Path
-    output: Path
-    settings: Mapping[str, str]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What tells the kernel where it reads and writes."""
-        return {
-            "MLSEC_PROJECT": str(self.project),
-            "MLSEC_RUN": str(self.run),
-            "MLSEC_OUTPUT": str(self.output),
-            "MLSEC_NOTEBOOK": self.name,
-            **self.settings,
-        }
-
-
 def read_notebook(source: str) -> NotebookNode:
     """Return a notebook from its text in percent format, with cell ids that depend on content."""
-    with quick_imports():
-        import jupytext
-
     notebook = jupytext.reads(source, fmt="py:percent")
     return _plain(notebook)
 
@@ -89,22 +69,18 @@ def _is_injected(cell: NotebookNode) -> bool:
     return "injected-parameters" in cell.metadata.get("tags", [])
 
 
-def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> None:
+def execute_notebook(job: NotebookJob, failed: Path, *, fork: bool = True) -> None:
     """Execute a notebook and write it, executed, to notebooks/NAME.ipynb below the job's output.
 
     Args:
         job: what to execute.
-        manager_class: Jupyter kernel manager class that starts its kernel.
+        fork: whether its kernel is forked where that is possible.
         failed: where the notebook is kept for inspection if a cell fails.
 
     Raises:
         InputError: the notebook met an input that cannot be used.
         AnalysisError: a cell failed; names notebook, cell and exception.
     """
-    with warnings.catch_warnings(), quick_imports():
-        warnings.simplefilter("ignore")
-        import papermill
-
     for name in ("papermill", "papermill.translators", "traitlets"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     notebook = read_notebook(job.source)
@@ -119,11 +95,12 @@ def execute_notebook(job: NotebookJob, manager_class: type, failed: Path) -> Non
             notebook,
             None,
             parameters=dict(job.parameters),
-            engine_name=_engine(),
+            engine_name=_ENGINE,
             under_way=under_way,
             kernel_name=KERNEL,
-            kernel_manager_class=manager_class,
-            shutdown_kernel="immediate",
+            fork=fork,
+            env=os.environ | job.environment,
+            kernel_cwd=job.project / "notebooks",
             progress_bar=False,
             log_output=False,
         )
@@ -153,9 +130,6 @@ def with_prose_of(source: str, executed: str) -> str:
         source: text of the notebook in percent format.
         executed: text of the notebook, executed, whose code cells are those of the source.
     """
-    with quick_imports():
-        import nbformat
-
     earlier = nbformat.reads(executed, as_version=4)
     executed_cells = deque(cell for cell in earlier.cells if cell.cell_type == "code")
     cells: list[NotebookNode] = []
@@ -168,22 +142,6 @@ def with_prose_of(source: str, executed: str) -> str:
             cells.append(executed_cells.popleft())
     earlier.cells = cells
     return notebook_text(earlier)
-
-
-def _engine() -> str:
-    """Return the name of a papermill engine that lets its caller hold the notebook under way."""
-    from papermill.engines import NBClientEngine, papermill_engines
-
-    class Engine(NBClientEngine):
-        @classmethod
-        def execute_managed_notebook(
-            cls, nb_man: Any, kernel_name: str, *, under_way: list[Any], **kwargs: Any
-        ) -> Any:
-            under_way.append(nb_man.nb)
-            return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-
-    papermill_engines.register("compendium", Engine)
-    return "compendium"
 
 
 def _failed_cell(notebook: NotebookNode) -> str:
@@ -210,9 +168,6 @@ def _what(error: Exception) -> str:
 
 def notebook_text(notebook: NotebookNode) -> str:
     """Return an executed notebook as text that is the same on every run."""
-    with quick_imports():
-        import nbformat
-
     return nbformat.writes(_plain(notebook), version=4, indent=1) + "\n"
 
 

@@ -252,17 +252,17 @@ def computed_part(text_notebook: str) -> str:
     return "\n".join(kept)
 
 
-def packages_of(text_notebook: str) -> set[str]:
-    """Return the top-level packages that a notebook in percent format imports."""
+def imported_modules(code: str) -> set[str]:
+    """Return the modules that Python code imports, and the names that it takes from them."""
     try:
-        tree = ast.parse(code_of(text_notebook))
+        tree = ast.parse(code)
     except SyntaxError:
         # The notebook says so itself when it runs.
         return set()
-    names: list[str] = []
+    names: set[str] = set()
     for node in _statements(tree.body):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names.append(node.module)
-    return {name.partition(".")[0] for name in names}
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import sys
@@ -11,20 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.locations import COLUMNS, resolve_coding, resolve_export
-from mlsec_survey.runner.fingerprint import (
-    Modules,
-    code_of,
-    combined,
-    computed_part,
-    digest,
-    file_digest,
-)
+from mlsec_survey.base.system import TEX, install
+from mlsec_survey.runner.fingerprint import code_of, combined, computed_part, digest, file_digest
 from mlsec_survey.runner.parameters import own_parameters
-from mlsec_survey.runner.pipeline import PIPELINE, PUBLISHED, NotebookEntry, Pipeline, record_path
+from mlsec_survey.runner.pipeline import PIPELINE, PUBLISHED, NotebookEntry, record_path
+from mlsec_survey.runner.workspace import PACKAGE_FOLDER, NotebookJob, Workspace
 
-PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 DEFAULT_RUN = "default"
 # Settings of how a run is computed, not of what: they never change a result.
 HOW = ("scheduler",)
@@ -70,122 +63,69 @@ class Step:
         return self.name if self.run.name == DEFAULT_RUN else f"{self.run.name}/{self.name}"
 
 
-@dataclass
-class Workshop:
-    """What steps need to do their work; kernels come into being when the first step asks.
-
-    Attributes:
-        root: folder of the project.
-        pipeline: as declared.
-        kernels: returns the kernels of this process.
-        execute: executes a notebook job; replaced when notebooks are sent to a cluster.
-        scheduler: address of a Dask scheduler for computations inside notebooks, or None.
-    """
-
-    root: Path
-    pipeline: Pipeline
-    kernels: Callable[[], Any]
-    cache: Path
-    scheduler: str | None = None
-    remote: Any = None
-
-    def __post_init__(self) -> None:
-        self.modules = Modules(PACKAGE_FOLDER, self.cache / "imports.json")
-
-    def source(self, entry: NotebookEntry) -> str:
-        """Return the text of a notebook as it is now."""
-        return (self.root / entry.source).read_text(encoding="utf-8")
-
-    def read_modules(self) -> None:
-        """Compile the project's modules and find out which of them notebooks import.
-
-        Both must be done anyway, by kernels and by steps, and can be done before these begin.
-        """
-        import compileall
-
-        if not sys.dont_write_bytecode:
-            compileall.compile_dir(PACKAGE_FOLDER, quiet=2)
-        for entry in self.pipeline.notebooks.values():
-            # What is wrong with a source, its step will say.
-            with contextlib.suppress(OSError, AnalysisError):
-                self.modules.used_by(code_of(self.source(entry)))
-
-
-def steps_of(run: Run, shop: Workshop) -> list[Step]:
+def steps_of(run: Run, work: Workspace) -> list[Step]:
     """Return the steps of one run, in an order in which they can be done."""
-    unknown = sorted(set(run.parameters) - set(shop.pipeline.parameters))
+    unknown = sorted(set(run.parameters) - set(work.pipeline.parameters))
     if unknown:
         raise InputError(
             f"no notebook has a parameter {unknown[0]!r}",
             value=unknown[0],
-            remedy="use one of " + ", ".join(shop.pipeline.parameters),
+            remedy="use one of " + ", ".join(work.pipeline.parameters),
         )
     steps: list[Step] = []
-    entries = shop.pipeline.analysis
+    entries = work.pipeline.analysis
     # Of what can be done at a time, the first goes first: pages wait for a processor to be free.
-    steps += [notebook_step(run, entry, shop) for entry in shop.pipeline.by_start()]
+    steps += [notebook_step(run, entry, work) for entry in work.pipeline.by_start()]
     names = tuple(entry.name for entry in entries)
-    if shop.pipeline.paper_main is not None:
-        steps.append(_numbers_step(run, names, shop))
+    if work.pipeline.paper_main is not None:
+        steps.append(_numbers_step(run, names, work))
         if run.pdf:
-            steps.append(_paper_step(run, shop))
-    steps += [page_step(run, entry, shop) for entry in entries]
-    steps.append(_index_step(run, names, shop))
-    if shop.pipeline.pages.explorer is not None:
-        steps.append(_explorer_step(run, shop.pipeline.pages.explorer, shop))
-    if shop.pipeline.pages.glossary is not None:
-        steps.append(_glossary_step(run, names, shop))
-    steps.append(_search_step(run, names, shop))
+            steps.append(_paper_step(run, work))
+    steps += [page_step(run, entry, work) for entry in entries]
+    steps.append(_index_step(run, names, work))
+    if work.pipeline.pages.explorer is not None:
+        steps.append(_explorer_step(run, work.pipeline.pages.explorer, work))
+    if work.pipeline.pages.glossary is not None:
+        steps.append(_glossary_step(run, names, work))
+    steps.append(_search_step(run, names, work))
     return steps
 
 
-def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
+def notebook_step(run: Run, entry: NotebookEntry, work: Workspace) -> Step:
     """Return the step that executes a notebook."""
-    parameters = {**shop.pipeline.parameters, **run.parameters}
+    parameters = {**work.pipeline.parameters, **run.parameters}
 
     def inputs() -> dict[str, str]:
-        source = shop.source(entry)
+        source = work.source(entry)
         found = {_PROSE: digest(source.encode())}
         found["code"] = digest(computed_part(source).encode())
         for name in entry.parameters:
             if name not in HOW:
                 found[f"parameter {name}"] = digest(json.dumps(parameters[name]).encode())
-        for name, path in input_files(entry, parameters, shop, run).items():
+        for name, path in input_files(entry, parameters, work, run).items():
             found[name] = file_digest(path)
-        for module, sha in shop.modules.used_by(code_of(source)).items():
+        for module, sha in work.modules.used_by(code_of(source)).items():
             found[f"module {module}"] = sha
         found["entry in pipeline"] = digest(repr(entry).encode())
         found["fonts of the figures"] = file_digest(PACKAGE_FOLDER / "figures" / "fonts")
         found["templates of results"] = file_digest(PACKAGE_FOLDER / "report" / "templates")
-        return found | _environment(
-            shop, "execute.py", "kernels/provisioner.py", "kernels/warm_server.py"
-        )
+        return found | _environment(work, "mlsec_survey.runner.execute")
 
     def make(output: Path) -> None:
-        from mlsec_survey.runner.execute import NotebookJob
-
-        source = shop.source(entry)
+        source = work.source(entry)
         job = NotebookJob(
             entry.name,
             source,
             _to_inject(entry, source, parameters),
-            shop.root,
+            work.root,
             run.folder,
             output,
-            {"MLSEC_SCHEDULER": shop.scheduler} if shop.scheduler else {},
+            {"MLSEC_SCHEDULER": work.scheduler} if work.scheduler else {},
         )
-        failed = shop.cache / "failed" / run.name / entry.executed.name
-        if shop.remote is not None:
-            shop.remote.execute(job, input_files(entry, parameters, shop, run))
-        else:
-            from mlsec_survey.runner.execute import execute_notebook
-
-            manager = shop.kernels().manager_class(
-                job.environment, shop.root / "notebooks", early=not shop.pipeline.after(entry)
-            )
-            execute_notebook(job, manager, failed)
+        failed = work.cache / "failed" / run.name / entry.executed.name
+        work.execute(job, input_files(entry, parameters, work, run), failed)
         wanted = list(map(Path, entry.outputs))
-        if shop.modules.used_by(code_of(source)):
+        if work.modules.used_by(code_of(source)):
             # A notebook that uses the project publishes something, if only that it is there.
             wanted.append(entry.record)
         absent = [path for path in wanted if not (output / path).is_file()]
@@ -201,16 +141,17 @@ def notebook_step(run: Run, entry: NotebookEntry, shop: Workshop) -> Step:
             )
 
     def revise(earlier: Path, output: Path) -> None:
+        # Loaded only where a notebook's text is needed; most calls find nothing to do.
         from mlsec_survey.runner.execute import with_prose_of
 
         shutil.copytree(earlier, output, dirs_exist_ok=True)
-        source = shop.source(entry)
+        source = work.source(entry)
         notebook = output / entry.executed
         revised = with_prose_of(source, notebook.read_text(encoding="utf-8"))
         notebook.write_text(revised, encoding="utf-8")
 
     return Step(
-        run, entry.name, shop.pipeline.after(entry), inputs, make, frozenset({_PROSE}), revise
+        run, entry.name, work.pipeline.after(entry), inputs, make, frozenset({_PROSE}), revise
     )
 
 
@@ -234,69 +175,70 @@ def _to_inject(entry: NotebookEntry, source: str, parameters: Mapping[str, Any])
 
 
 def input_files(
-    entry: NotebookEntry, parameters: Mapping[str, Any], shop: Workshop, run: Run
+    entry: NotebookEntry, parameters: Mapping[str, Any], work: Workspace, run: Run
 ) -> dict[str, Path]:
     """Return the files that a notebook reads, by the names that the pipeline gives them."""
-    made = {path for other in shop.pipeline.notebooks.values() for path in other.outputs}
-    files = {"columns": shop.root / COLUMNS}
+    made = {path for other in work.pipeline.notebooks.values() for path in other.outputs}
+    files = {"columns": work.root / COLUMNS}
     for name in entry.inputs:
         if name == "export":
-            export = resolve_export(shop.root, parameters["export"])
+            export = resolve_export(work.root, parameters["export"])
             files["export"] = export
             files["manifest"] = export.with_name(f"{export.stem}.manifest.yml")
         elif name == "coding":
-            export = resolve_export(shop.root, parameters["export"])
-            coding = resolve_coding(shop.root, parameters["coding"], export)
+            export = resolve_export(work.root, parameters["export"])
+            coding = resolve_coding(work.root, parameters["coding"], export)
             if coding is not None:
                 files["coding"] = coding
         elif name in parameters:
-            files[name] = shop.root / str(parameters[name])
+            files[name] = work.root / str(parameters[name])
         elif name.startswith(PUBLISHED):
             files[name] = run.folder / record_path(name.removeprefix(PUBLISHED))
         else:
-            files[name] = (run.folder if name in made else shop.root) / name
+            files[name] = (run.folder if name in made else work.root) / name
     return files
 
 
-def _environment(shop: Workshop, *code: str) -> dict[str, str]:
-    found = {
+def _environment(work: Workspace, module: str) -> dict[str, str]:
+    """Return digests of the locked libraries, and of a module with all that it imports."""
+    modules = work.modules.used_by(f"import {module}")
+    return {
         "python": f"{sys.version_info[0]}.{sys.version_info[1]}",
-        "requirements.lock": file_digest(shop.root / "requirements.lock"),
-    }
-    for name in code:
-        found[f"runner {name}"] = file_digest(Path(__file__).parent / name)
-    return found
+        "requirements.lock": file_digest(work.root / "requirements.lock"),
+    } | {f"module {name}": sha for name, sha in modules.items()}
 
 
 def _synthetic(record: Path) -> bool:
     return bool(json.loads(record.read_text(encoding="utf-8"))["synthetic"])
 
 
-def _navigation(shop: Workshop) -> list[tuple[str, str]]:
+def _navigation(work: Workspace) -> list[tuple[str, str]]:
     pages = [("index", "Answers")] + [
-        (entry.name, f"{entry.name[:2]} {entry.title}") for entry in shop.pipeline.analysis
+        (entry.name, f"{entry.name[:2]} {entry.title}") for entry in work.pipeline.analysis
     ]
-    if shop.pipeline.pages.explorer is not None:
+    if work.pipeline.pages.explorer is not None:
         pages.append(("explore", "Explore the answers"))
-    if shop.pipeline.pages.glossary is not None:
+    if work.pipeline.pages.glossary is not None:
         pages.append(("glossary", "Glossary"))
     return [*pages, ("search", "Search")]
 
 
-def _page_facts(shop: Workshop, name: str, title: str, synthetic: bool) -> dict[str, Any]:
+def _page_facts(work: Workspace, name: str, title: str, synthetic: bool) -> dict[str, Any]:
     """Return what every page of a run shows around its text; see `pages.render_page`."""
-    glossary = shop.pipeline.pages.glossary
+    glossary = work.pipeline.pages.glossary
     return {
         "name": name,
         "title": title,
         "synthetic": synthetic,
-        "navigation": _navigation(shop),
+        "navigation": _navigation(work),
         "search": "search.html",
-        "glossary": str(shop.root / glossary) if glossary else None,
+        "glossary": str(work.root / glossary) if glossary else None,
     }
 
 
-def _page_inputs(shop: Workshop, facts: Mapping[str, Any], module: str = "pages") -> dict[str, str]:
+def _page_inputs(
+    work: Workspace, facts: Mapping[str, Any], module: str = "pages"
+) -> dict[str, str]:
     """Return the digests of what the look of every page depends on."""
     # Paths are given to pages but are no part of them.
     shown = {name: fact for name, fact in facts.items() if name not in ("glossary", "answers")}
@@ -307,19 +249,18 @@ def _page_inputs(shop: Workshop, facts: Mapping[str, Any], module: str = "pages"
     for name in ("glossary", "answers"):
         if facts.get(name):
             found[name] = file_digest(Path(facts[name]))
-    modules = shop.modules.used_by(f"import mlsec_survey.runner.outputs.{module}")
-    return found | _environment(shop) | {f"module {module}": sha for module, sha in modules.items()}
+    return found | _environment(work, f"mlsec_survey.runner.outputs.{module}")
 
 
-def _render(shop: Workshop, page: str, **arguments: Any) -> None:
+def _render(work: Workspace, page: str, **arguments: Any) -> None:
     """Call `pages.render_PAGE` in a process that has its libraries loaded."""
-    shop.kernels().call(f"mlsec_survey.runner.outputs.pages:render_{page}", arguments, shop.root)
+    work.call("mlsec_survey.runner.outputs.pages", f"render_{page}", **arguments)
 
 
 def page_step(
     run: Run,
     entry: NotebookEntry,
-    shop: Workshop,
+    work: Workspace,
     navigation: list[tuple[str, str]] | None = None,
 ) -> Step:
     """Return the step that renders the page of an executed notebook.
@@ -327,18 +268,18 @@ def page_step(
     Args:
         run: that the notebook belongs to.
         entry: the notebook.
-        shop: what steps need.
+        work: what steps need.
         navigation: pairs of page, without ending, and title; default all notebooks of the run.
     """
     notebook = run.folder / entry.executed
 
     def facts() -> dict[str, Any]:
         record = json.loads((run.folder / entry.record).read_text(encoding="utf-8"))
-        found = _page_facts(shop, entry.name, entry.title, bool(record["synthetic"]))
+        found = _page_facts(work, entry.name, entry.title, bool(record["synthetic"]))
         if navigation:
             # A page on its own, apart from the pages of a run.
             found |= {"navigation": navigation, "search": None, "glossary": None}
-        return found | {"places": _places(shop, record) if run.pdf else {}}
+        return found | {"places": _places(work, record) if run.pdf else {}}
 
     def pictures() -> dict[str, str]:
         record = json.loads((run.folder / entry.record).read_text(encoding="utf-8"))
@@ -353,24 +294,24 @@ def page_step(
         return {
             "executed notebook": file_digest(notebook),
             "pictures": combined(pictures()),
-        } | _page_inputs(shop, facts())
+        } | _page_inputs(work, facts())
 
     def make(output: Path) -> None:
         page = output / "html" / f"{entry.name}.html"
-        _render(shop, "page", notebook=str(notebook), output=str(page), entry=facts())
+        _render(work, "page", notebook=str(notebook), output=str(page), entry=facts())
 
     return Step(run, f"{entry.name}.html", (entry.name,), inputs, make)
 
 
-def _places(shop: Workshop, record: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+def _places(work: Workspace, record: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
     """Return where the paper uses what a notebook published, by kind and key."""
     from mlsec_survey.report.paper_places import paper_places
 
-    main = shop.pipeline.paper_main
+    main = work.pipeline.paper_main
     if main is None:
         return {}
     found: dict[str, dict[str, list[str]]] = {}
-    for (kind, key), places in paper_places(shop.root / main).items():
+    for (kind, key), places in paper_places(work.root / main).items():
         if key in record[kind]:
             found.setdefault(kind, {})[key] = places
     return found
@@ -380,128 +321,128 @@ def _records(run: Run, names: tuple[str, ...]) -> list[Path]:
     return [run.folder / record_path(name) for name in names]
 
 
-def _index_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
-    answers = shop.pipeline.pages.answers
+def _index_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
+    answers = work.pipeline.pages.answers
 
     def facts() -> dict[str, Any]:
-        paper = shop.pipeline.paper_main
+        paper = work.pipeline.paper_main
         synthetic = any(_synthetic(path) for path in _records(run, names))
         title = "Machine learning security in industry: the results at a glance"
-        return _page_facts(shop, "index", title, synthetic) | {
-            "questions": {entry.name: entry.question for entry in shop.pipeline.analysis},
+        return _page_facts(work, "index", title, synthetic) | {
+            "questions": {entry.name: entry.question for entry in work.pipeline.analysis},
             "paper": f"../{paper.with_suffix('.pdf').as_posix()}" if paper and run.pdf else None,
-            "answers": str(shop.root / answers) if answers else None,
+            "answers": str(work.root / answers) if answers else None,
         }
 
     def inputs() -> dict[str, str]:
         return {
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
-        } | _page_inputs(shop, facts())
+        } | _page_inputs(work, facts())
 
     def make(output: Path) -> None:
         records = [str(path) for path in _records(run, names)]
         page = output / "html" / "index.html"
-        _render(shop, "index", records=records, output=str(page), entry=facts())
+        _render(work, "index", records=records, output=str(page), entry=facts())
 
     return Step(run, "index.html", names, inputs, make)
 
 
-def _explorer_step(run: Run, notebook: str, shop: Workshop) -> Step:
+def _explorer_step(run: Run, notebook: str, work: Workspace) -> Step:
     """Return the step that makes the explorer from the analysis file that `notebook` writes."""
-    parameters = {**shop.pipeline.parameters, **run.parameters}
+    parameters = {**work.pipeline.parameters, **run.parameters}
     files = {
         name: run.folder / "data" / "processed" / f"{file}.parquet"
         for name, file in (("responses", "responses"), ("missing", "missing_kinds"))
-    } | {"codebook": shop.root / str(parameters["codebook"])}
+    } | {"codebook": work.root / str(parameters["codebook"])}
 
     def facts() -> dict[str, Any]:
         synthetic = _synthetic(run.folder / record_path(notebook))
-        return _page_facts(shop, "explore", "Explore the answers", synthetic)
+        return _page_facts(work, "explore", "Explore the answers", synthetic)
 
     def inputs() -> dict[str, str]:
         return {name: file_digest(path) for name, path in files.items()} | _page_inputs(
-            shop, facts(), "explorer"
+            work, facts(), "explorer"
         )
 
     def make(output: Path) -> None:
         paths = {name: str(path) for name, path in files.items()}
         page = output / "html" / "explore.html"
-        shop.kernels().call(
-            "mlsec_survey.runner.outputs.explorer:render_explorer",
-            {**paths, "output": str(page), "entry": facts()},
-            shop.root,
+        work.call(
+            "mlsec_survey.runner.outputs.explorer",
+            "render_explorer",
+            **paths,
+            output=str(page),
+            entry=facts(),
         )
 
     return Step(run, "explore.html", (notebook,), inputs, make)
 
 
-def _glossary_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
+def _glossary_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
     def facts() -> dict[str, Any]:
         synthetic = any(_synthetic(path) for path in _records(run, names))
-        return _page_facts(shop, "glossary", "Glossary", synthetic)
+        return _page_facts(work, "glossary", "Glossary", synthetic)
 
     def make(output: Path) -> None:
         page = output / "html" / "glossary.html"
-        _render(shop, "glossary", output=str(page), entry=facts())
+        _render(work, "glossary", output=str(page), entry=facts())
 
-    return Step(run, "glossary.html", names, lambda: _page_inputs(shop, facts()), make)
+    return Step(run, "glossary.html", names, lambda: _page_inputs(work, facts()), make)
 
 
-def _search_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
+def _search_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
     """Return the step that makes the page that searches all others, so it comes last."""
-    pages = [name for name, _ in _navigation(shop) if name != "search"]
+    pages = [name for name, _ in _navigation(work) if name != "search"]
 
     def paths() -> list[Path]:
         return [run.folder / "html" / f"{name}.html" for name in pages]
 
     def facts() -> dict[str, Any]:
         synthetic = any(_synthetic(path) for path in _records(run, names))
-        return _page_facts(shop, "search", "Search", synthetic)
+        return _page_facts(work, "search", "Search", synthetic)
 
     def inputs() -> dict[str, str]:
         return {
             "pages": combined({path.name: file_digest(path) for path in paths()}),
-        } | _page_inputs(shop, facts())
+        } | _page_inputs(work, facts())
 
     def make(output: Path) -> None:
         page = output / "html" / "search.html"
-        _render(shop, "search", pages=list(map(str, paths())), output=str(page), entry=facts())
+        _render(work, "search", pages=list(map(str, paths())), output=str(page), entry=facts())
 
     return Step(run, "search.html", tuple(f"{name}.html" for name in pages), inputs, make)
 
 
-def _numbers_step(run: Run, names: tuple[str, ...], shop: Workshop) -> Step:
-    main = shop.pipeline.paper_main
+def _numbers_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
+    main = work.pipeline.paper_main
     assert main is not None
 
     def inputs() -> dict[str, str]:
         return {
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
-            **_paper_sources(shop),
-            "module macros": file_digest(PACKAGE_FOLDER / "report" / "macros.py"),
-            "module latex": file_digest(PACKAGE_FOLDER / "report" / "latex.py"),
-        }
+            **_paper_sources(work),
+        } | _environment(work, "mlsec_survey.report.macros")
 
     def make(output: Path) -> None:
         from mlsec_survey.report.macros import assemble
 
-        assemble(_records(run, names), shop.root / main.parent, output / "paper" / "generated")
+        assemble(_records(run, names), work.root / main.parent, output / "paper" / "generated")
 
     return Step(run, "numbers", names, inputs, make)
 
 
-def _paper_sources(shop: Workshop) -> dict[str, str]:
-    paths = [shop.pipeline.paper_main, *shop.pipeline.paper_inputs]
-    return {str(path): file_digest(shop.root / path) for path in paths if path is not None}
+def _paper_sources(work: Workspace) -> dict[str, str]:
+    paths = [work.pipeline.paper_main, *work.pipeline.paper_inputs]
+    return {str(path): file_digest(work.root / path) for path in paths if path is not None}
 
 
-def _paper_step(run: Run, shop: Workshop) -> Step:
-    main = shop.pipeline.paper_main
+def _paper_step(run: Run, work: Workspace) -> Step:
+    main = work.pipeline.paper_main
     assert main is not None
 
     def inputs() -> dict[str, str]:
         return {
-            **_paper_sources(shop),
+            **_paper_sources(work),
             "numbers": file_digest(run.folder / "paper" / "generated" / "numbers.tex"),
             "tables": file_digest(run.folder / "paper" / "generated" / "tables"),
             "figures": combined(
@@ -510,15 +451,14 @@ def _paper_step(run: Run, shop: Workshop) -> Step:
                     for path in sorted((run.folder / "figures").glob("*.pdf"))
                 }
             ),
-        } | _environment(shop, "outputs/typesetting.py")
+        } | _environment(work, "mlsec_survey.runner.outputs.typesetting")
 
     def make(output: Path) -> None:
-        from mlsec_survey.base.system import TEX, install
         from mlsec_survey.runner.outputs.typesetting import typeset
 
         if TEX.missing():
             install(TEX)
-        log = shop.cache / f"latex-{run.name}.log"
-        typeset(shop.root, run.folder, main, shop.pipeline.paper_inputs, output, log)
+        log = work.cache / f"latex-{run.name}.log"
+        typeset(work.root, run.folder, main, work.pipeline.paper_inputs, output, log)
 
     return Step(run, "paper", ("numbers",), inputs, make)

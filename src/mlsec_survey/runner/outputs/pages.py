@@ -20,7 +20,6 @@ from mlsec_survey.report.answers import load_answers
 from mlsec_survey.report.glossary import TermLinks, load_glossary
 from mlsec_survey.report.html import join_figures
 from mlsec_survey.report.macros import read_records
-from mlsec_survey.runner.kernels.quick_imports import quick_imports
 from mlsec_survey.runner.outputs.results import picture_source, present_results
 from mlsec_survey.runner.outputs.search_index import search_entries
 
@@ -50,10 +49,9 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
             title); and, where there are any, `search` (address of the search page), `glossary`
             (path of its file) and `places` (where the paper uses results, by kind and key).
     """
-    with quick_imports():
-        import nbformat
-        from nbconvert.exporters import HTMLExporter
-        from traitlets.config import Config
+    import nbformat
+    from nbconvert.exporters import HTMLExporter
+    from traitlets.config import Config
 
     config = Config()
     config.HTMLExporter.extra_template_basedirs = [str(TEMPLATE)]

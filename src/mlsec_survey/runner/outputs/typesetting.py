@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlsec_survey.base.errors import AnalysisError, CompendiumError
 from mlsec_survey.base.system import TEX, command_for
-from mlsec_survey.runner.kernels.provisioner import lifeline
+from mlsec_survey.runner.lifeline import lifeline
 
 # Any fixed moment does; this one is the start of 2023, the year of the publication.
 SOURCE_DATE = "1672531200"

@@ -1,4 +1,4 @@
-"""Processes that end when the process that started them ends, however that one ended.
+"""Programs that end when the process that started them ends, however that one ended.
 
 Run as `python -I -S lifeline.py PARENT COMMAND ...`, it runs a command in a process group of its
 own and takes the whole group with it when it is told to end or when its parent is gone, which
@@ -6,6 +6,7 @@ programs such as latexmk, with children of their own, do not do by themselves.
 """
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -15,23 +16,17 @@ from types import FrameType
 PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
-    """Let the kernel send this process a signal when its parent ends, or end now if it has.
+def lifeline(command: list[str]) -> list[str]:
+    """Return a command that runs `command` and ends with this process, children included."""
+    return [sys.executable, "-I", "-S", __file__, str(os.getpid()), *command]
+
+
+def _end_group_with_parent(parent: int) -> None:
+    """Make this process lead a group that ends as a whole, at the latest with its parent.
 
     Args:
         parent: the parent's process id, as known before this process started.
-        number: the signal.
     """
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, number)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def end_group_with_parent(parent: int) -> None:
-    """Make this process lead a group that ends as a whole, at the latest with its parent."""
 
     def end(number: int, frame: FrameType | None) -> None:
         os.killpg(0, signal.SIGKILL)
@@ -40,12 +35,15 @@ def end_group_with_parent(parent: int) -> None:
         os.setsid()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end)
-    end_with_parent(parent, signal.SIGTERM)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def main() -> int:
     """Run the command and return its exit status."""
-    end_group_with_parent(int(sys.argv[1]))
+    _end_group_with_parent(int(sys.argv[1]))
     return subprocess.call(sys.argv[2:])
 
 
