@@ -67,10 +67,9 @@ def command(contender: str, folder: Path, *settings: str) -> list[str]:
 
 def environment() -> dict[str, str]:
     """Return the environment of every contender: the runner's, so that all compute the same."""
-    from mlsec_survey.runner.kernels.provisioner import kernel_environment
+    from mlsec_survey.parallel.environment import fixed_environment
 
-    extra = os.environ.get("PYTHONPATH")
-    return kernel_environment({"PYTHONPATH": extra} if extra else {})
+    return fixed_environment()
 
 
 def timed(line: list[str], folder: Path) -> float:

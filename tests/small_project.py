@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlsec_survey.runner.cli import main
-from mlsec_survey.runner.kernels.provisioner import Kernels
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -209,11 +208,11 @@ class SmallProject:
         )
         return Done(done.returncode, done.stdout, done.stderr)
 
-    def call(self, kernels: Kernels | None, *arguments: str) -> Done:
-        """Run it in this process, with this process's copy of the package and given kernels."""
+    def call(self, *arguments: str) -> Done:
+        """Run it in this process, with this process's copy of the package and fork server."""
         out, err = io.StringIO(), io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            status = main(arguments, self.root, kernels)
+            status = main(arguments, self.root)
         return Done(status, out.getvalue(), err.getvalue())
 
     def edit(self, path: str, old: str, new: str) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
 from mlsec_survey.instrument.manifest import file_sha256, manifest_path
-from mlsec_survey.runner.kernels.provisioner import Kernels
 from small_project import ROOT, Done, SmallProject
 
 pytestmark = pytest.mark.xdist_group("runner")
@@ -22,11 +21,10 @@ Rows = list[list[str]]
 
 
 class Compendium:
-    """The real notebooks 01 and 04 with their data, and warm kernels for many runs."""
+    """The real notebooks 01 and 04 with their data."""
 
-    def __init__(self, root: Path, kernels: Kernels) -> None:
+    def __init__(self, root: Path) -> None:
         self.project = SmallProject(root)
-        self.kernels = kernels
         standin = root / "data" / "raw" / "standin.csv"
         self.text = standin.read_text(encoding="utf-8-sig")
         self.manifest = yaml.safe_load(manifest_path(standin).read_text(encoding="utf-8"))
@@ -42,14 +40,14 @@ class Compendium:
     def call(self, *arguments: str) -> Done:
         """Call the runner for the export that is there."""
         which = ("--run", "x", "--set", "export=data/raw/other.csv", "--no-pdf")
-        return self.project.call(self.kernels, *which, *arguments)
+        return self.project.call(*which, *arguments)
 
     def outputs(self) -> dict[str, str]:
         return self.project.outputs("runs/x")
 
 
 @pytest.fixture(scope="module")
-def compendium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compendium]:
+def compendium(tmp_path_factory: pytest.TempPathFactory) -> Compendium:
     root = tmp_path_factory.mktemp("bad") / "project"
     junk = shutil.ignore_patterns("__pycache__", "*.ipynb", "processed")
     for part in ("data", "notebooks", "src", "scripts"):
@@ -60,13 +58,11 @@ def compendium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compendium]
     content["notebooks"] = {name: content["notebooks"][name] for name in (NOTEBOOK, TESTING)}
     del content["paper"]
     pipeline.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    kernels = Kernels()
-    made = Compendium(root, kernels)
+    made = Compendium(root)
     first = made.run(made.text.encode())
     assert first.status == 0, first.err
     assert {"figures/exclusion_flow.png", "data/processed/responses.parquet"} <= set(made.outputs())
-    yield made
-    kernels.close()
+    return made
 
 
 def changed(text: str, change: Callable[[Rows], object]) -> bytes:

@@ -1,4 +1,4 @@
-"""Kernels: each notebook starts from a fresh state, warm or cold, and nothing outlives the run."""
+"""Kernels: each notebook starts from a fresh state, forked or not, and nothing outlives the run."""
 
 from __future__ import annotations
 
@@ -9,27 +9,37 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import nbformat
+import papermill
 import pytest
+from papermill.engines import papermill_engines
 
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.runner.execute import NotebookJob, execute_notebook
-from mlsec_survey.runner.fingerprint import packages_of
-from mlsec_survey.runner.kernels.provisioner import ForkedProcess, Kernels, can_fork, lifeline
+from mlsec_survey.parallel import processes
+from mlsec_survey.runner.execute import execute_notebook
+from mlsec_survey.runner.fingerprint import imported_modules
+from mlsec_survey.runner.kernels import manager
+from mlsec_survey.runner.kernels.engine import ForkedKernelEngine
+from mlsec_survey.runner.lifeline import lifeline
+from mlsec_survey.runner.pipeline import Pipeline
+from mlsec_survey.runner.workspace import NotebookJob, Workspace
 
 pytestmark = [
     pytest.mark.xdist_group("kernels"),
-    pytest.mark.skipif(not can_fork(), reason="warm kernels need Linux"),
+    pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux"),
 ]
+PATIENCE = 120
 
 # Changes everything that a notebook could leave behind for the next one.
 LITTER = """\
 # %%
 import builtins, os, random, sys, warnings
 import matplotlib, matplotlib.pyplot as plt, numpy as np, pandas as pd
-import mlsec_survey, mlsec_survey.report.basis
+import mlsec_survey, mlsec_survey.base.synthetic
 left = builtins.left_behind = "left behind"
 matplotlib.rcParams["font.size"] = 99
 plt.figure()
@@ -56,7 +66,7 @@ import builtins, json, os, random, sys, warnings
 early = {"imported": sorted(m for m in sys.modules if "left" in m), "cwd": os.getcwd()}
 import matplotlib, numpy as np, pandas as pd
 from matplotlib import _pylab_helpers
-import mlsec_survey.report.basis
+import mlsec_survey.base.synthetic
 
 state = early | {
     "globals": sorted(k for k in globals() if "left" in k),
@@ -88,18 +98,18 @@ print(json.dumps([random.random(), np.random.normal()]))
 """
 
 
-@pytest.fixture(scope="module")
-def warm() -> Iterator[Kernels]:
-    kernels = Kernels()
-    yield kernels
-    kernels.close()
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    made = Workspace(tmp_path, Pipeline({}, {}, None))
+    with made.processes():
+        yield made
 
 
-def execute(kernels: Kernels, source: str, output: Path, name: str = "probe", **given: Any) -> dict:
+def execute(source: str, output: Path, name: str = "probe", fork: bool = True, **given: Any) -> Any:
     """Execute a notebook's text and return the executed notebook."""
+    (output / "notebooks").mkdir(exist_ok=True)
     job = NotebookJob(name, source, given, output, output, output, {})
-    manager = kernels.manager_class(job.environment, output)
-    execute_notebook(job, manager, output / ".cache" / "failed" / f"{name}.ipynb")
+    execute_notebook(job, output / ".cache" / "failed" / f"{name}.ipynb", fork=fork)
     return json.loads((output / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))
 
 
@@ -108,8 +118,8 @@ def printed(notebook: dict, cell: int) -> Any:
     return json.loads("".join(code[cell]["outputs"][0]["text"]))
 
 
-def test_nothing_leaks_from_one_notebook_to_the_next_and_cold_kernels_are_alike(
-    warm: Kernels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_nothing_leaks_from_one_notebook_to_the_next_and_ordinary_kernels_are_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # What the user's own start-up files do must not reach results either.
     startup = tmp_path / "startup.py"
@@ -120,11 +130,13 @@ def test_nothing_leaks_from_one_notebook_to_the_next_and_cold_kernels_are_alike(
     before = Path.cwd()
     work = tmp_path / "work"
     work.mkdir()
-    first = execute(warm, PROBE, work, "first")
-    execute(warm, LITTER, work, "litter")
-    second = execute(warm, PROBE, work, "second")
+    with Workspace(work, Pipeline({}, {}, None)).processes():
+        first = execute(PROBE, work, "first")
+        execute(LITTER, work, "litter")
+        second = execute(PROBE, work, "second")
+        third = execute(PROBE, work, "third", fork=False)
     state = printed(first, 1)
-    assert state == printed(second, 1) | {"environment": state["environment"]}
+    assert state == printed(second, 1) == printed(third, 1)
     assert state["globals"] == state["imported"] == state["path"] == []
     assert not state["builtins"]
     assert not state["module"]
@@ -132,30 +144,24 @@ def test_nothing_leaks_from_one_notebook_to_the_next_and_cold_kernels_are_alike(
     assert state["font"] == 10
     assert state["backend"] == "agg"
     assert state["figures"] == 0
-    assert state["cwd"] == str(work)
+    assert state["cwd"] == str(work / "notebooks")
     assert state["label"].startswith("Synthetic")
     assert "MLSEC_OUTPUT" in state["environment"]
     assert "LEFT_BEHIND" not in state["environment"]
     assert Path.cwd() == before
     # Whoever forgets to seed gets other numbers each time, as in a fresh interpreter.
     assert printed(first, 2) != printed(second, 2)
-    cold = Kernels(cold=True)
-    try:
-        third = execute(cold, PROBE, work, "third")
-    finally:
-        cold.close()
-    assert printed(third, 1) == state
 
 
-def test_parameters_are_injected_after_their_defaults(warm: Kernels, tmp_path: Path) -> None:
-    notebook = execute(warm, PROBE, tmp_path, given=5)
+def test_parameters_are_injected_after_their_defaults(tmp_path: Path) -> None:
+    notebook = execute(PROBE, tmp_path, given=5)
     sources = ["".join(cell["source"]) for cell in notebook["cells"]]
     assert sources[0] == "given = 1"
     assert sources[1].splitlines() == ["# Parameters of this run", "given = 5"]
     assert printed(notebook, 2)["given"] == 5
 
 
-def test_outputs_are_normalised(warm: Kernels, tmp_path: Path) -> None:
+def test_outputs_are_normalised(tmp_path: Path) -> None:
     source = """\
 # %%
 import sys, time
@@ -170,7 +176,7 @@ object()
 # %%
 1
 """
-    once, again = (execute(warm, source, tmp_path, name) for name in ("once", "again"))
+    once, again = (execute(source, tmp_path, name) for name in ("once", "again"))
     assert once == again
     cells = once["cells"]
     assert [o["output_type"] for o in cells[0]["outputs"]] == ["stream", "stream", "execute_result"]
@@ -181,114 +187,136 @@ object()
     assert cells[2]["id"] == f"{cells[1]['id']}-2"
 
 
-def test_errors_keep_their_kind(warm: Kernels, tmp_path: Path) -> None:
+def test_errors_keep_their_kind(tmp_path: Path) -> None:
     raising = "# %%\nfrom mlsec_survey.base.errors import InputError\nraise InputError({})\n"
     with pytest.raises(InputError) as caught:
         text = f"'bad code', file='{tmp_path}/data/x.csv', row=3, remedy='mend it'"
-        execute(warm, raising.format(text), tmp_path)
+        execute(raising.format(text), tmp_path)
     assert str(caught.value) == "data/x.csv, row 3: bad code\n  What to do: mend it"
     assert caught.value.exit_status == 2
     with pytest.raises(AnalysisError, match=r"cell 2 \(Part\): SyntaxError") as failed:
-        execute(warm, "# %%\n1\n\n# %% [markdown]\n# ## Part\n\n# %%\n1 +\n", tmp_path)
+        execute("# %%\n1\n\n# %% [markdown]\n# ## Part\n\n# %%\n1 +\n", tmp_path)
     assert failed.value.exit_status == 1
     assert (tmp_path / ".cache" / "failed" / "probe.ipynb").is_file()
 
 
-def test_a_kernel_stops_at_once(warm: Kernels, tmp_path: Path) -> None:
+def test_a_kernel_ends_whatever_its_code_does(tmp_path: Path) -> None:
     busy = """\
 # %%
-import os, signal, threading, time
+import os, signal, subprocess, threading, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-threading.Thread(target=time.sleep, args=(60,)).start()
-import atexit; atexit.register(time.sleep, 60)
-print(os.getpid())
+threading.Thread(target=time.sleep, args=(600,)).start()
+import atexit; atexit.register(time.sleep, 600)
+print([os.getpid(), subprocess.Popen(["sleep", "600"]).pid])
 """
-    started = time.monotonic()
-    notebook = execute(warm, busy, tmp_path)
-    assert time.monotonic() - started < 5
-    assert gone(printed(notebook, 0))
-
-
-def test_processes_end_with_the_server_and_the_server_with_the_runner(tmp_path: Path) -> None:
-    code = f"""
-import os, sys, time
-from pathlib import Path
-from mlsec_survey.runner.fingerprint import packages_of
-from mlsec_survey.runner.kernels.provisioner import Kernels
-kernels = Kernels()
-scratch = Path({str(tmp_path)!r})
-process = kernels.server.fork("call", dict(os.environ), scratch, scratch / "log",
-    function="subprocess:call", arguments={{"args": ["sleep", "60"]}})
-print(kernels.server._process.pid, process.pid, kernels.scratch, flush=True)
-time.sleep(60)
-"""
-    runner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    assert runner.stdout is not None
-    server, child, scratch = runner.stdout.readline().split()
-    deadline = time.monotonic() + 10
-    while not (sleeping := children(int(child))) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert sleeping
-    runner.kill()
-    runner.wait()
-    runner.stdout.close()
-    for pid in (int(server), int(child), *sleeping):
+    for pid in printed(execute(busy, tmp_path), 0):
         assert gone(pid)
-    subprocess.run(["rm", "-r", scratch], check=True)
 
 
-def test_a_server_that_dies_is_reported(tmp_path: Path) -> None:
-    others = set(children(os.getpid()))
-    kernels = Kernels()
-    try:
-        (server,) = set(children(os.getpid())) - others
-        os.kill(server, signal.SIGKILL)
-        assert gone(server)
-        with pytest.raises(AnalysisError, match="warm server ended unexpectedly"):
-            execute(kernels, "# %%\n1\n", tmp_path)
-    finally:
-        kernels.close()
-    assert not kernels.scratch.exists()
+def test_a_kernel_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from mlsec_survey.runner.execute import execute_notebook
+from mlsec_survey.runner.workspace import NotebookJob
+here = Path(sys.argv[1])
+source = "# %%\\nimport os, time\\nopen('pid', 'w').write(str(os.getpid()))\\ntime.sleep(600)\\n"
+execute_notebook(NotebookJob("n", source, {}, here, here, here, {}), here / "failed.ipynb")
+"""
+    (tmp_path / "notebooks").mkdir()
+    caller = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)])
+    note = tmp_path / "notebooks" / "pid"
+    wait_for(lambda: note.exists() and note.read_text())
+    caller.kill()
+    caller.wait()
+    assert gone(int(note.read_text()))
 
 
-def test_a_scratch_folder_that_a_killed_run_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    left = Kernels(cold=True, cache=tmp_path)
-    assert left.scratch.is_dir()
-    following = Kernels(cold=True, cache=tmp_path)
-    assert not left.scratch.exists()
-    following.close()
+def test_a_kernel_that_is_killed_is_reported_and_the_next_one_starts(tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError, match="its kernel died"):
+        execute("# %%\nimport os\nos.kill(os.getpid(), 9)\n", tmp_path)
+    # The same with the server from which kernels are forked.
+    with pytest.raises(AnalysisError, match="its kernel died"):
+        execute("# %%\nimport os, time\nos.kill(os.getppid(), 9)\ntime.sleep(600)\n", tmp_path)
+    assert printed(execute("# %%\nprint(1)\n", tmp_path), 0) == 1
+
+
+def test_where_a_library_has_started_a_thread_an_ordinary_kernel_is_started(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "threaded.py").write_text(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+    )
+    code = """
+import logging, sys
+from pathlib import Path
+from mlsec_survey.parallel.processes import fork_server
+from mlsec_survey.runner.execute import execute_notebook
+from mlsec_survey.runner.workspace import NotebookJob
+here = Path(sys.argv[1])
+fork_server(["threaded"])
+source = "# %%\\nimport sys\\nprint(int('threaded' in sys.modules))\\n"
+execute_notebook(NotebookJob("n", source, {}, here, here, here, {}), here / "failed.ipynb")
+"""
+    (tmp_path / "notebooks").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(tmp_path)])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "has started a thread" in done.stderr
+    assert printed(json.loads((tmp_path / "notebooks" / "n.ipynb").read_text()), 0) == 0
+
+
+def test_the_engine_is_there_for_anybody(tmp_path: Path) -> None:
+    """As papermill asks for it: an entry point, and any notebook."""
+    (entry,) = entry_points(group="papermill.engine", name="forked")
+    assert entry.load() is ForkedKernelEngine
+    papermill_engines.register("forked", ForkedKernelEngine)
+    parameters = nbformat.v4.new_code_cell("x = 1", metadata={"tags": ["parameters"]})
+    cells = [parameters, nbformat.v4.new_code_cell("import os; print([x, os.getppid()])")]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "", "language": "python"}
+    nbformat.write(notebook, tmp_path / "in.ipynb")
+    ran = [
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb",
+            tmp_path / "out.ipynb",
+            parameters={"x": 2},
+            engine_name="forked",
+            progress_bar=False,
+            **options,
+        )
+        for options in ({}, {}, {"fork": False})
+    ]
+    (x, server), (_, again), (_, this) = (json.loads(nb.cells[-1].outputs[0].text) for nb in ran)
+    assert x == 2
+    # Two forks of one server, and a child of this process.
+    assert server == again != this == os.getpid()
+
+
+def test_another_systems_kernels_are_ordinary_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager, "can_fork", lambda: False)
+    done = execute("# %%\nimport os\nprint(os.getppid())\n", tmp_path)
+    assert printed(done, 0) == os.getpid()
 
 
 def test_a_command_on_a_lifeline_ends_with_its_children_when_told(tmp_path: Path) -> None:
     shell = f"sleep 60 & echo $! > {tmp_path}/pid; wait"
     process = subprocess.Popen(lifeline(["sh", "-c", shell]))
-    deadline = time.monotonic() + 10
-    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip())
     process.send_signal(signal.SIGTERM)
-    process.wait(10)
+    process.wait(PATIENCE)
     assert gone(int((tmp_path / "pid").read_text()))
     assert subprocess.run(lifeline(["sh", "-c", "exit 7"]), check=False).returncode == 7
 
 
-def test_a_process_that_has_ended_already_is_no_problem() -> None:
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    process = ForkedProcess(ended.pid)
-    assert process.poll() == 0
-    process.kill()
-    assert process.wait() == 0
-
-
-def children(pid: int) -> list[int]:
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def gone(pid: int, within: float = 5) -> bool:
+def gone(pid: int, within: float = PATIENCE) -> bool:
     """Return whether a process is no more, or is a zombie, within some seconds."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -302,66 +330,29 @@ def gone(pid: int, within: float = 5) -> bool:
     return False
 
 
-def test_the_server_loads_large_libraries_for_notebooks_that_use_them(tmp_path: Path) -> None:
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_notebooks_import_is_loaded_beforehand(tmp_path: Path) -> None:
     """What is loaded beforehand decides about speed only; a notebook can import the rest."""
-    source = (
-        "# %%\nimport json, sys\n"
-        "print(json.dumps([n in sys.modules for n in ('seaborn', 'statsmodels', 'nbconvert')]))\n"
-        "# %%\nimport seaborn\nprint(json.dumps(seaborn.__name__))\n"
-    )
-    assert packages_of(source) == {"json", "sys", "seaborn"}
-    assert packages_of("# %%\nfrom statsmodels.api import OLS\n# %%\n%time x = 1\n") == {
-        "statsmodels"
+    assert imported_modules("import json\nfrom scipy import stats\nimport a.b as c\n") == {
+        *("json", "scipy", "scipy.stats", "a.b")
     }
-    assert packages_of("# %%\nnot python\n") == set()
-    loaded = {}
-    for used in ((), ("seaborn",)):
-        kernels = Kernels(used=used)
-        try:
-            done = execute(kernels, source, tmp_path)
-            loaded[used] = printed(done, 0)
-            assert printed(done, 1) == "seaborn"
-        finally:
-            kernels.close()
-    assert loaded[()] == [False, False, False]
-    assert loaded[("seaborn",)][0]
-
-
-def test_what_pages_need_is_loaded_when_nothing_else_is_asked(tmp_path: Path) -> None:
-    kernels = Kernels(used=["nbconvert"])
-    probe = "import json, sys\nprint(json.dumps('nbconvert.exporters.html' in sys.modules))\n"
-    try:
-        deadline = time.monotonic() + 20
-        while not printed(execute(kernels, f"# %%\n{probe}", tmp_path), 0):
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-    finally:
-        kernels.close()
-
-
-def test_all_but_the_first_kernels_find_everything_loaded(tmp_path: Path) -> None:
-    source = (
-        "# %%\nimport json, sys\n"
-        "names = ('pandas', 'mlsec_survey.responses.scales', 'scipy.stats',"
-        " 'mlsec_survey.analysis.design_analysis')\n"
-        "print(json.dumps([name in sys.modules for name in names]))\n"
-        "# %%\nfrom scipy import stats\nprint(json.dumps(stats.norm.name))\n"
-    )
-    kernels = Kernels(
-        first=["mlsec_survey.report.basis", "mlsec_survey.report.latex"], used=["pandas"]
-    )
-    try:
-        loaded = []
-        for early in (True, False):
-            job = NotebookJob("probe", source, {}, tmp_path, tmp_path, tmp_path, {})
-            manager = kernels.manager_class(job.environment, tmp_path, early=early)
-            execute_notebook(job, manager, tmp_path / "failed.ipynb")
-            done = json.loads((tmp_path / "notebooks" / "probe.ipynb").read_text(encoding="utf-8"))
-            loaded.append(printed(done, 0))
-            # What is not loaded yet, a notebook imports.
-            assert printed(done, 1) == "norm"
-    finally:
-        kernels.close()
-    # How much more than pandas the first one finds depends on how long it was in coming.
-    assert loaded[0][0]
-    assert loaded[1] == [True, True, True, True]
+    assert imported_modules("not python\n") == set()
+    code = """
+import sys
+from mlsec_survey.parallel.processes import fork_server
+def probe(): print("json.tool" in sys.modules, "colorsys" in sys.modules)
+if __name__ == "__main__":
+    server = fork_server(["json.tool", "no.such.module"])
+    process = server.Process(target=probe); process.start(); process.join()
+"""
+    (tmp_path / "code.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "code.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+    assert processes.PRELOAD == "FORK_SERVER_PRELOAD"

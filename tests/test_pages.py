@@ -13,7 +13,6 @@ import nbformat
 import pytest
 
 from mlsec_survey.base.synthetic import SYNTHETIC_LONG
-from mlsec_survey.runner.kernels.provisioner import Kernels
 from mlsec_survey.runner.outputs.pages import render_page
 from small_project import NOTEBOOKS, SmallProject, make_project
 
@@ -72,9 +71,7 @@ class Tags(HTMLParser):
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]:
     made = make_project(tmp_path_factory.mktemp("pages") / "project", paper=True)
     made.edit("notebooks/02_second.py", "# %%\nfrom matplotlib", HARD + "from matplotlib")
-    kernels = Kernels()
-    done = made.call(kernels, "--no-pdf")
-    kernels.close()
+    done = made.call("--no-pdf")
     assert done.status == 0, done.err
     return made
 
@@ -199,7 +196,5 @@ def test_the_overview_leads_to_every_figure_and_table(
 
 
 def test_rendering_again_gives_the_same_bytes(pages: dict[str, str], project: SmallProject) -> None:
-    kernels = Kernels()
-    assert project.call(kernels, "--no-pdf", "--force", "--only", "02_second").status == 0
-    kernels.close()
+    assert project.call("--no-pdf", "--force", "--only", "02_second").status == 0
     assert (project.root / "html" / "02_second.html").read_text() == pages["02_second"]

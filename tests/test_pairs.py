@@ -13,7 +13,6 @@ from jupytext import TextFileContentsManager
 
 from mlsec_survey.runner.execute import read_notebook, sources_of
 from mlsec_survey.runner.fingerprint import Modules
-from mlsec_survey.runner.kernels.provisioner import Kernels
 from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import load_pipeline
 from small_project import NOTEBOOKS, ROOT, make_project
@@ -95,9 +94,7 @@ def test_by_hand_and_under_the_runner_results_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = make_project(tmp_path / "project")
-    kernels = Kernels()
-    assert project.call(kernels, "--no-pdf").status == 0
-    kernels.close()
+    assert project.call("--no-pdf").status == 0
     before = project.outputs()
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     for name in NOTEBOOKS:
@@ -107,7 +104,7 @@ def test_by_hand_and_under_the_runner_results_are_the_same(
         assert outputs(again) == outputs(executed)
     # The files that notebooks write are the same as well, and the runner finds nothing to do.
     assert project.outputs() == before
-    assert project.call(None, "--no-pdf").out.startswith("nothing to do")
+    assert project.call("--no-pdf").out.startswith("nothing to do")
 
 
 def by_hand(path: Path) -> nbformat.NotebookNode:

@@ -111,6 +111,7 @@ class Workspace:
     def processes(self) -> Iterator[None]:
         """Let steps use processes in this block; none outlives it."""
         earlier = dict(os.environ)
+        (self.cache / "ipython").mkdir(parents=True, exist_ok=True)
         _set_environment(fixed_environment(self.cache / "ipython"))
         context = fork_server(self._to_preload() if self._fork else [])
         # The server loads what it is told while this process loads what it needs itself.
