@@ -10,7 +10,7 @@ import pytest
 from cluster_fixture import start_cluster
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.runner.cluster import Remote, Returned, _unpack, worker_command
-from mlsec_survey.runner.execute import NotebookJob
+from mlsec_survey.runner.pipeline import NotebookJob
 from small_project import SmallProject, make_project, write_export
 
 BATCH = (

@@ -25,8 +25,8 @@ from mlsec_survey.runner.fingerprint import imported_modules
 from mlsec_survey.runner.kernels import manager
 from mlsec_survey.runner.kernels.engine import ForkedKernelEngine
 from mlsec_survey.runner.lifeline import lifeline
-from mlsec_survey.runner.pipeline import Pipeline
-from mlsec_survey.runner.workspace import NotebookJob, Workspace
+from mlsec_survey.runner.pipeline import NotebookJob, Pipeline
+from mlsec_survey.runner.workspace import Workspace
 
 pytestmark = [
     pytest.mark.xdist_group("kernels"),
@@ -218,7 +218,7 @@ def test_a_kernel_ends_with_the_process_that_asked_for_it(tmp_path: Path) -> Non
 import os, sys
 from pathlib import Path
 from mlsec_survey.runner.execute import execute_notebook
-from mlsec_survey.runner.workspace import NotebookJob
+from mlsec_survey.runner.pipeline import NotebookJob
 here = Path(sys.argv[1])
 source = "# %%\\nimport os, time\\nopen('pid', 'w').write(str(os.getpid()))\\ntime.sleep(600)\\n"
 execute_notebook(NotebookJob("n", source, {}, here, here, here, {}), here / "failed.ipynb")
@@ -253,7 +253,7 @@ import logging, sys
 from pathlib import Path
 from mlsec_survey.parallel.processes import fork_server
 from mlsec_survey.runner.execute import execute_notebook
-from mlsec_survey.runner.workspace import NotebookJob
+from mlsec_survey.runner.pipeline import NotebookJob
 here = Path(sys.argv[1])
 fork_server(["threaded"])
 source = "# %%\\nimport sys\\nprint(int('threaded' in sys.modules))\\n"

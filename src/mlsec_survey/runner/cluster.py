@@ -26,8 +26,7 @@ from mlsec_survey.parallel.tasks import (
     fingerprint,
 )
 from mlsec_survey.runner.execute import execute_notebook
-from mlsec_survey.runner.pipeline import PIPELINE
-from mlsec_survey.runner.workspace import NotebookJob
+from mlsec_survey.runner.pipeline import PIPELINE, NotebookJob
 
 USAGE = """\
 usage: python -m mlsec_survey.runner.cluster ADDRESS [options of `dask worker`]

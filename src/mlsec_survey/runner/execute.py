@@ -18,7 +18,7 @@ from papermill.engines import papermill_engines
 from mlsec_survey.base.errors import AnalysisError, CompendiumError, InputError
 from mlsec_survey.runner.fingerprint import digest
 from mlsec_survey.runner.kernels.engine import ForkedKernelEngine
-from mlsec_survey.runner.workspace import NotebookJob
+from mlsec_survey.runner.pipeline import NotebookJob
 
 KERNEL = "python3"
 _ENGINE = "compendium"

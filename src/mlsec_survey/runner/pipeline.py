@@ -102,6 +102,40 @@ class Pipeline:
         return tuple(dict.fromkeys(name for name in names if name))
 
 
+@dataclass(frozen=True)
+class NotebookJob:
+    """One notebook to execute.
+
+    Attributes:
+        name: the notebook's name.
+        source: text of the notebook in percent format.
+        parameters: those to inject, without those that have their default.
+        project: folder with the inputs.
+        run: folder with what earlier notebooks of the run wrote.
+        output: folder that receives what this notebook writes.
+        settings: further environment of the kernel.
+    """
+
+    name: str
+    source: str
+    parameters: Mapping[str, Any]
+    project: Path
+    run: Path
+    output: Path
+    settings: Mapping[str, str]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells the kernel where it reads and writes."""
+        return {
+            "MLSEC_PROJECT": str(self.project),
+            "MLSEC_RUN": str(self.run),
+            "MLSEC_OUTPUT": str(self.output),
+            "MLSEC_NOTEBOOK": self.name,
+            **self.settings,
+        }
+
+
 def record_path(notebook: str) -> Path:
     """Return where the record of what a notebook published stands, below the run's folder."""
     return Path("paper") / "generated" / "records" / f"{notebook}.json"

@@ -15,8 +15,14 @@ from mlsec_survey.base.locations import COLUMNS, resolve_coding, resolve_export
 from mlsec_survey.base.system import TEX, install
 from mlsec_survey.runner.fingerprint import code_of, combined, computed_part, digest, file_digest
 from mlsec_survey.runner.parameters import own_parameters
-from mlsec_survey.runner.pipeline import PIPELINE, PUBLISHED, NotebookEntry, record_path
-from mlsec_survey.runner.workspace import PACKAGE_FOLDER, NotebookJob, Workspace
+from mlsec_survey.runner.pipeline import (
+    PIPELINE,
+    PUBLISHED,
+    NotebookEntry,
+    NotebookJob,
+    record_path,
+)
+from mlsec_survey.runner.workspace import PACKAGE_FOLDER, Workspace
 
 DEFAULT_RUN = "default"
 # Settings of how a run is computed, not of what: they never change a result.

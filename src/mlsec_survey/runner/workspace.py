@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +17,9 @@ from mlsec_survey.parallel.environment import fixed_environment
 from mlsec_survey.parallel.processes import end_with_parent, fork_server
 from mlsec_survey.runner.fingerprint import Modules, code_of, imported_modules
 from mlsec_survey.runner.kernels import LOADED_FIRST
-from mlsec_survey.runner.pipeline import NotebookEntry, Pipeline
+from mlsec_survey.runner.pipeline import NotebookEntry, NotebookJob, Pipeline
 
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
-
-
-@dataclass(frozen=True)
-class NotebookJob:
-    """One notebook to execute.
-
-    Attributes:
-        name: the notebook's name.
-        source: text of the notebook in percent format.
-        parameters: those to inject, without those that have their default.
-        project: folder with the inputs.
-        run: folder with what earlier notebooks of the run wrote.
-        output: folder that receives what this notebook writes.
-        settings: further environment of the kernel.
-    """
-
-    name: str
-    source: str
-    parameters: Mapping[str, Any]
-    project: Path
-    run: Path
-    output: Path
-    settings: Mapping[str, str]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What tells the kernel where it reads and writes."""
-        return {
-            "MLSEC_PROJECT": str(self.project),
-            "MLSEC_RUN": str(self.run),
-            "MLSEC_OUTPUT": str(self.output),
-            "MLSEC_NOTEBOOK": self.name,
-            **self.settings,
-        }
 
 
 class Workspace:
