@@ -91,7 +91,8 @@ pub.table(
 #
 # Put a LimeSurvey CSV response export (answers as codes) at `data/raw/export.csv` and run all. The
 # run stops and prints the manifest to put beside it, in `data/raw/export.manifest.yml`, which says
-# what the file is. The free text has to be coded by two people; `data/coding/README.md` says how.
+# what the file is. Free text is coded afterwards, best by two people; `data/coding/README.md` says
+# how, and until then what rests on it says that it is not yet coded.
 # If a column or a code does not fit the codebook, the run stops with one message that names row,
 # column, value and remedy. With `synthetic: false` in the manifest the stand-in label disappears.
 

@@ -131,6 +131,7 @@ def test_a_plan_without_hypotheses_on_exposure(tmp_path: Path) -> None:
     assert "nothing to show" in (tables / "exposure_equivalence.tex").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["declared", "no folder", "nobody filled them in", "partly"])
 def test_without_coding_all_else_is_made_and_the_rest_says_so(tmp_path: Path, how: str) -> None:
     folder = compendium(tmp_path / "project", respondents=30)

@@ -63,7 +63,9 @@ def p_text(p: float) -> str:
 
 
 def interval_text(low: float, high: float, digits: int | str = 2, *, percent: bool = False) -> str:
-    """Return an interval as "0.12 to 0.34", with `percent` as "12 to 34 %"."""
+    """Return an interval as "0.12 to 0.34", with `percent` as "12 to 34 %"; once if undefined."""
+    if math.isnan(low) and math.isnan(high):
+        return NOT_ESTIMABLE
     factor = 100 if percent else 1
     ends = f"{as_text(factor * low, digits)} to {as_text(factor * high, digits)}"
     return f"{ends} %" if percent else ends

@@ -471,13 +471,13 @@ def concern_numbers(coding: Coding, *, confidence: float) -> pd.DataFrame:
     rows = [
         (
             "concerns_most_named",
-            first or "none",
+            coding.known(WHY, first or "none"),
             "concerns that most respondents name as a reason, for any attack",
             "",
         ),
         (
             "concerns_named_n",
-            int(named["n"].max()) if len(named) else 0,
+            coding.known(WHY, int(named["n"].max()) if len(named) else 0),
             "respondents with a coded reason",
             "respondents",
         ),
