@@ -7,7 +7,7 @@ ARGS   ?=
 # Tests run in two processes; more only where there are more processors to spare.
 TESTS  ?= -n 2 --dist loadgroup
 
-.PHONY: all help setup setup-lab setup-test quick check test coverage site home standin survey clean
+.PHONY: all help setup setup-lab setup-test quick check test coverage site archive verify home standin survey clean
 
 all: setup ## set up, then everything that a change made necessary: notebooks, figures, pages, PDF
 	@$(BIN)/python scripts/run_all.py $(ARGS)
@@ -45,6 +45,13 @@ coverage: setup-test ## which lines the tests reach
 
 site: all ## what a web server serves, in site/: pages, figures, tables, paper
 	@$(BIN)/python scripts/make_site.py
+
+archive: all ## the citable archive dist/*.zip, described for machines, the same bytes each time
+	@$(PYTHON) scripts/setup.py --venv $(VENV) --lock requirements-test.lock
+	@$(BIN)/python scripts/make_archive.py
+
+verify: setup ## in an unpacked archive: rerun it and compare, with a receipt
+	@$(BIN)/python scripts/make_archive.py --verify
 
 home: setup ## REPO=owner/name (or from the git remote): badge and every address
 	@$(BIN)/python scripts/make_metadata.py --home $(or $(REPO),auto)
