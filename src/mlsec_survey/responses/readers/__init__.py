@@ -1,4 +1,4 @@
-"""One reader per survey tool, behind a registry: recognise, read, explain.
+"""One reader per kind of file, behind a registry: recognise, read, explain.
 
 `read_export` is what the rest of the project uses; it knows nothing of the tool. A new tool is one
 module that registers a `Reader`.
@@ -9,6 +9,12 @@ from mlsec_survey.responses.readers import (
     limesurvey_archive,
     limesurvey_json,
     limesurvey_vv,
+    parquet,
+    plain_csv,
+    qualtrics,
+    sosci,
+    spss,
+    workbook,
 )
 from mlsec_survey.responses.readers.export import Limit, RawExport
 from mlsec_survey.responses.readers.reading import Examination, examine, read_export
@@ -24,5 +30,11 @@ __all__ = [
     "limesurvey_archive",
     "limesurvey_json",
     "limesurvey_vv",
+    "parquet",
+    "plain_csv",
+    "qualtrics",
     "read_export",
+    "sosci",
+    "spss",
+    "workbook",
 ]

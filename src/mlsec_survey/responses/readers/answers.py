@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from mlsec_survey.instrument.codebook import OTHER_CODE, Codebook, Column, Item
+from mlsec_survey.instrument.questionnaire.wording import Wording
 from mlsec_survey.responses.readers.headings import words
 from mlsec_survey.responses.readers.table import replaced
 
@@ -46,23 +47,29 @@ class Dictionary:
     Attributes:
         codes: the codes of options and of missing answers.
         labels: code by words of a label.
+        numbers: code by the value of an option, as a number or word. As in this project's own
+            questionnaire for Qualtrics, options whose values are words are numbered from 1,
+            answers that are none from 98, and the option other comes last.
         positions: code by number, counting options and chosen missing answers from 1.
     """
 
     codes: frozenset[str]
     labels: Mapping[str, str]
+    numbers: Mapping[str, str]
     positions: Mapping[str, str]
 
 
-def dictionary(
-    codebook: Codebook, item: Item, wordings: Mapping[str, Sequence[str]] | None = None
-) -> Dictionary:
+# Number of the first answer that is none; above those of any set of options.
+_FIRST_MISSING = 98
+
+
+def dictionary(codebook: Codebook, item: Item, wordings: Sequence[Wording] = ()) -> Dictionary:
     """Return what the answers of an item with options can be called.
 
     Args:
         codebook: codes and labels.
         item: of type single or array.
-        wordings: further labels by code, where the questionnaire is at hand.
+        wordings: of the questionnaire, where they are at hand.
     """
     labels: dict[str, str] = {}
     order: list[str] = []
@@ -79,11 +86,29 @@ def dictionary(
         labels.setdefault(words(kind.label), kind.code)
         if kind.code:
             labels.setdefault(words(kind.code), kind.code)
-    for code, texts in (wordings or {}).items():
-        labels.update({words(text): code for text in texts})
+    for wording in wordings:
+        for code, text in wording.options.get(item.options or "", {}).items():
+            labels[words(text)] = code
+        for name in item.missing:
+            labels[words(getattr(wording.words, name))] = getattr(codebook.missing, name).code
+        if item.other:
+            labels[words(wording.words.other)] = OTHER_CODE
     codes = frozenset(order) | frozenset(codebook.missing_codes(item))
     positions = {str(number): code for number, code in enumerate(order, start=1)}
-    return Dictionary(codes, labels, positions)
+    return Dictionary(codes, labels, _numbers(codebook, item), positions)
+
+
+def _numbers(codebook: Codebook, item: Item) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for place, option in enumerate(codebook.options(item), start=1):
+        if option.code == OTHER_CODE:
+            found[str(place + len(item.missing))] = OTHER_CODE
+        else:
+            found[str(option.value if isinstance(option.value, int) else place)] = option.code
+        found.setdefault(str(option.value), option.code)
+    for number, name in enumerate(item.missing, start=_FIRST_MISSING):
+        found[str(number)] = getattr(codebook.missing, name).code
+    return found
 
 
 def coded(column: Column) -> bool:
@@ -118,6 +143,11 @@ def boxes_of(columns: Mapping[str, pd.Series], checklists: Sequence[Sequence[str
     return Boxes(yes, no, frozenset(word for word in found if word not in {yes, no}))
 
 
+def ticked_by_label(cells: pd.Series, texts: Collection[str]) -> pd.Series:
+    """Return a box as Y where its own label stands in it, as some tools write a ticked box."""
+    return replaced(cells, lambda value: "Y" if value and words(value) in texts else value)
+
+
 def _is_blank(cells: pd.Series) -> np.ndarray:
     """Say which cells are empty; one that was NULL is neither empty nor filled."""
     at = cells.cat.categories.get_indexer(pd.Index([""]))[0]
@@ -135,16 +165,19 @@ def answer_style(
     specs: Mapping[str, Column],
     dictionaries: Mapping[str, Dictionary],
     labelled: Mapping[str, Mapping[str, str]],
+    numbering: str | None = None,
 ) -> str:
-    """Say whether answers are written as codes, as labels, or as numbers of their position.
+    """Say whether answers are written as codes, labels, values, or numbers of their position.
 
     Args:
         columns: cells by column of the codebook.
         specs: the columns of the codebook by name.
         dictionaries: by item.
         labelled: labels that the file carries, by column and value.
+        numbering: what numbers are, where the tool is known to use one kind.
     """
-    hits = {"codes": 0, "labels": 0, "positions": 0}
+    # In this order if they fit equally well.
+    hits = {"codes": 0, "labels": 0, "numbers": 0, "positions": 0}
     for name, cells in columns.items():
         spec = specs[name]
         if not coded(spec):
@@ -158,8 +191,36 @@ def answer_style(
                 continue
             hits["codes"] += text in known.codes
             hits["labels"] += words(own.get(text, text)) in known.labels
+            hits["numbers"] += _number(text) in known.numbers
             hits["positions"] += _number(text) in known.positions
-    return max(hits, key=lambda style: hits[style])
+    best = max(hits, key=lambda style: hits[style])
+    if best in {"numbers", "positions"} and numbering is not None:
+        return numbering
+    return best
+
+
+def ambiguous_numbers(
+    columns: Mapping[str, pd.Series],
+    specs: Mapping[str, Column],
+    dictionaries: Mapping[str, Dictionary],
+) -> str | None:
+    """Return a column whose numbers may be values or positions; None if they are not in doubt."""
+    doubtful: str | None = None
+    for name, cells in columns.items():
+        spec = specs[name]
+        if not coded(spec) or spec.item is None:
+            continue
+        known = dictionaries[spec.item.id]
+        for value in map(_number, map(str, cells.cat.categories)):
+            if not value.strip():
+                continue
+            one, other = known.numbers.get(value), known.positions.get(value)
+            if one is None or other is None:
+                # Only one of the two fits, so that the file has told which it is.
+                return None
+            if one != other:
+                doubtful = doubtful or name
+    return doubtful
 
 
 def _number(text: str) -> str:
@@ -189,6 +250,8 @@ def to_codes(
             return value
         if style == "labels":
             return known.labels.get(words(labels.get(value, value)), value)
+        if style == "numbers":
+            return known.numbers.get(_number(value), value)
         if style == "positions":
             return known.positions.get(_number(value), value)
         if value not in known.codes and yes_or_no and boxes.converted:
@@ -208,5 +271,6 @@ def fits_item(cells: pd.Series, spec: Column, known: Dictionary | None) -> bool:
     return (
         all(value in known.codes for value in values)
         or all(words(value) in known.labels for value in values)
+        or all(_number(value) in known.numbers for value in values)
         or all(_number(value) in known.positions for value in values)
     )

@@ -172,6 +172,29 @@ def _first_two(text: str, separator: str, path: Path, line: int) -> list[Record]
     return found
 
 
+def first_records(data: bytes, count: int) -> list[list[str]]:
+    """Return the cells of the first records of text with separators; none if it is no such text."""
+    start = data[:_FIRST_PART]
+    if len(start) < len(data):
+        start = start[: start.rfind(b"\n")]
+    path = Path("-")
+    try:
+        body, _ = decoded(start, path)
+        layout = laid_out(body, path)
+    except InputError:
+        return []
+    found = [[(cell or "").strip() for cell in layout.header]]
+    text = layout.body[layout.header_end :].decode("utf-8")
+    try:
+        for record in tokenised(text, layout.separator, path):
+            if len(found) == count:
+                break
+            found.append([(cell or "").strip() for cell in record.cells])
+    except InputError:
+        pass
+    return found
+
+
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 _BREAK = re.compile(r"\r\n|\n|\r")
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mlsec_survey.instrument.codebook import Codebook, Column
+from mlsec_survey.instrument.questionnaire.wording import Wording
 from mlsec_survey.responses.readers.table import Table
 
 _TAG = re.compile(r"<[^<>]{1,200}>")
@@ -64,12 +65,12 @@ class Matched:
     notes: list[str]
 
 
-def item_texts(codebook: Codebook, wordings: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+def item_texts(codebook: Codebook, wordings: Sequence[Wording]) -> dict[str, set[str]]:
     """Return the headings in words that can stand for each column of an item.
 
     Args:
         codebook: gives label and paraphrase of items and sub-questions.
-        wordings: texts of the questionnaire by column of the export, where it is at hand.
+        wordings: of the questionnaire, where they are at hand.
     """
     found: dict[str, set[str]] = {}
     for column in codebook.column_specs:
@@ -77,29 +78,43 @@ def item_texts(codebook: Codebook, wordings: Mapping[str, Sequence[str]]) -> dic
         if item is None:
             continue
         stems = [item.label, f"{item.label} {item.about}"]
-        parts = _part_texts(column, codebook)
+        parts = part_texts(column, codebook)
         texts = {words(f"{stem} {part}") for stem in stems for part in parts}
-        found[column.name] = texts | {words(text) for text in wordings.get(column.name, ())}
+        for wording in wordings:
+            if item.id in wording.items:
+                said = part_texts(column, codebook, [wording])[-1]
+                texts.add(words(f"{wording.items[item.id].text} {said}"))
+        found[column.name] = texts
     return found
 
 
-def _part_texts(column: Column, codebook: Codebook) -> list[str]:
+def part_texts(column: Column, codebook: Codebook, wordings: Sequence[Wording] = ()) -> list[str]:
+    """Return what the part of an item that a column holds can be called; [""] for a whole item."""
+    item = column.item
+    assert item is not None
     if column.kind == "other":
-        return ["Other", "Sonstiges"]
+        return ["Other", "Sonstiges", *(wording.words.other for wording in wordings)]
     if column.kind == "exclusive":
-        assert column.item is not None
-        meaning = codebook.exclusive_codes(column.item)[column.name.rpartition("[")[2][:-1]]
+        meaning = codebook.exclusive_codes(item)[column.name.rpartition("[")[2][:-1]]
         if meaning == "none":
-            assert column.item.none is not None
-            return [column.item.none.label]
-        return [getattr(codebook.missing, meaning).label]
+            assert item.none is not None
+            said = [wording.items[item.id].none or "" for wording in wordings]
+            return [item.none.label, *said]
+        return [
+            getattr(codebook.missing, meaning).label,
+            *(getattr(wording.words, meaning) for wording in wordings),
+        ]
     if column.kind == "ranking":
         place = column.name.rpartition("[")[2][:-1]
         return [f"Rank {place}", f"Rang {place}", f"Ranking {place}"]
-    if column.subquestion is not None:
-        part = column.subquestion
-        return [part.label, f"{part.label} {part.about}"]
-    return [""]
+    if column.subquestion is None:
+        return [""]
+    part = column.subquestion
+    said = [
+        wording.subquestions.get(item.subquestions or "", {}).get(part.id, "")
+        for wording in wordings
+    ]
+    return [part.label, f"{part.label} {part.about}", *said]
 
 
 def match_headings(
@@ -109,7 +124,7 @@ def match_headings(
     *,
     named: Mapping[str, str] | None = None,
     ignore: Iterable[str] = (),
-    wordings: Mapping[str, Sequence[str]] | None = None,
+    wordings: Sequence[Wording] = (),
     fits: Callable[[int, Column], bool],
 ) -> Matched:
     """Find the columns of the codebook in a file.
@@ -120,11 +135,12 @@ def match_headings(
         vocabulary: what the tool calls its own columns.
         named: column of the codebook by heading, as the manifest says.
         ignore: headings to leave out, as the manifest says.
-        wordings: texts of the questionnaire by column of the export, where it is at hand.
+        wordings: of the questionnaire, where they are at hand.
         fits: whether all answers at a place can be answers to a column's item.
     """
     by_code = _by_code(codebook)
-    texts = item_texts(codebook, wordings or {})
+    page_times = {column.name for column in codebook.column_specs if column.kind == "timing"}
+    texts = item_texts(codebook, wordings)
     by_text: dict[str, list[str]] = {}
     for column, variants in texts.items():
         for variant in variants:
@@ -182,12 +198,15 @@ def match_headings(
             name = as_text(table.questions.get(at, ""))
         if name is None:
             name = paradata.get(words(code)) or by_code.get(code)
+        if name is None and vocabulary.page_time is None and code in page_times:
+            name = code
         if name is not None:
             if name in places:
                 doubled.append(at)
             else:
                 places[name] = at
             continue
+        spaced = code.replace("_", " ")
         reason = vocabulary.personal.get(words(code)) or vocabulary.ignored.get(words(code))
         personal = vocabulary.personal_pattern
         if reason is None and personal is not None and personal.fullmatch(code):
@@ -197,9 +216,11 @@ def match_headings(
             reason = next((r.reason for r in rules if code.startswith(r.prefix)), None)
         if reason is not None:
             ignored[heading] = reason
-        elif vocabulary.page_time is not None and vocabulary.page_time.fullmatch(code):
+        elif vocabulary.page_time is not None and vocabulary.page_time.fullmatch(spaced):
             pages.append(at)
-        elif vocabulary.item_time is not None and (m := vocabulary.item_time.fullmatch(code)):
+        elif vocabulary.item_time is not None and (
+            m := vocabulary.item_time.fullmatch(code) or vocabulary.item_time.fullmatch(spaced)
+        ):
             times[at] = next(group for group in m.groups() if group)
             ignored[heading] = "time spent on one question"
         else:
@@ -213,16 +234,37 @@ def match_headings(
 
 
 def _by_code(codebook: Codebook) -> dict[str, str]:
-    """Return the column by each way to write its code: KNOWN[EVA], KNOWN_EVA."""
+    """Return the column by each way to write its code or name.
+
+    These are `KNOWN[EVA]` and `KNOWN_EVA`, then what Qualtrics makes of the questionnaire
+    (`KNOWN_1` for the first sub-question, `ROLE_8_TEXT` for the text of an option), then the names
+    of variables of the analysis file and their labels. An earlier way decides.
+    """
     found: dict[str, str] = {}
-    timing = codebook.timing_columns.prefix
-    for column in codebook.column_specs:
-        if column.kind == "timing":
-            continue
+    columns = [column for column in codebook.column_specs if column.kind != "timing"]
+    for column in columns:
         found[column.name] = column.name
+    for column in columns:
         if "[" in column.name:
-            found[column.name.replace("[", "_").rstrip("]")] = column.name
-    return {name: column for name, column in found.items() if not name.startswith(timing)}
+            found.setdefault(column.name.replace("[", "_").rstrip("]"), column.name)
+    for item in codebook.items:
+        parts = [c for c in columns if c.item is item and c.kind not in {"single", "other"}]
+        if item.subquestions is not None:
+            for place, column in enumerate(parts, start=1):
+                found.setdefault(f"{item.code}_{place}", column.name)
+        if item.other:
+            last = len(codebook.options(item)) + len(item.missing)
+            found.setdefault(f"{item.code}_{last}_TEXT", f"{item.code}[other]")
+        for column in parts:
+            if column.kind == "exclusive":
+                code = column.name.rpartition("[")[2][:-1]
+                found.setdefault(f"{item.id}__{code.lower()}", column.name)
+    for column in columns:
+        if column.kind not in {"exclusive", "ranking"}:
+            found.setdefault(column.variable, column.name)
+            if column.item is not None:
+                found.setdefault(codebook.variable(column.variable).label, column.name)
+    return found
 
 
 def _match_by_place(

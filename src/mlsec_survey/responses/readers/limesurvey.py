@@ -15,9 +15,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from mlsec_survey.base.errors import InputError
 from mlsec_survey.instrument.manifest import Reading
-from mlsec_survey.responses.readers.delimited import decoded, laid_out, read_delimited
+from mlsec_survey.responses.readers.delimited import first_records, read_delimited
 from mlsec_survey.responses.readers.headings import Vocabulary, words
 from mlsec_survey.responses.readers.registry import Recognition, register
 from mlsec_survey.responses.readers.table import Table, replaced
@@ -108,7 +107,7 @@ class LimeSurveyCsv:
 
     def recognise(self, data: bytes) -> Recognition:
         """See `Reader`."""
-        headings = first_headings(data)
+        headings = next(iter(first_records(data, 1)), [])
         known = {words(name) for name in VOCABULARY.paradata} | {
             "id",
             "submitdate",
@@ -137,18 +136,6 @@ class LimeSurveyCsv:
             data, path, null="maybe", separator=reading.separator, encoding=reading.encoding
         )
         return unmasked(table)
-
-
-def first_headings(data: bytes) -> list[str]:
-    """Return the headings of text with separators; none if it is no such text."""
-    start = data[:4_000_000]
-    if len(start) < len(data):
-        start = start[: start.rfind(b"\n")]
-    try:
-        body, _ = decoded(start, Path("-"))
-        return [(cell or "").strip() for cell in laid_out(body, Path("-")).header]
-    except InputError:
-        return []
 
 
 def unmasked(table: Table) -> Table:

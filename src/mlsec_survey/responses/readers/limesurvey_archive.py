@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
 from xml.etree.ElementTree import Element, ParseError
@@ -76,7 +76,8 @@ def _read(archive: zipfile.ZipFile, path: Path) -> Table:
         ending: _part(archive, ending, path, required)
         for ending, required in ((".lss", True), (".lsr", True), (".lsi", False))
     }
-    structure = read_structure(archive, parts[".lss"])  # type: ignore[arg-type]
+    with archive.open(parts[".lss"]) as stream:  # type: ignore[arg-type]
+        structure = read_structure(stream)
     fields, rows = _rows(archive, parts[".lsr"])  # type: ignore[arg-type]
     names = {**structure.fields()}
     headings = [names.get(field, field) for field in fields]
@@ -127,17 +128,25 @@ def _part(
         raise InputError(
             f"the archive holds {len(found)} parts ending in {ending}", file=path, remedy=_AGAIN
         )
-    part = found[0]
-    if part.file_size > LARGEST_PART or (
-        part.file_size > 10_000_000 and part.file_size > LARGEST_RATIO * max(1, part.compress_size)
-    ):
-        raise InputError(
-            f"{part.filename!r} in the archive unpacks to {part.file_size:,} bytes, which no "
-            "export needs",
-            file=path,
-            remedy="Do not unpack it; find out where the file comes from.",
-        )
-    return part
+    refuse_bombs(found, path)
+    return found[0]
+
+
+def refuse_bombs(parts: Iterable[zipfile.ZipInfo], path: Path) -> None:
+    """Refuse parts of an archive that unpack to more than an export can have.
+
+    Raises:
+        InputError: a part is too large, or packed more tightly than text can be.
+    """
+    for part in parts:
+        tight = part.file_size > LARGEST_RATIO * max(1, part.compress_size)
+        if part.file_size > LARGEST_PART or (tight and part.file_size > 10_000_000):
+            raise InputError(
+                f"{part.filename!r} in the archive unpacks to {part.file_size:,} bytes, which no "
+                "export needs",
+                file=path,
+                remedy="Do not unpack it; find out where the file comes from.",
+            )
 
 
 def _elements(stream: IO[bytes]) -> Iterator[tuple[str, Element]]:
@@ -168,20 +177,19 @@ def _rows(
     return fields, rows()
 
 
-def read_structure(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Structure:
-    """Return the questionnaire that an archive holds."""
+def read_structure(stream: IO[bytes]) -> Structure:
+    """Return the questionnaire of a structure (.lss), which an archive holds too."""
     tables: dict[str, list[dict[str, str]]] = {}
     where: list[str] = []
-    with archive.open(part) as stream:
-        for event, element in _elements(stream):
-            if event == "start":
-                where.append(element.tag)
-                continue
-            where.pop()
-            if element.tag == "row" and len(where) == 3:
-                row = {child.tag: child.text or "" for child in element}
-                tables.setdefault(where[1], []).append(row)
-                element.clear()
+    for event, element in _elements(stream):
+        if event == "start":
+            where.append(element.tag)
+            continue
+        where.pop()
+        if element.tag == "row" and len(where) == 3:
+            row = {child.tag: child.text or "" for child in element}
+            tables.setdefault(where[1], []).append(row)
+            element.clear()
     settings = next(iter(tables.get("surveys", [])), {})
     order = {
         group["gid"]: number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,14 +15,17 @@ from mlsec_survey.base.text_safety import CONTROL_CHARACTERS
 from mlsec_survey.base.yaml_input import near
 from mlsec_survey.instrument.codebook import Codebook, Column
 from mlsec_survey.instrument.manifest import Manifest, Reading, load_manifest
+from mlsec_survey.instrument.questionnaire.wording import Wording
 from mlsec_survey.responses.readers.answers import (
     Boxes,
     Dictionary,
+    ambiguous_numbers,
     answer_style,
     boxes_of,
     coded,
     dictionary,
     fits_item,
+    ticked_by_label,
     to_codes,
 )
 from mlsec_survey.responses.readers.checks import (
@@ -33,7 +36,7 @@ from mlsec_survey.responses.readers.checks import (
 )
 from mlsec_survey.responses.readers.delimited import LARGEST_FILE
 from mlsec_survey.responses.readers.export import Limit, RawExport, Steps
-from mlsec_survey.responses.readers.headings import Matched, match_headings
+from mlsec_survey.responses.readers.headings import Matched, match_headings, part_texts, words
 from mlsec_survey.responses.readers.limits import limits_of, shown_by
 from mlsec_survey.responses.readers.registry import Reader, recognise
 from mlsec_survey.responses.readers.structure import differences
@@ -73,12 +76,15 @@ class Examination:
     matched: tuple[str, ...] = ()
 
 
-def read_export(path: Path | str, codebook: Codebook) -> RawExport:
+def read_export(
+    path: Path | str, codebook: Codebook, wordings: Sequence[Wording] = ()
+) -> RawExport:
     """Read a survey tool's export and check every cell against the codebook.
 
     Args:
         path: export with its manifest beside it.
         codebook: defines the columns and the codes that may occur.
+        wordings: of the questionnaire, by which headings and answers in full texts are understood.
 
     Raises:
         InputError: the file or manifest is missing, is none that a reader knows, is malformed,
@@ -87,7 +93,7 @@ def read_export(path: Path | str, codebook: Codebook) -> RawExport:
     """
     path = Path(path)
     manifest = load_manifest(path)
-    found = examine(file_bytes(path), path, codebook, manifest.reading, manifest.format)
+    found = examine(file_bytes(path), path, codebook, manifest.reading, manifest.format, wordings)
     if found.problems:
         raise first_problem(found.problems)
     if manifest.rows not in (None, found.records):
@@ -132,6 +138,7 @@ def examine(
     codebook: Codebook,
     reading: Reading | None = None,
     format: str | None = None,
+    wordings: Sequence[Wording] = (),
 ) -> Examination:
     """Find out what a file is and all that is wrong with it.
 
@@ -141,6 +148,7 @@ def examine(
         codebook: what was asked.
         reading: what the manifest says of the file.
         format: what the manifest says it is.
+        wordings: of the questionnaire, where they are at hand.
     """
     reading = reading or Reading()
     try:
@@ -158,15 +166,21 @@ def examine(
             reader.better,
             problems=(Problem(error, "file"),),
         )
-    return _examined(table, path, codebook, reading, reader, recognition.why)
+    return _examined(table, path, codebook, reading, reader, recognition.why, wordings)
 
 
 def _examined(
-    table: Table, path: Path, codebook: Codebook, reading: Reading, reader: Reader, why: str
+    table: Table,
+    path: Path,
+    codebook: Codebook,
+    reading: Reading,
+    reader: Reader,
+    why: str,
+    wordings: Sequence[Wording],
 ) -> Examination:
     specs = {column.name: column for column in codebook.column_specs}
     dictionaries = {
-        item.id: dictionary(codebook, item)
+        item.id: dictionary(codebook, item, wordings)
         for item in codebook.items
         if item.type in {"single", "array"}
     }
@@ -181,6 +195,7 @@ def _examined(
         reader.vocabulary,
         named=reading.columns,
         ignore=reading.ignore,
+        wordings=wordings,
         fits=fits,
     )
     notes = [*table.notes, *matched.notes]
@@ -207,7 +222,21 @@ def _examined(
         numbers = [str(number) for number in range(1, records + 1)]
         columns["id"] = pd.Series(categories(numbers), index=table.cells.index, name="id")
         notes.append("the file numbers no responses; they are numbered in its order")
-    style, boxes = _styles(columns, specs, codebook, dictionaries, labels, reading)
+    for name, cells in columns.items():
+        if specs[name].kind in {"multiple", "exclusive"}:
+            texts = {words(text) for text in part_texts(specs[name], codebook, wordings)}
+            columns[name] = ticked_by_label(cells, texts)
+    style, boxes = _styles(columns, specs, codebook, dictionaries, labels, reading, table)
+    if style in {"numbers", "positions"} and table.numbering is None:
+        doubtful = ambiguous_numbers(columns, specs, dictionaries)
+        if doubtful is not None:
+            error = InputError(
+                "the numbers can be values of the options or their positions",
+                file=path,
+                column=doubtful,
+                remedy="Export answers as codes or as labels.",
+            )
+            problems.append(Problem(error, "numbers"))
     columns = {
         name: to_codes(
             cells,
@@ -256,8 +285,9 @@ def _styles(
     dictionaries: Mapping[str, Dictionary],
     labels: Mapping[str, Mapping[str, str]],
     reading: Reading,
+    table: Table,
 ) -> tuple[str, Boxes]:
-    style = answer_style(columns, specs, dictionaries, labels)
+    style = answer_style(columns, specs, dictionaries, labels, table.numbering)
     checklists = [
         [
             name
@@ -268,6 +298,8 @@ def _styles(
         if item.type == "multiple"
     ]
     boxes = boxes_of(columns, [boxes for boxes in checklists if boxes])
+    if table.boxes is not None:
+        boxes = Boxes(*table.boxes)
     if reading.ticked is not None or reading.unticked is not None:
         boxes = Boxes(reading.ticked or boxes.ticked, reading.unticked)
     return style, boxes
@@ -277,6 +309,7 @@ def _answer_words(style: str, boxes: Boxes) -> list[str]:
     said = {
         "codes": "answers as codes",
         "labels": "answers as full texts",
+        "numbers": "answers as values of the options",
         "positions": "answers as numbers of the options in their order",
     }[style]
     if not boxes.converted:

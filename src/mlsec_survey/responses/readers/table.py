@@ -30,6 +30,9 @@ class Table:
         notes: what was put right on reading, one sentence each.
         steps: how the survey was shown: `groups`, `questions`, `one_page`, or None if not known.
         structure: the questionnaire, if the file carries it.
+        boxes: words for a ticked and an unticked box, where the tool always uses the same.
+        numbering: what the tool's numbers for answers are: `numbers` (values of options) or
+            `positions`, as `answers.Dictionary` has them; None if that is not known.
     """
 
     headings: tuple[str, ...]
@@ -42,6 +45,8 @@ class Table:
     notes: tuple[str, ...] = ()
     steps: str | None = None
     structure: Structure | None = None
+    boxes: tuple[str, str] | None = None
+    numbering: str | None = None
 
 
 def categories(values: Sequence[str | None]) -> pd.Categorical[Any]:
@@ -62,7 +67,8 @@ def replaced(cells: pd.Series, change: Callable[[str], str | None]) -> pd.Series
     # One place more, so that the code -1 of a missing cell stays -1.
     moved = np.append(codes, -1)[cells.cat.codes.to_numpy()]
     dtype = pd.CategoricalDtype(pd.Index(distinct, dtype="str"))
-    return pd.Series(pd.Categorical.from_codes(moved, dtype=dtype), index=cells.index)
+    values = pd.Categorical.from_codes(moved, dtype=dtype)
+    return pd.Series(values, index=cells.index, name=cells.name)
 
 
 def without_null(cells: pd.Series) -> pd.Series:
