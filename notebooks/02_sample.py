@@ -242,19 +242,27 @@ pub.numbers(
 # %% [markdown]
 # ## Exposure to any attack
 #
-# Exposure says whether a respondent reports at least one attack that happened or was suspected, or,
-# more strictly, one that happened. The wider one is the outcome of a family of hypotheses in
-# notebook 04. It is a share of respondents who chose to answer a survey on this very subject, not a
-# rate of incidents among organisations.
+# Exposed is who reports at least one attack that happened or was suspected; not exposed is who says
+# of every attack that it did not happen. Whoever reports none and does not know of one, prefers not
+# to say or left it empty, is neither: a *don't know* is no *no*. The share of those for whom
+# exposure is known is therefore no share of all: it leaves out more of the unexposed, who have to
+# say *no* of each attack. The bounds hold whatever the unknown ones are. Three definitions stand
+# side by side, since another analyst might choose another; the first is the outcome of a family of
+# hypotheses in notebook 04, and the others are choices of the specification curve in notebook 05.
+# None of them is a rate of incidents among organisations: respondents chose to answer a survey on
+# this very subject.
 
 # %%
 exposure = sample.binary_scales(responses, book, confidence=confidence)
 pub.table(
     "exposure",
     exposure,
-    "label:quantity count n estimate:share low high unknown",
-    caption="Respondents who report at least one attack.",
-    note=shares,
+    "label:quantity count against unknown n:known_n estimate:share low high "
+    "bound_low bound_high outer_low outer_high",
+    caption="Respondents who report at least one attack: known, unknown, what that leaves open.",
+    note=f"Share: of those for whom it is known. {shares} Bounds: shares of all {len(responses)} "
+    f"respondents if none, or all, of the unknown are exposed; outer ends: of their {level} "
+    "intervals.",
 )
 pub.numbers(sample.share_numbers(exposure, confidence=confidence), "The same shares, in words")
 
@@ -309,12 +317,14 @@ pub.table(
 # ## Defences in place and planned
 #
 # A tick says that a respondent knows of a defence, not that it works or is in place everywhere.
-# Those who do not know what their organisation does are left out of the shares (see the item
-# non-response above). The number of defences is a sum over the checklist, no measure of security.
+# Those who do not know what their organisation does, or prefer not to say, are left out of the
+# shares (see the item non-response above). Some ticked nothing, not even *none of these*. That can
+# be an answer, or none: the table gives the shares in both readings, and the codebook says which
+# one counts and why. The number of defences is a sum over the checklist, no measure of security.
 
 # %%
 defences = sample.checklists_together(
-    responses, book, ["defence", "planned"], confidence=confidence
+    responses, missing, book, ["defence", "planned"], confidence=confidence
 )
 pub.figure(
     "defences_intervals",
@@ -331,10 +341,15 @@ pub.figure(
 pub.table(
     "defences",
     defences,
-    "label:defence count n estimate:share low high",
-    caption="Defences in place and planned, of those who answered the checklist.",
+    "label:defence count n estimate:share low high ticked_share listed_share",
+    caption="Defences in place and planned, in both readings of a list with nothing ticked.",
     sections="list",
-    note=shares,
+    note=f"{shares} n and share: in the reading that the codebook chooses.",
+)
+pub.number(
+    "nothing_ticked",
+    sample.describe_nothing_ticked(missing, book, ["defence", "planned"]),
+    "lists of defences with nothing ticked",
 )
 
 # %%

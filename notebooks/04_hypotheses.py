@@ -367,7 +367,9 @@ if len(exploratory.table):
 # estimate that moves across these rows depends on something that the data cannot tell.
 
 # %%
-handling = hyp.missing_handling_table(the_plan, data, missing, book, seed=seed, resamples=resamples)
+handling = hyp.missing_handling_table(
+    the_plan, data, responses, missing, book, seed=seed, resamples=resamples
+)
 pub.table(
     "missing_data_handling",
     handling,
@@ -376,8 +378,8 @@ pub.table(
     sections="title:hypothesis",
     note=f"{hyp.IMPUTATIONS} imputations by chained equations, pooled by Rubin's rules; their p "
     "is a large-sample one. Cramér's V is pooled without an interval. Don't know is handled where "
-    "it is an option of a single item and somebody chose it; scales made of several items have no "
-    "such level.",
+    "it is an option of a single item and somebody chose it. Unknown as none, as met: unknown "
+    "exposure counts as 0, or as 1. Occurrence is imputed attack by attack.",
 )
 pub.close()
 

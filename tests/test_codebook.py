@@ -311,7 +311,7 @@ def no_label(content: dict[str, Any]) -> None:
         (truth_value, ["option_sets.yes_no.options[0]", "quote"]),
         (number_for_text, ["items[3].label", "value '3'"]),
         (bad_basis, ["items[3].basis", "'guessed'", "'published' or 'reconstructed'"]),
-        (bad_rule, ["scales[5]", "'exposure'", "sum"]),
+        (bad_rule, ["scales[7]", "'exposure'", "sum"]),
         (no_label, ["items[3].label", "required"]),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -18,6 +18,7 @@ from mlsec_survey.analysis.sample import (
     checklist_table,
     checklists_together,
     count_scales,
+    describe_nothing_ticked,
     flag_counts,
     item_nonresponse,
     items_about,
@@ -178,10 +179,19 @@ def test_rating_distribution(codebook: Codebook) -> None:
         rating_distribution(responses, missing, codebook, "occurrence")
 
 
-def test_checklist(responses: pd.DataFrame, codebook: Codebook) -> None:
-    table = checklist_table(responses, codebook, "defence")
+def test_checklist_in_both_readings_of_nothing_ticked(
+    responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook
+) -> None:
+    table = checklist_table(responses, missing, codebook, "defence")
     assert table["count"].sum() == responses["defence_count"].sum()
     assert set(table["n"]) == {responses["defence_count"].notna().sum()}
+    assert set(table["ticked_n"]) == {responses["defence_count_answered"].notna().sum()}
+    blank = int((missing["defence__monitoring"] == "not_answered").sum())
+    assert blank > 0 and (table["listed_n"] == table["ticked_n"] + blank).all()
+    assert table["ticked_share"].tolist() == (table["count"] / table["ticked_n"]).tolist()
+    words = describe_nothing_ticked(missing, codebook, ["defence"])
+    assert f"{blank} ticked nothing, which counts as none of them" in words
+    assert describe_nothing_ticked(missing.head(0), codebook, ["defence"]).startswith("nobody")
 
 
 def test_flow_in_words() -> None:
@@ -291,7 +301,11 @@ def test_questions_leave_out_texts_screening_and_repeated_boxes(
         every[every["item"] == item]["count"].unique().item() for item in once["item"]
     ]
     text = nonresponse_summary(table)
-    assert text.startswith(f"of {len(table)} questions {int((table['count'] == 0).sum())} have")
+    everybody = int((table["answered"] == table["n"]).sum())
+    assert text.startswith(
+        f"of {len(table)} questions {int((table['count'] == 0).sum())} were left"
+    )
+    assert f"and {everybody} have a substantive answer from everybody" in text
     assert table.loc[table["estimate"].idxmax(), "label"] in text
 
 
@@ -383,10 +397,12 @@ def test_count_scales_summarise_and_their_interval_is_that_of_a_large_sample(
     assert row["mean_high"] == pytest.approx(3 + half, abs=0.04)
 
 
-def test_checklists_stand_together(responses: pd.DataFrame, codebook: Codebook) -> None:
-    table = checklists_together(responses, codebook, ["defence", "planned"])
+def test_checklists_stand_together(
+    responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook
+) -> None:
+    table = checklists_together(responses, missing, codebook, ["defence", "planned"])
     assert table["list"].unique().tolist() == ["Implemented defence", "Planned defence"]
-    alone = checklist_table(responses, codebook, "planned")
+    alone = checklist_table(responses, missing, codebook, "planned")
     assert table[table["list"] == "Planned defence"]["count"].tolist() == alone["count"].tolist()
 
 

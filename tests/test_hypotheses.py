@@ -65,6 +65,10 @@ def responses(codebook: Codebook) -> pd.DataFrame:
             "defence__monitoring": pd.Categorical(rng.choice(["yes", "no"], n)),
         }
     )
+    first, *others = (part.name for part in codebook.parts("occurrence").values())
+    frame[first] = frame["exposure"].map({0: "no", 1: "yes"})
+    for name in others:
+        frame[name] = "no"
     frame["defence_count"] = rng.binomial(10, 0.3 + 0.25 * frame["exposure"])
     noise = rng.normal(0, 0.5, (2, n))
     for name, extra in zip(("concern_scale", "relevance_scale"), noise, strict=True):
@@ -208,7 +212,13 @@ def test_what_cannot_be_tested_is_said_and_not_counted(
     joint = hyp.joint_model_table(plan.joint_models, constant, codebook)
     assert joint["notes"].str.startswith("not fitted").all()
     handling = hyp.missing_handling_table(
-        plan, constant, pd.DataFrame(index=constant.index), codebook, seed=SEED, imputations=2
+        plan,
+        constant,
+        responses,
+        pd.DataFrame(index=constant.index),
+        codebook,
+        seed=SEED,
+        imputations=2,
     )
     assert handling.loc[handling["id"] == "E1", "notes"].str.startswith("not compared").all()
 
@@ -418,14 +428,26 @@ def test_a_quoted_sentence_carries_the_stand_in_label() -> None:
 
 
 def test_each_handling_of_missing_answers_is_run(
-    plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook, confirmatory: hyp.PlanResults
+    plan: AnalysisPlan,
+    data: pd.DataFrame,
+    responses: pd.DataFrame,
+    codebook: Codebook,
+    confirmatory: hyp.PlanResults,
 ) -> None:
     missing = pd.DataFrame("answered", index=data.index, columns=data.columns)
     missing.loc[:3, "org_size"] = "dont_know"
     missing.loc[4:5, "org_size"] = "prefer_not"
     missing.loc[3:9, "target_likelihood"] = "dont_know"
     table = hyp.missing_handling_table(
-        plan, data, missing, codebook, seed=SEED, resamples=RESAMPLES, imputations=3, iterations=2
+        plan,
+        data,
+        responses,
+        missing,
+        codebook,
+        seed=SEED,
+        resamples=RESAMPLES,
+        imputations=3,
+        iterations=2,
     )
     size = table[table["id"] == "E1"].set_index("handling")
     assert list(size.index) == [
@@ -477,3 +499,35 @@ def test_respondents_of_several_hypotheses_are_a_range(plan, data, codebook) -> 
     assert hyp.respondents_in(entries, results) == f"{n.min()} to {n.max()}"
     assert hyp.respondents_in(entries[:1], results) == str(n.iloc[0])
     assert hyp.respondents_in([], results) == "not examined by this plan"
+
+
+def test_unknown_exposure_is_imputed_by_parts_and_bounded(
+    plan: AnalysisPlan, responses: pd.DataFrame, codebook: Codebook
+) -> None:
+    """Twenty without a report do not know of one attack, which leaves their exposure unknown."""
+    names = [part.name for part in codebook.parts("occurrence").values()]
+    answers, unsure = responses.copy(), responses.index[responses["exposure"] == 0][:20]
+    answers.loc[unsure, names[-1]] = np.nan
+    # Somebody met that attack, so that it can be imputed.
+    met = responses.index[responses["exposure"] == 1][:5]
+    answers.loc[met, names[-1]] = "yes"
+    answers["exposure"] = responses["exposure"].mask(responses.index.isin(unsure))
+    data = hyp.analysis_data(answers, codebook, hyp.plan_variables(plan))
+    missing = pd.DataFrame("answered", index=data.index, columns=data.columns)
+    table = hyp.missing_handling_table(
+        plan, data, answers, missing, codebook, seed=SEED, resamples=99, imputations=5, iterations=2
+    )
+    rows = table[table["id"] == "D1"].set_index("handling")
+    assert list(rows.index) == [
+        "complete cases",
+        "multiple imputation",
+        "unknown as none",
+        "unknown as met",
+    ]
+    n = len(data)
+    assert list(rows["n"]) == [n - 20, n, n, n]
+    filled = data.assign(exposure=data["exposure"].fillna(1.0))
+    want = hyp.run_hypothesis(plan.hypothesis("D1"), filled, codebook)
+    assert rows.loc["unknown as met", "estimate"] == pytest.approx(want.estimate)
+    between = sorted(rows.loc[["unknown as none", "unknown as met"], "estimate"])
+    assert between[0] < rows.loc["multiple imputation", "estimate"] < between[1]

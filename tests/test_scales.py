@@ -66,14 +66,17 @@ def test_exposure_with_and_without_suspicion(codebook: Codebook) -> None:
         [None] * 6,
         ["suspected", None, None, None, None, None],
     ]
-    assert scale(codebook, "exposure", occurrence=rows) == [0, 1, 1, 0, None, 1]
-    assert scale(codebook, "exposure_strict", occurrence=rows) == [0, 0, 1, 0, None, 0]
-    assert scale(codebook, "exposure_count", occurrence=rows) == [0, 1, 1, 0, None, 1]
+    # A report settles it; without one, only a "no" to each attack does.
+    assert scale(codebook, "exposure", occurrence=rows) == [0, 1, 1, None, None, 1]
+    assert scale(codebook, "exposure_reported", occurrence=rows) == [0, 1, 1, 0, None, 1]
+    assert scale(codebook, "exposure_strict", occurrence=rows) == [0, None, 1, None, None, None]
+    assert scale(codebook, "exposure_count", occurrence=rows) == [0, None, None, None, None, None]
 
 
 def test_number_of_defences(codebook: Codebook) -> None:
     rows: list[list[object]] = [["yes"] * 3 + ["no"] * 7, ["no"] * 10, [None] * 10]
-    assert scale(codebook, "defence_count", defence=rows) == [3, 0, None]
+    assert scale(codebook, "defence_count", defence=rows) == [3, 0, 0]
+    assert scale(codebook, "defence_count_answered", defence=rows) == [3, 0, None]
     derived = derive_scales(*tables(codebook, defence=rows), codebook)
     assert str(derived["defence_count"].dtype) == "Int64"
 

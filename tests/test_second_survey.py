@@ -182,7 +182,7 @@ def test_the_plan_runs(second: Second) -> None:
     adjusted = hyp.multiplicity_table(plan, data, found, **settings)
     assert adjusted["p_westfall_young"].notna().all()
     handled = hyp.missing_handling_table(
-        plan, data, second.missing, second.codebook, imputations=3, **settings
+        plan, data, second.responses, second.missing, second.codebook, imputations=3, **settings
     )
     assert {"complete cases", "multiple imputation"} <= set(handled["handling"])
 

@@ -238,7 +238,8 @@ def test_dealing_is_rerunning_on_exchanged_outcomes(curves, plan, answers, codeb
         assert (candidates["exclusion"].cat.codes.to_numpy()[row] == verse.strata).all()
     effects = multiverse.run_specifications(verse, order)
     dealt = candidates.copy()
-    dealt["defence_count"] = candidates["defence_count"].to_numpy()[order[1]]
+    for name in ("defence_count", "defence_count_answered"):
+        dealt[name] = candidates[name].to_numpy()[order[1]]
     again = multiverse.multiverse(entry, dealt, missing, codebook, choices)
     curve = multiverse.specification_curve(again)
     # Codings that depend on the sample (halves) and filled-in gaps move along with the outcome.
@@ -268,6 +269,7 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
             "missing": choices.missing[:1],
             "codings": choices.codings | {"count": ("steps",)},
             "models": (),
+            "measures": {},
         }
     )
     entry = plan.hypothesis("D2")
@@ -393,7 +395,8 @@ def test_the_deviate_of_a_correlation_has_the_p_value_of_its_t_test(df, close):
 
 def test_a_constant_variable_has_no_curve(plan, answers, codebook, choices):
     candidates, missing = answers
-    same = candidates.assign(defence_count=pd.array([3] * len(candidates), dtype="Int64"))
+    threes = pd.array([3] * len(candidates), dtype="Int64")
+    same = candidates.assign(defence_count=threes, defence_count_answered=threes)
     with pytest.raises(AnalysisError, match="D2"):
         multiverse.multiverse(plan.hypothesis("D2"), same, missing, codebook, choices)
 
@@ -403,7 +406,7 @@ def test_a_constant_variable_has_no_curve(plan, answers, codebook, choices):
     [
         ("lift: [partial]", "lift: [screened_out]", "liftable"),
         ("drop: [speeder]}", "drop: [speeders]}", "speeder"),
-        ("exposure: [exposure_strict]", "exposure: [exposure_strickt]", "exposure_strict"),
+        (", exposure_strict]", ", exposure_strickt]", "exposure_strict"),
         ("variables: [experience, education]", "variables: [industry]", "order"),
         ("label: with duplicates", "label: with incomplete", "already used"),
         ("rule: median", "rule: mean", "median"),

@@ -173,7 +173,7 @@ def test_directions_that_the_abstract_reports(analysed: pd.DataFrame) -> None:
         assert p < 0.01, (outcome, predictor)
     for predictor in ("org_size", "maturity", "team_size", "security_practice"):
         assert tau("exposure", predictor)[1] > 0.05, predictor
-    assert 0.22 < analysed["exposure"].mean() < 0.32
+    assert 0.22 < analysed["exposure_reported"].mean() < 0.32
 
 
 def test_ratings_differ_by_attack_and_hang_together_in_a_respondent(

@@ -7,6 +7,7 @@ of confirmatory and of exploratory families come in separate tables, by separate
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,14 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from mlsec_survey.analysis.missing_answers import impute, under_each_handling
+from mlsec_survey.analysis.missing_answers import impute_by_parts, under_each_handling
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.base.formatting import as_text, interval_text, p_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.entries import AnyScale
 from mlsec_survey.instrument.plan import AnalysisPlan, Family, Hypothesis, JointModel
+from mlsec_survey.responses.scales import part_indicators
 from mlsec_survey.stats import counts, ordinal
 from mlsec_survey.stats.design import ModelResult
 from mlsec_survey.stats.multiplicity import Tested, benjamini_hochberg, holm, westfall_young
@@ -726,6 +729,7 @@ def _by_threshold(
 def missing_handling_table(
     plan: AnalysisPlan,
     data: pd.DataFrame,
+    responses: pd.DataFrame,
     missing: pd.DataFrame,
     codebook: Codebook,
     *,
@@ -739,7 +743,8 @@ def missing_handling_table(
     Args:
         plan: the analysis plan.
         data: as `analysis_data` returns it; the columns of the confirmatory families impute one
-            another. A scale is imputed as such, not item by item.
+            another. A 0/1 scale is imputed part by part, other scales as such.
+        responses: recoded responses, for the parts of 0/1 scales.
         missing: kinds of missing answer, same respondents in the same order.
         codebook: of the data.
         seed: of permutations and imputations.
@@ -750,7 +755,8 @@ def missing_handling_table(
     Returns:
         One row per hypothesis and handling: id, label, title (both), handling, n, effect, estimate,
         low, high, statistic, p, method, notes.
-        Don't know counts as an answer only where it is one option of a single item.
+        Don't know counts as an answer only where it is one option of a single item. Where a 0/1
+        scale is unknown, it counts as 0 in one handling and as 1 in another, which bound it.
     """
     entries = plan.of_kind("confirmatory")
     names = plan_variables(plan, "confirmatory")
@@ -760,10 +766,19 @@ def missing_handling_table(
     unknown = pd.DataFrame(
         {name: kinds[name] == "dont_know" for name in names if name in kinds}, index=data.index
     )
+    any_of = {
+        name: part_indicators(responses, codebook.variable(name)).set_axis(data.index)
+        for name in map(str, frame)
+        if isinstance(codebook.variable(name).derived, AnyScale)
+    }
     completed, not_imputed = None, ""
     try:
-        completed = impute(
-            frame, rng=generator(seed, "imputation"), imputations=imputations, iterations=iterations
+        completed = impute_by_parts(
+            frame,
+            any_of,
+            rng=generator(seed, "imputation"),
+            imputations=imputations,
+            iterations=iterations,
         )
     except AnalysisError as error:
         not_imputed = f"not imputed: {error}"
@@ -790,6 +805,7 @@ def missing_handling_table(
         except AnalysisError as error:
             rows.append({"id": entry.id, "label": entry.label, "notes": f"not compared: {error}"})
             continue
+        handled = dict(handled) | _bounds(frame[pair], any_of, run)
         for handling, result in handled.items():
             rows.append(
                 {"id": entry.id, "label": entry.label, "handling": handling, **_fields(result)}
@@ -800,6 +816,19 @@ def missing_handling_table(
     table = pd.DataFrame(rows, columns=["id", "label", "handling", *_RESULT_FIELDS])
     table.insert(2, "title", table["id"] + "  " + table["label"])
     return table
+
+
+def _bounds(
+    data: pd.DataFrame, any_of: Mapping[str, pd.DataFrame], run: _Analysis
+) -> dict[str, TestResult]:
+    """Run a hypothesis with its unknown 0/1 scales as 0, and as 1, if any is unknown."""
+    concerned = [name for name in data if name in any_of and data[name].isna().any()]
+    found = {}
+    for word, value in (("none", 0.0), ("met", 1.0)) if concerned else ():
+        filled = data.assign(**{str(name): data[name].fillna(value) for name in concerned})
+        with contextlib.suppress(AnalysisError):
+            found[f"unknown as {word}"] = run.as_planned(filled)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ compared with these, and its pooling with `stats.pooling`, in tests/test_imputat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -247,6 +247,50 @@ def impute(
     index = pd.MultiIndex.from_product(axes, names=["iteration", "column", "imputation"])
     trace = pd.Series(means.ravel(), index, name="mean").reset_index()
     return Imputations(tuple(completed), filled_counts, trace, note)
+
+
+def impute_by_parts(
+    data: pd.DataFrame,
+    parts: Mapping[str, pd.DataFrame],
+    *,
+    rng: np.random.Generator,
+    imputations: int = 20,
+    iterations: int = 10,
+) -> Imputations:
+    """Impute 0/1 quantities part by part, and derive them anew in every completed data set.
+
+    Whether any of several things was met is known of who met one and unknown of who does not know
+    of all others. Imputed as a whole, its unknown values would be drawn from respondents all of
+    whose parts are known; imputed by parts, what a respondent did answer counts.
+
+    Args:
+        data: as for `impute`.
+        parts: by column of the data the indicators of its parts (1, 0 or NaN), same respondents;
+            the column is 1 where any part is. A part that nobody or everybody known has cannot be
+            imputed and is taken as not met where unknown.
+        rng, imputations, iterations: as for `impute`.
+
+    Raises:
+        AnalysisError: as for `impute`.
+    """
+    indicators = {
+        f"{name} {part}": values[part]
+        for name, values in parts.items()
+        for part in values
+        if values[part].nunique() > 1
+    }
+    frame = data.drop(columns=list(parts)).assign(**indicators)
+    completed = impute(frame, rng=rng, imputations=imputations, iterations=iterations)
+
+    def derived(filled: pd.DataFrame) -> pd.DataFrame:
+        met = {}
+        for name, values in parts.items():
+            own = [f"{name} {part}" for part in values if f"{name} {part}" in filled]
+            met[name] = (filled[own].eq(1).any(axis=1) | values.eq(1).any(axis=1)).astype(float)
+        return filled.assign(**met)[list(data.columns)]
+
+    datasets = tuple(derived(filled) for filled in completed.datasets)
+    return replace(completed, datasets=datasets)
 
 
 @dataclass(frozen=True, slots=True)

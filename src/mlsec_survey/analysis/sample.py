@@ -17,6 +17,7 @@ import pandas as pd
 from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import ANSWERED, ExcludeEquals, SpeedFlag
+from mlsec_survey.responses.scales import nothing_ticked
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
 from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
 
@@ -43,19 +44,23 @@ def share_text(count: int, n: int, *, confidence: float = 0.95) -> str:
 
 
 def share_numbers(shares: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
-    """Return shares and what they are out of, for publishing: key, value, description.
+    """Return 0/1 quantities and what they are out of, for publishing: key, value, description.
 
     Args:
-        shares: scale (names the key), label, count and n.
+        shares: as `binary_scales` returns them.
         confidence: level of the intervals.
     """
     rows: list[tuple[str, object, str]] = []
     for row in shares.to_dict("records"):
         scale, label = row["scale"], row["label"]
-        with_value = f"respondents with a value of {label[:1].lower()}{label[1:]}"
+        within = f"{label[:1].lower()}{label[1:]}"
+        share = share_text(row["count"], row["n"], confidence=confidence)
+        bounds = interval_text(row["bound_low"], row["bound_high"], 0, percent=True)
         rows += [
-            (f"{scale}_share", share_text(row["count"], row["n"], confidence=confidence), label),
-            (f"{scale}_n", row["n"], with_value),
+            (f"{scale}_share", share, f"{label}, of those for whom it is known"),
+            (f"{scale}_n", row["n"], f"respondents for whom {within} is known"),
+            (f"{scale}_unknown", row["unknown"], f"respondents for whom {within} is unknown"),
+            (f"{scale}_bounds", bounds, f"{label} among all, whatever the unknown ones are"),
         ]
     return pd.DataFrame(rows, columns=["key", "value", "description"])
 
@@ -325,15 +330,17 @@ def answer_counts(
 
 def nonresponse_summary(nonresponse: pd.DataFrame) -> str:
     """Say in a clause how item non-response spreads, from `item_nonresponse`."""
-    shares = nonresponse["estimate"].dropna()
-    if shares.empty:
-        return "No question was shown to anybody."
-    worst = nonresponse.iloc[int(nonresponse["estimate"].argmax())]
-    complete = int((shares == 0).sum())
+    rows = nonresponse[nonresponse["n"] > 0]
+    if rows.empty:
+        return "no question was shown to anybody"
+    shares = rows["estimate"]
+    worst = rows.iloc[int(shares.to_numpy().argmax())]
+    filled, complete = int((shares == 0).sum()), int((rows["answered"] == rows["n"]).sum())
     return (
-        f"of {len(shares)} questions {complete} have an answer from everybody; the median question "
-        f"is left empty by {percent_text(float(shares.median()), 1)} of those who were shown it, "
-        f"the most by {percent_text(float(worst['estimate']), 1)} ({worst['label']})"
+        f"of {len(rows)} questions {filled} were left empty by nobody who was shown them, and "
+        f"{complete} have a substantive answer from everybody; the median question is left empty "
+        f"by {percent_text(float(shares.median()), 1)} of those who were shown it, the most by "
+        f"{percent_text(float(worst['estimate']), 1)} ({worst['label']})"
     )
 
 
@@ -343,20 +350,30 @@ def binary_scales(
     """Tabulate the derived 0/1 quantities, such as whether any of several things was met.
 
     Returns:
-        One row per scale of the rule any: scale, label, count (of 1), n (with a value), estimate,
-        low, high and unknown (respondents without a value).
+        One row per scale of the rule any: scale, label, count (of 1), against (of 0), unknown
+        (neither), n (for whom it is known) with estimate, low, high; bound_low and bound_high, the
+        smallest and largest share among all respondents that the unknown ones allow (Manski 1989,
+        doi:10.2307/145818); and outer_low and outer_high, the lower end of the interval of the one
+        and the upper end of that of the other.
     """
     rows = []
     for scale in codebook.scales:
         if scale.measure != "binary":
             continue
         values = responses[scale.id].dropna()
+        count, known, n = int(values.sum()), len(values), len(responses)
+        least, most = (share_row(k, n, confidence) for k in (count, count + n - known))
         rows.append(
             {
                 "scale": scale.id,
                 "label": scale.label,
-                **share_row(int(values.sum()), len(values), confidence),
-                "unknown": len(responses) - len(values),
+                **share_row(count, known, confidence),
+                "against": known - count,
+                "unknown": n - known,
+                "bound_low": least["estimate"],
+                "bound_high": most["estimate"],
+                "outer_low": least["low"],
+                "outer_high": most["high"],
             }
         )
     return pd.DataFrame(rows)
@@ -587,38 +604,80 @@ def places_table(
 
 
 def checklist_table(
-    responses: pd.DataFrame, codebook: Codebook, item: str, *, confidence: float = 0.95
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    item: str,
+    *,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
-    """Tabulate how many ticked each box of a checklist.
+    """Tabulate how many ticked each box of a checklist, in both readings of nothing ticked.
+
+    Args:
+        responses: recoded responses.
+        missing: kinds of missing answer of the same responses.
+        codebook: the boxes, and what nothing ticked means (see `NothingTickedRule`).
+        item: id of a checklist.
+        confidence: level of the interval.
 
     Returns:
-        One row per box in its order: subquestion, label, count, n (who answered the checklist),
-        estimate, low, high.
+        One row per box in its order: subquestion, label, count, n with estimate, low, high in the
+        reading of the codebook; then ticked_n (who ticked anything, "none of these" included) with
+        ticked_share, and listed_n (these and who ticked nothing) with listed_share.
     """
+    blank = int(nothing_ticked(missing, codebook, item).sum())
+    rule = codebook.item(item).nothing_ticked
     rows = []
     for entry, variable in codebook.parts(item).items():
         answers = responses[variable.name]
+        count, ticked = int((answers == "yes").sum()), int(answers.notna().sum())
+        listed = ticked + blank
+        n = listed if rule is not None and rule.means == "none" else ticked
         rows.append(
             {
                 "subquestion": entry,
                 "label": variable.short_label,
-                **share_row(int((answers == "yes").sum()), int(answers.notna().sum()), confidence),
+                **share_row(count, n, confidence),
+                "ticked_n": ticked,
+                "ticked_share": count / ticked if ticked else NAN,
+                "listed_n": listed,
+                "listed_share": count / listed if listed else NAN,
             }
         )
     return pd.DataFrame(rows)
 
 
 def checklists_together(
-    responses: pd.DataFrame, codebook: Codebook, items: Sequence[str], *, confidence: float = 0.95
+    responses: pd.DataFrame,
+    missing: pd.DataFrame,
+    codebook: Codebook,
+    items: Sequence[str],
+    *,
+    confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Stack several checklists over the same boxes: `checklist_table` of each, named in `list`."""
     tables = [
-        checklist_table(responses, codebook, item, confidence=confidence).assign(
+        checklist_table(responses, missing, codebook, item, confidence=confidence).assign(
             list=codebook.label(item)
         )
         for item in items
     ]
     return pd.concat(tables, ignore_index=True)
+
+
+def describe_nothing_ticked(missing: pd.DataFrame, codebook: Codebook, items: Sequence[str]) -> str:
+    """Say in a sentence how many ticked nothing, what it is taken to mean, and why."""
+    clauses = []
+    for item in items:
+        blank, rule = int(nothing_ticked(missing, codebook, item).sum()), codebook.item(item)
+        if rule.nothing_ticked is None or not blank:
+            continue
+        means = {"none": "none of them", "missing": "no answer"}[rule.nothing_ticked.means]
+        clauses.append(
+            f"{rule.label}: {blank} ticked nothing, which counts as {means} "
+            f"({rule.nothing_ticked.reason})"
+        )
+    return "; ".join(clauses) or "nobody left such a list without a tick"
 
 
 def missing_counts(kinds: pd.Series) -> dict[str, int]:

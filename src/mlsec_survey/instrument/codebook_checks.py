@@ -189,8 +189,9 @@ def _shape_problems(codebook: Codebook, item: Item, here: Location) -> Iterator[
         )
     if item.other and item.type != "single":
         yield (*here, "other"), "only an item of type single can have other", "Remove the key."
-    if item.none is not None and item.type != "multiple":
-        yield (*here, "none"), "only a checklist can have none of these", "Remove the key."
+    for key in ("none", "nothing_ticked"):
+        if getattr(item, key) is not None and item.type != "multiple":
+            yield (*here, key), f"only a checklist can have {key}", "Remove the key."
     if item.type == "multiple" and item.subquestions in codebook.subquestion_sets:
         exclusive = codebook.exclusive_codes(item)
         boxes = {entry.code for entry in codebook.subquestion_sets[item.subquestions]}
@@ -263,6 +264,8 @@ def _rule_problems(codebook: Codebook) -> Iterator[Problem]:
             both = [value for value in scale.against if value in scale.values]
             if both:
                 yield (*here, "against"), f"{both[0]!r} counts both for and against", None
+        elif scale.nothing_ticked is not None and item.type != "multiple":
+            yield (*here, "nothing_ticked"), f"{item.id!r} is no checklist", "Remove the key."
         elif (scale.low, scale.high) != (0, size):
             yield (*here, "high"), f"the count runs from 0 to {size}", "Set low and high to that."
     paradata = [entry.column for entry in codebook.paradata]

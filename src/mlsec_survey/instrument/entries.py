@@ -128,6 +128,19 @@ class NoneOption(Entry):
     label: Text
 
 
+NothingTicked = Literal["missing", "none"]
+
+
+class NothingTickedRule(Entry):
+    """What it means for shares and counts that nothing is ticked, not even "none of these".
+
+    Whether an answer was given is not decided here: such a list stays marked as left empty.
+    """
+
+    means: NothingTicked
+    reason: Text
+
+
 class NumberRange(Entry):
     """What a numeric answer can be: from and to which number, and whether it is whole."""
 
@@ -155,6 +168,7 @@ class Item(Entry):
     identifying: bool = False
     shown_if: ShownIf | None = None
     none: NoneOption | None = None
+    nothing_ticked: NothingTickedRule | None = None
     number: NumberRange | None = None
 
 
@@ -181,6 +195,8 @@ class CountScale(_Scale):
     rule: Literal["count"]
     measure: Literal["count"]
     values: Annotated[Sequence[int | str], Field(min_length=1)]
+    # Of a checklist: what nothing ticked means; by default what it means for the item.
+    nothing_ticked: NothingTicked | None = None
 
 
 class AnyScale(_Scale):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import ANSWERED, RESPONDENT, AnyScale, CountScale, MeanScale
+from mlsec_survey.instrument.variables import Variable
 
 
 def derive_scales(
@@ -47,6 +48,8 @@ def derive_scales(
             sums, given = np.nansum(answers, axis=1), (~np.isnan(answers)).sum(axis=1)
             scales[scale.id] = np.where(enough, sums / np.maximum(given, 1), np.nan)
         elif isinstance(scale, CountScale):
+            if _means_none(scale, codebook):
+                enough = enough | nothing_ticked(missing, codebook, scale.item)
             scales[scale.id] = _whole(_count(responses, names, scale.values), enough)
         else:
             assert isinstance(scale, AnyScale)
@@ -54,6 +57,47 @@ def derive_scales(
             against = _count(responses, names, scale.against) >= scale.minimum
             scales[scale.id] = _whole(speaks_for, speaks_for | against)
     return responses.join(pd.DataFrame(scales, index=responses.index))
+
+
+def _means_none(scale: CountScale, codebook: Codebook) -> bool:
+    rule = codebook.item(scale.item).nothing_ticked
+    default = "missing" if rule is None else rule.means
+    return (scale.nothing_ticked or default) == "none"
+
+
+def nothing_ticked(missing: pd.DataFrame, codebook: Codebook, item: str) -> NDArray[np.bool_]:
+    """Return who was shown a checklist and ticked nothing, not even that none applies.
+
+    Args:
+        missing: kinds of missing answer.
+        codebook: the boxes.
+        item: id of the checklist.
+    """
+    parts = codebook.parts(item).values()
+    if codebook.item(item).type != "multiple":
+        return np.zeros(len(missing), dtype=bool)
+    return np.all([missing[part.name] == "not_answered" for part in parts], axis=0)
+
+
+def part_indicators(responses: pd.DataFrame, variable: Variable) -> pd.DataFrame:
+    """Say of each part of a 0/1 scale whether it speaks for 1 or against it.
+
+    Args:
+        responses: recoded responses.
+        variable: a scale of the rule any.
+
+    Returns:
+        Respondents × parts, named as the variables of the parts: 1.0 with one of the values of the
+        scale, 0.0 with one that speaks against it, NaN where neither is known.
+    """
+    scale = variable.derived
+    assert isinstance(scale, AnyScale)
+    found = {}
+    for name in variable.parts:
+        speaks_for = _is_one_of(responses[name], scale.values)
+        known = speaks_for | _is_one_of(responses[name], scale.against)
+        found[name] = np.where(known, speaks_for.astype(float), np.nan)
+    return pd.DataFrame(found, index=responses.index)
 
 
 def _count(
@@ -176,8 +220,11 @@ def _rule_in_words(scale: MeanScale | CountScale | AnyScale, codebook: Codebook)
     if isinstance(scale, MeanScale):
         return f"mean of the answers, if at least {scale.minimum} are given"
     labels = {option.value: option.label for option in codebook.options(scale.item)}
+    size = len(codebook.subquestions(scale.item))
     chosen = " or ".join(f"“{labels[value]}”" for value in scale.values)
     if isinstance(scale, CountScale):
-        return f"number of {chosen}, if at least {scale.minimum} answers are given"
+        ticked = "; 0 if nothing is ticked" if _means_none(scale, codebook) else ""
+        return f"number of {chosen}, if at least {scale.minimum} answers are given{ticked}"
     against = " or ".join(f"“{labels[value]}”" for value in scale.against)
-    return f"1 if any is {chosen}; 0 if none is and at least {scale.minimum} is {against}"
+    least = "each" if scale.minimum == size else f"at least {scale.minimum}"
+    return f"1 if any is {chosen}; 0 if {least} is {against}; unknown otherwise"
