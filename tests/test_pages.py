@@ -104,7 +104,7 @@ def test_every_page_says_that_the_answers_are_synthetic(
     pages: dict[str, str], project: SmallProject, tmp_path: Path
 ) -> None:
     for page in pages.values():
-        banners = re.findall(r'<div class="banner" role="note">(.*?)</div>', page)
+        banners = re.findall(r'<header class="banner">(.*?)</header>', page)
         assert [re.sub(r"<[^>]+>", "", text) for text in banners] == [SYNTHETIC_LONG]
         assert page.index('class="banner"') < page.index("<main")
     real = tmp_path / "page.html"

@@ -133,13 +133,7 @@
     });
     if (wordy && !live) {
       table.classList.add("cards");
-      // Cards are laid out as blocks; the roles keep them a table for those who listen.
-      table.setAttribute("role", "table");
-      all("thead, tbody", table).forEach((part) => part.setAttribute("role", "rowgroup"));
-      all("tr", table).forEach((row) => row.setAttribute("role", "row"));
-      heads.forEach((head) => head.setAttribute("role", "columnheader"));
       rows.forEach((row) => [...row.cells].forEach((cell, column) => {
-        cell.setAttribute("role", cell.tagName === "TH" ? "rowheader" : "cell");
         cell.dataset.label = heads[column]?.textContent.trim() || "";
       }));
     }
