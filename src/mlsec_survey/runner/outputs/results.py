@@ -6,10 +6,11 @@ Results come as elements of the class `result` with `data-kind` and `data-key`, 
 
 from __future__ import annotations
 
-import base64
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mlsec_survey.base.markup import MarkupCopy
 
@@ -26,7 +27,9 @@ _FILES = {
     "number": (),
 }
 _PICTURE = "figures/{}.svg"
-_NARROW_PICTURE = "figures/{}_narrow.svg"
+# Letters of a data address that need no escape in `src` and `srcset`, which ends at a blank.
+_PLAIN = "/:;=,.-_!()*'@?+$~[]{}|^"
+_NARROW_PICTURE = "figures/{}.narrow.svg"
 
 
 def downloads(run: Path, kind: str, key: str) -> list[dict[str, str]]:
@@ -52,7 +55,23 @@ def picture_source(run: Path, key: str, *, narrow: bool = False) -> str:
     path = run / (_NARROW_PICTURE if narrow else _PICTURE).format(key)
     if not path.is_file():
         return ""
-    return "data:image/svg+xml;base64," + base64.b64encode(path.read_bytes()).decode()
+    return "data:image/svg+xml," + quote(_compact(path.read_text(encoding="utf-8")), safe=_PLAIN)
+
+
+def _compact(picture: str) -> str:
+    """Return an SVG without what a page has no use for: prolog, metadata, hundredths of a point."""
+    picture = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", picture, flags=re.S)
+    picture = re.sub(r">\s+<", "><", picture)
+    picture = re.sub(r'(?<=\sstyle=")[^"]+', lambda style: re.sub(r"\s+", "", style[0]), picture)
+    picture = re.sub(r'(?<=\sd=")[^"]+', lambda path: _compact_path(path[0]), picture)
+    # Single quotes need no escape in an address.
+    return re.sub(r"=\"([^\"']*)\"", r"='\1'", picture)
+
+
+def _compact_path(path: str) -> str:
+    rounded = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.2f}", path)
+    # With commas, since each blank takes three letters in an address.
+    return re.sub(r",?([A-Za-z]),?", r"\1", ",".join(rounded.split()))
 
 
 def present_results(

@@ -12,14 +12,14 @@
   // Theme: the button names what it switches to.
   const theme = document.getElementById("theme"), root = document.documentElement;
   const dark = matchMedia("(prefers-color-scheme: dark)");
-  const isDark = () => (root.style.colorScheme || (dark.matches ? "dark" : "light")) === "dark";
+  const isDark = () => (root.dataset.theme || (dark.matches ? "dark" : "light")) === "dark";
   const nameTheme = () => { theme.textContent = isDark() ? "Light theme" : "Dark theme"; };
   theme.hidden = false;
   nameTheme();
   dark.addEventListener("change", nameTheme);
   theme.addEventListener("click", () => {
-    root.style.colorScheme = isDark() ? "light" : "dark";
-    try { localStorage.setItem("theme", root.style.colorScheme); } catch { /* as in theme.js */ }
+    root.dataset.theme = isDark() ? "light" : "dark";
+    try { localStorage.setItem("theme", root.dataset.theme); } catch { /* as in theme.js */ }
     nameTheme();
   });
 
