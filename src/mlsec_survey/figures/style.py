@@ -195,9 +195,11 @@ def figure_files(
             continue
         add_strips(drawn, label, source)
         _require_letters(drawn)
-        # All files share one layout.
-        drawn.draw_without_rendering()
-        drawn.set_layout_engine("none")
+        engine = drawn.get_layout_engine()
+        if engine is not None:
+            # All files share one layout; without an engine none is looked for again.
+            engine.execute(drawn)
+            drawn.set_layout_engine(None)
         for ending in endings:
             content = io.BytesIO()
             drawn.savefig(content, **_options(ending, title, dpi))
