@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import json
 import re
 import runpy
 import shutil
@@ -23,6 +24,7 @@ import yaml
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.drafting.limesurvey import draft_from_limesurvey
 from mlsec_survey.instrument.questionnaire import limesurvey, lss, paper, qualtrics
 from mlsec_survey.instrument.questionnaire.form import Form, build_form
 from mlsec_survey.instrument.questionnaire.wording import load_fielding, load_wording
@@ -404,3 +406,60 @@ def test_codes_of_qualtrics_are_a_table(form) -> None:
     table = pd.DataFrame(qualtrics.export_codes(form), columns=["q", "number", "column", "code"])
     row = table[(table["q"] == "OCC_1") & (table["number"] == "98")].iloc[0]
     assert (row["column"], row["code"]) == ("OCC[EVA]", "DK")
+
+
+def more_items() -> str:
+    """Return items of the types that the shipped codebook does not use, as lines of its file."""
+    kinds = {
+        "staff": {"type": "number", "number": {"minimum": 0, "maximum": 900, "whole": True}},
+        "hours": {
+            "type": "number",
+            "subquestions": "defences",
+            "shown_if": {"item": "defence", "values": ["yes"]},
+        },
+        "since": {"type": "date"},
+        "order": {"type": "ranking", "subquestions": "attacks"},
+    }
+    shared = {"construct": "organisation", "basis": "reconstructed", "page": 8}
+    entries = [
+        {"id": name, "code": name.upper(), "label": name, "about": name, **shared, **kind}
+        for name, kind in kinds.items()
+    ]
+    return "".join(f"  - {json.dumps(entry)}\n" for entry in entries)
+
+
+def test_numbers_dates_rankings_and_filters_by_a_box(tmp_path) -> None:
+    """Types that this survey does not use: the header is still the codebook's, in every format."""
+    shutil.copytree(DATA / "wording", tmp_path / "wording")
+    shutil.copy(DATA / "questionnaire.yml", tmp_path)
+    text = (DATA / "codebook.yml").read_text(encoding="utf-8")
+    end = text.index("\n# Quantities that notebook 01 derives")
+    (tmp_path / "codebook.yml").write_text(text[:end] + more_items() + text[end:], encoding="utf-8")
+    codebook = load_codebook(tmp_path / "codebook.yml")
+    for language in ("en", "de"):
+        path = tmp_path / "wording" / f"{language}.yml"
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for name in ("staff", "hours", "since", "order"):
+            content["items"][name] = {"text": f"Question about {name}?"}
+        path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
+    form = form_from(tmp_path, codebook)
+    rows = written(limesurvey.structure_txt(form))
+    assert limesurvey.predicted_header(rows) == codebook.columns()
+    asked = {row["name"]: row for row in rows if row["class"] == "Q" and row["language"] == "en"}
+    types = {name: asked[name]["type/scale"] for name in ("STAFF", "HOURS", "SINCE", "ORDER")}
+    assert types == {"STAFF": "N", "HOURS": "K", "SINCE": "D", "ORDER": "R"}
+    limits = ("min_num_value_n", "max_num_value_n", "num_value_int_only")
+    assert [asked["STAFF"][name] for name in limits] == ["0", "900", "1"]
+    (first, *_) = rows_of([r for r in rows if r["language"] == "en"], asked["HOURS"])
+    assert first["relevance"] == '(DEF_D01.NAOK == "Y")'
+    page = paper.form_html(form, "en")
+    assert "only the rows for which you answered “ticked” in question 22" in page
+    assert "Question about since?" in page
+    imported = qualtrics.advanced_format(form, "en")
+    assert "[[Question:RO]]" in imported
+    assert "STAFF: validate the content as a number from 0 to 900" in qualtrics.by_hand(form, "en")
+    columns = {name for _, _, name, _ in qualtrics.export_codes(form)}
+    assert {f"ORDER[{place}]" for place in range(1, 7)} <= columns
+    draft = draft_from_limesurvey(lss.structure_lss(limesurvey.structure_rows(form)), "more.lss")
+    kinds = {item.code: item.type for item in draft.items}
+    assert [kinds[n] for n in types] == ["number", "number", "date", "ranking"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import Item
+from mlsec_survey.instrument.entries import Item, NumberRange
 from mlsec_survey.instrument.questionnaire.wording import Fielding, Wording
 
 # Words by language.
@@ -71,6 +71,7 @@ class Question:
         random_order: whether rows appear in random order.
         limit: longest text in characters, of the answer or of the field `other`; None for none.
         shown_if: condition of the whole question; None if it is always shown.
+        range: of a number, as far as it is limited.
     """
 
     number: int
@@ -86,6 +87,7 @@ class Question:
     random_order: bool
     limit: int | None
     shown_if: Condition | None
+    range: NumberRange | None = None
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,7 @@ def _question(
         random_order=item.id in fielding.random_order,
         limit=fielding.text_limits.get("other" if item.other else item.id),
         shown_if=whole,
+        range=item.number,
     )
 
 

@@ -13,6 +13,7 @@ from html import escape
 from itertools import count
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.instrument.entries import NumberRange
 from mlsec_survey.instrument.questionnaire.form import Choice, Condition, Form, Page, Question
 
 SURVEY_ID = "111111"
@@ -58,9 +59,19 @@ SETTINGS = {
     "active": "N",
 }
 
-_TYPES = {"single": "L", "array": "F", "multiple": "M", "numeric": "N", "ranking": "R"}
-_TYPES_OF_ROWS = {"text": "Q", "numeric": "K"}
-_LONG_TEXT = "T"
+_TYPES = {
+    ("single", False): "L",
+    ("array", True): "F",
+    ("multiple", True): "M",
+    ("ranking", True): "R",
+    ("number", False): "N",
+    ("number", True): "K",
+    ("date", False): "D",
+    ("text", False): "T",
+    ("text", True): "Q",
+}
+# Types of which an export has one column.
+_ONE_COLUMN = frozenset("LTND")
 
 # Attributes of a question, in columns of their own after those that every row has. The order of
 # rows has two names, of older and of newer versions; each version passes over the other.
@@ -71,7 +82,10 @@ ATTRIBUTES = (
     "maximum_chars",
     "display_rows",
     "other_replace_text",
-    "numbers_only",
+    "min_num_value_n",
+    "max_num_value_n",
+    "num_value_int_only",
+    "date_format",
 )
 COLUMNS = (
     *("id", "related_id", "class", "type/scale", "name", "relevance", "text", "help", "language"),
@@ -88,16 +102,14 @@ def question_type(question: Question) -> str:
     Raises:
         InputError: LimeSurvey has no type for such an item.
     """
-    if question.type == "text":
-        return _TYPES_OF_ROWS["text"] if question.rows else _LONG_TEXT
-    types = {**_TYPES, **_TYPES_OF_ROWS} if question.rows else _TYPES
-    if question.type not in types:
+    kind = _TYPES.get((question.type, bool(question.rows)))
+    if kind is None:
         raise InputError(
             f"no question of LimeSurvey is of the type {question.type!r}",
             value=question.item,
             remedy="Ask the item in another way, or leave it out of the questionnaire.",
         )
-    return types[question.type]
+    return kind
 
 
 def structure_rows(form: Form) -> list[Row]:
@@ -193,6 +205,7 @@ def _page_rows(page: Page, language: str, ids: Iterator[int], other: str) -> Ite
 
 def _question_row(question: Question, language: str, number: str, other: str) -> Row:
     limit = "" if question.limit is None else str(question.limit)
+    numbers = question.range or NumberRange()
     kind = question_type(question)
     attributes = {
         "exclude_all_others": ";".join(row.code for row in question.rows if row.exclusive),
@@ -201,7 +214,10 @@ def _question_row(question: Question, language: str, number: str, other: str) ->
         "maximum_chars": limit if question.type == "text" else "",
         "display_rows": "4" if question.type == "text" else "",
         "other_replace_text": other if question.other else "",
-        "numbers_only": "1" if kind == "K" else "",
+        "min_num_value_n": _number(numbers.minimum),
+        "max_num_value_n": _number(numbers.maximum),
+        "num_value_int_only": "1" if numbers.whole else "",
+        "date_format": "yyyy-mm-dd" if kind == "D" else "",
     }
     return _row(
         "Q",
@@ -217,6 +233,10 @@ def _question_row(question: Question, language: str, number: str, other: str) ->
         same_default="0",
         **attributes,
     )
+
+
+def _number(limit: float | None) -> str:
+    return "" if limit is None else f"{limit:g}"
 
 
 def _part_row(row: Choice, language: str, number: str) -> Row:
@@ -253,7 +273,7 @@ def predicted_header(rows: list[Row]) -> list[str]:
             groups += 1
         elif row["class"] == "Q":
             question = row
-            if row["type/scale"] in {"L", "T", "N"}:
+            if row["type/scale"] in _ONE_COLUMN:
                 header.append(row["name"])
             if row["type/scale"] == "L" and row["other"] == "Y":
                 header.append(f"{row['name']}[other]")

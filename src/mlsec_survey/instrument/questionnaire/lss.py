@@ -22,6 +22,7 @@ _THEMES = {
     "N": "numerical",
     "K": "multiplenumeric",
     "R": "ranking",
+    "D": "date",
 }
 _FLAGS = ("other", "mandatory", "encrypted")
 

@@ -102,7 +102,8 @@ def _on_paper(form: Form, question: Question, language: str) -> PaperQuestion:
         "single": ("answers", paper.choose_one),
         "array": ("grid", paper.choose_per_row),
         "multiple": ("boxes", paper.choose_several),
-        "numeric": ("fields" if question.rows else "field", paper.number),
+        "number": ("fields" if question.rows else "field", paper.number),
+        "date": ("field", paper.date),
         "ranking": ("fields", paper.rank),
         "text": (("fields", paper.write_per_row) if question.rows else ("field", paper.write)),
     }
@@ -133,6 +134,7 @@ def _filter(form: Form, condition: Condition, language: str, only_if: str, unles
 def _filled(form: Form, condition: Condition, language: str, template: str) -> str:
     asked = form.question(condition.question)
     words = [answer.words[language] for answer in asked.answers if answer.code in condition.codes]
+    words = words or [form.wordings[language].paper.ticked]
     before, _, after = template.partition("{answers}")
     # Several answers stand in quotation marks of their own, as the template has them.
     between = f"{after[:1]} {form.wordings[language].paper.or_} {before[-1:]}"

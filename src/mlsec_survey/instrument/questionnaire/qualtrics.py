@@ -22,8 +22,9 @@ _TYPES = {
     ("multiple", True): "MC:MultipleAnswer:Vertical",
     ("text", False): "TE:Essay",
     ("text", True): "TE:Form",
-    ("numeric", False): "TE:SingleLine",
-    ("numeric", True): "TE:Form",
+    ("number", False): "TE:SingleLine",
+    ("number", True): "TE:Form",
+    ("date", False): "TE:SingleLine",
     ("ranking", True): "RO",
 }
 
@@ -99,6 +100,10 @@ def export_codes(form: Form) -> list[tuple[str, str, str, str]]:
             names = f"{question.code}_{place}", f"{question.code}[{row.code}]"
             if question.type == "multiple":
                 rows.append((names[0], "1", names[1], "Y"))
+            elif question.type == "ranking":
+                # A column per thing with its place, where the codebook has a column per place.
+                places = range(1, len(question.rows) + 1)
+                rows += [(names[0], str(p), f"{question.code}[{p}]", row.code) for p in places]
             else:
                 rows += _cells(question, *names)
     return rows
@@ -162,6 +167,14 @@ def _rules(form: Form, question: Question, language: str) -> list[str]:
         rules.append("make these choices exclusive: " + ", ".join(f"“{e}”" for e in exclusive))
     if question.random_order:
         rules.append("randomise the order of the statements")
+    if question.type == "date":
+        rules.append("validate the content as a date, year-month-day")
+    if question.type == "number":
+        limits = question.range
+        low, high = (limits.minimum, limits.maximum) if limits else (None, None)
+        ends = [f"from {low:g}"] if low is not None else []
+        ends += [f"to {high:g}"] if high is not None else []
+        rules.append(" ".join(["validate the content as a number", *ends]))
     if question.limit is not None:
         field = "the text of the last choice" if question.other else "each text"
         rules.append(f"limit {field} to {question.limit} characters")
@@ -171,7 +184,8 @@ def _rules(form: Form, question: Question, language: str) -> list[str]:
 def _condition(form: Form, condition: Condition, language: str) -> str:
     asked = form.question(condition.question)
     words = {answer.code: answer.words[language] for answer in asked.answers}
-    chosen = " or ".join(f"“{words[code]}”" for code in condition.codes)
+    # The boxes of a checklist have no answers of their own.
+    chosen = " or ".join(f"“{words.get(code, 'selected')}”" for code in condition.codes)
     rows = {row.code: row.words[language] for row in asked.rows}
     where = (
         condition.question if condition.row is None else f"{asked.code}, “{rows[condition.row]}”,"

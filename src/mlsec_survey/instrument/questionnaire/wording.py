@@ -61,7 +61,9 @@ class PaperWords(Entry):
     write: Text
     write_per_row: Text
     number: Text
+    date: Text
     rank: Text
+    ticked: Text
     only_if: Text
     only_if_row: Text
     only_unless: Text
