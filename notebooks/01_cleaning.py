@@ -82,12 +82,13 @@ pub.table(
 
 # %%
 kept, flow = exclusions.apply_exclusions(raw, book)
+shown = exclusions.merged_steps(flow, pub.smallest_count)
 pub.figure(
     "exclusion_flow",
-    draw_exclusion_flow(flow),
+    draw_exclusion_flow(shown),
     caption="Flow from exported rows to the analysed sample, in the order of the exclusions.",
-    alt=describe_exclusion_flow(flow),
-    data=flow,
+    alt=describe_exclusion_flow(shown),
+    data=shown,
 )
 pub.number("n_respondents", len(kept), "analysed respondents", unit="respondents")
 pub.number("n_excluded", int(flow["excluded"].sum()), "excluded rows", unit="rows")

@@ -163,7 +163,7 @@ pub.number("incident_coding", coded.describe(cases.INCIDENT), "coding of inciden
 incidents = cases.incident_shares(
     cases.confirmed_incidents(coded, responses, book), len(responses), confidence=confidence
 )
-met = cases.reports_and_confirmed(occurrence, incidents)
+met = pub.released(cases.reports_and_confirmed(occurrence, incidents))
 pub.figure(
     "occurrence_intervals",
     figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),
@@ -275,14 +275,15 @@ pub.numbers(sample.share_numbers(exposure, confidence=confidence), "The same sha
 
 # %%
 concern = sample.rating_distribution(responses, missing, book, "concern", confidence=confidence)
-panels = [(book.label("concern"), concern)]
+drawn = pub.released(concern)
+panels = [(book.label("concern"), drawn)]
 pub.figure(
     "concern_ratings",
     figures.draw_ratings(panels, [[option.label for option in book.options("concern")]]),
     caption="Concern about each attack: shares of the options, centred on the middle "
     "one; n gave a rating.",
     alt=figures.describe_ratings(panels),
-    data=concern,
+    data=drawn,
 )
 
 # %%
@@ -326,15 +327,14 @@ pub.table(
 defences = sample.checklists_together(
     responses, missing, book, ["defence", "planned"], confidence=confidence
 )
+drawn = pub.released(defences)
 pub.figure(
     "defences_intervals",
-    figures.draw_intervals(
-        defences, row="label", series="list", axis="% (count/n beside each point)"
-    ),
+    figures.draw_intervals(drawn, row="label", series="list", axis="% (count/n beside each point)"),
     caption="Defences in place and planned: shares of those who answered the checklist, with "
     f"intervals at {level}.",
-    alt=figures.describe_intervals(defences, row="label", series="list", confidence=confidence),
-    data=defences,
+    alt=figures.describe_intervals(drawn, row="label", series="list", confidence=confidence),
+    data=drawn,
 )
 
 # %%

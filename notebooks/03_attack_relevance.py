@@ -68,7 +68,7 @@ ranking = ratings.ranking(
     responses, missing, book, "relevance", rng=generator(seed, "mean ranks"), **drawn
 )
 rated = sample.rating_distribution(responses, missing, book, "relevance", confidence=confidence)
-rated = rated.set_index("subquestion").loc[ranking["part"]].reset_index()
+rated = pub.released(rated.set_index("subquestion").loc[ranking["part"]].reset_index())
 panel = [(book.label("relevance"), rated)]
 pub.figure(
     "relevance_ratings",
@@ -154,7 +154,7 @@ pub.figure(
     caption="Each pair of attacks compared within respondents: rank-biserial correlation, positive "
     "if the attack of the row is rated higher. Attacks in the order of their mean rank.",
     alt=figures.describe_pairwise(pairs, alpha=alpha),
-    data=pairs,
+    data=pairs.drop(columns=["higher", "equal", "lower"]),
 )
 
 # %%
@@ -453,6 +453,7 @@ pub.figure(
     f"name the codes; in brackets all reasons with a code. {others} reasons have others.",
     alt=figures.describe_intersections(sets, together),
     narrow=figures.draw_intersections(sets, together, width="narrow"),
+    data=together.assign(codes=together["codes"].map(" + ".join)),
 )
 
 # %%

@@ -272,6 +272,7 @@ pub.figure(
     figures.draw_dose_response(panels, outcome),
     caption=f"Mean {outcome} with {level} interval by level of each predictor.",
     alt=figures.describe_dose_response(panels, outcome),
+    data=hyp.panel_table(panels),
 )
 
 # %% [markdown]

@@ -347,6 +347,7 @@ for name, entry in multiverse.curves_shown(project.plan, verses, claims).items()
         narrow=figures.draw_specification_curve(
             curve, shown, multiverse.EFFECT, alpha=alpha, width="narrow"
         ),
+        data=curve[["estimate", "low", "high", "p"]],
     )
 
 # %% [markdown]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mlsec_survey.analysis.sample import (
     answer_counts,
@@ -30,7 +27,6 @@ from mlsec_survey.analysis.sample import (
 )
 from mlsec_survey.figures import describe_exclusion_flow
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.report.disclosure import suppress_small_cells
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.quality import quality_flags
@@ -206,64 +202,6 @@ def test_flow_in_words() -> None:
         "Of 10 exported responses 3 were excluded (no consent 2, duplicate 1); "
         "7 respondents are analysed."
     )
-
-
-def hidden(counts: list[int], groups: list[str] | None = None) -> list[int | None]:
-    table = pd.DataFrame({"count": counts, "group": groups or ["a"] * len(counts)})
-    column = suppress_small_cells(table, "count", "group")["count"]
-    return [None if pd.isna(value) else int(value) for value in column]
-
-
-@pytest.mark.parametrize(
-    ("counts", "expected"),
-    [
-        ([10, 20, 30], [10, 20, 30]),
-        ([3, 20, 30], [None, None, 30]),
-        ([3, 4, 30], [None, None, 30]),
-        ([1, 2, 30, 9], [None, None, 30, None]),
-        ([0, 20, 30], [0, 20, 30]),
-        ([3, 0, 30], [None, 0, None]),
-        ([3, 0], [None, None]),
-        ([3], [None]),
-        ([4, 9, 9], [None, None, 9]),
-    ],
-)
-def test_suppression(counts: list[int], expected: list[int | None]) -> None:
-    assert hidden(counts) == expected
-
-
-def test_suppression_by_group_and_of_missing_counts() -> None:
-    assert hidden([3, 20, 30, 40], ["a", "a", "b", "b"]) == [None, None, 30, 40]
-    table = pd.DataFrame({"count": pd.Series([3, None, 9, 8], dtype="Int64"), "x": 1.5})
-    result = suppress_small_cells(table, "count")
-    assert result["count"].isna().tolist() == [True, True, False, True]
-    assert table["count"].isna().sum() == 1
-    with pytest.raises(ValueError, match="counts"):
-        suppress_small_cells(pd.DataFrame({"count": [1.5]}), "count")
-
-
-@settings(deadline=None, max_examples=200)
-@given(st.lists(st.integers(0, 12), min_size=2, max_size=5))
-def test_an_attacker_with_the_total_cannot_pin_a_small_count(counts: list[int]) -> None:
-    shown = hidden(counts)
-    unknown = [at for at, value in enumerate(shown) if value is None]
-    assert [c for c, value in zip(counts, shown, strict=True) if value is not None] == [
-        value for value in shown if value is not None
-    ]
-    assert all(value is None or value == 0 or value >= 5 for value in shown)
-    small = [at for at in unknown if 0 < counts[at] < 5]
-    if not small or len(unknown) == len(counts) == 1:
-        return
-    rest = sum(counts) - sum(value for value in shown if value is not None)
-    worlds = [
-        world
-        for world in itertools.product(range(rest + 1), repeat=len(unknown))
-        if sum(world) == rest
-    ]
-    for at in small:
-        possible = {world[unknown.index(at)] for world in worlds}
-        assert len(possible) >= 2
-    assert len(unknown) >= 2
 
 
 def test_options_that_exclude_are_no_rows_of_table_one(codebook: Codebook) -> None:

@@ -359,9 +359,10 @@ def test_the_sentence_claims_neither_too_much_nor_too_little() -> None:
     assert sentence == (
         "Among 139 respondents, 36 with threat exposure, no association of threat exposure with "
         "organisation size, ML team size or industry was found (smallest adjusted p = 0.400); "
-        "effects of the size of interest are ruled out, one test at a time, for 1 of these 3; only "
-        "from an odds ratio per step of 1.6 to 1.9 and a Cramér's V of 0.33 upwards was the chance "
-        "to find one, before correction, at least 80 %, so this is no proof that there is none."
+        "effects of the size of interest are ruled out, one test at a time, for 1 of these 3 "
+        "predictors; only from an odds ratio per step of 1.6 to 1.9 and a Cramér's V of 0.33 "
+        "upwards was the chance to find one, before correction, at least 80 %, so this is no proof "
+        "that there is none."
     )
 
 

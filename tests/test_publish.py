@@ -45,10 +45,10 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict, dict]]:
 
 REGISTRY = """\
 columns:
-  option: {heading: Option, meaning: response option}
+  option: {heading: Option, rows: parts, meaning: response option}
   about: {heading: About, meaning: item}
   variable: {heading: Variable, meaning: item}
-  count: {heading: n, unit: respondents, format: "0", meaning: respondents with the answer}
+  count: {heading: n, unit: respondents, format: "0", role: count, meaning: respondents}
   count_*: {heading: "{}", unit: respondents, format: "0", meaning: "answered: {}"}
   at_least_*: {heading: "At least {}", meaning: "odds ratio: {}"}
   share: {heading: Share, unit: share, format: percent, meaning: count of n}

@@ -86,7 +86,7 @@ def drill(folder: Path, synthetic: bool) -> Drill:
                 if cell.cell_type == "code":
                     exec(cell.source, names)
             outputs.append({"text/html": names["project"].describe().data})  # type: ignore[attr-defined]
-    return Drill(folder, shown)
+    return Drill(folder if synthetic else folder / "runs" / "export", shown)
 
 
 @pytest.fixture(scope="module")

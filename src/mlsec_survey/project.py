@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.base.locations import COLUMNS, find_root, resolve_coding, resolve_export
+from mlsec_survey.base.locations import (
+    COLUMNS,
+    PRIVATE_RUN,
+    find_root,
+    resolve_coding,
+    resolve_export,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +100,14 @@ class Project:
             )
         )
 
+    @property
+    def respondents(self) -> int | None:
+        """The number of analysed respondents; None as long as notebook 01 has not been run."""
+        import pyarrow.parquet as pq
+
+        path = self.run / "data" / "processed" / "responses.parquet"
+        return pq.read_metadata(path).num_rows if path.is_file() else None
+
     def publisher(self, *, synthetic: bool | None = None) -> Publisher:
         """Return the publisher of this notebook's figures, tables and numbers.
 
@@ -107,6 +121,7 @@ class Project:
             synthetic=self.manifest.is_synthetic if synthetic is None else synthetic,
             output=self.output,
             columns=self.columns,
+            respondents=self.respondents,
         )
 
     def published(self, *notebooks: str) -> list[dict[str, Any]]:
@@ -178,11 +193,16 @@ def open_project(
     """Return the project as `notebook` sees it, under the runner or by hand.
 
     Under the runner MLSEC_PROJECT, MLSEC_RUN and MLSEC_OUTPUT say where inputs, intermediate files
-    and results are; by hand all three are the project's folder.
+    and results are; by hand all three are the project's folder, but results of answers that are
+    not synthetic go to runs/export, which git ignores.
     """
+    from mlsec_survey.instrument.manifest import may_be_tracked
+
     root = find_root()
-    run = Path(os.environ.get("MLSEC_RUN") or root)
     export_path = resolve_export(root, export)
+    run = Path(os.environ.get("MLSEC_RUN") or "")
+    if not run.name:
+        run = root if may_be_tracked(export_path) else root / PRIVATE_RUN
     return Project(
         notebook=notebook,
         root=root,

@@ -590,6 +590,16 @@ def dose_response_panels(
     return panels
 
 
+def panel_table(panels: Sequence[tuple[str, str, pd.DataFrame]]) -> pd.DataFrame:
+    """Return the panels of `dose_response_panels` as one table.
+
+    Columns: panel, label, mean, low, high, n.
+    """
+    columns = ["panel", "label", "mean", "low", "high", "n"]
+    tables = [table.assign(panel=title)[columns] for title, _, table in panels]
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
 def count_model_table(
     hypotheses: Sequence[Hypothesis], data: pd.DataFrame, codebook: Codebook, *, confidence: float
 ) -> pd.DataFrame:

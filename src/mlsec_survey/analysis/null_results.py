@@ -351,7 +351,9 @@ def null_sentence(
     rest = tested[~clear]
     if len(rest):
         ruled_out = int((rest["verdict"] == "no effect of interest").sum())
-        share = f"{ruled_out or 'none'} of {'these' if found.empty else 'the'} {len(rest)}"
+        share = (
+            f"{ruled_out or 'none'} of {'these' if found.empty else 'the'} {len(rest)} predictors"
+        )
         share += "" if found.empty else " without a finding"
         parts.append(
             f"effects of the size of interest are ruled out, one test at a time, for {share}"

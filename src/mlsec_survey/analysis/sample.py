@@ -44,25 +44,31 @@ def share_text(count: int, n: int, *, confidence: float = 0.95) -> str:
 
 
 def share_numbers(shares: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
-    """Return 0/1 quantities and what they are out of, for publishing: key, value, description.
+    """Return 0/1 quantities and what they are out of: key, value, description, counts behind it.
 
     Args:
         shares: as `binary_scales` returns them.
         confidence: level of the intervals.
     """
-    rows: list[tuple[str, object, str]] = []
+    rows: list[tuple[str, object, str, tuple[int, ...]]] = []
     for row in shares.to_dict("records"):
         scale, label = row["scale"], row["label"]
         within = f"{label[:1].lower()}{label[1:]}"
+        counts = (row["count"], row["n"] - row["count"], row["n"])
         share = share_text(row["count"], row["n"], confidence=confidence)
         bounds = interval_text(row["bound_low"], row["bound_high"], 0, percent=True)
         rows += [
-            (f"{scale}_share", share, f"{label}, of those for whom it is known"),
-            (f"{scale}_n", row["n"], f"respondents for whom {within} is known"),
-            (f"{scale}_unknown", row["unknown"], f"respondents for whom {within} is unknown"),
-            (f"{scale}_bounds", bounds, f"{label} among all, whatever the unknown ones are"),
+            (f"{scale}_share", share, f"{label}, of those for whom it is known", counts),
+            (f"{scale}_n", row["n"], f"respondents for whom {within} is known", ()),
+            (f"{scale}_unknown", row["unknown"], f"respondents for whom {within} is unknown", ()),
+            (
+                f"{scale}_bounds",
+                bounds,
+                f"{label} among all, whatever the unknown ones are",
+                counts,
+            ),
         ]
-    return pd.DataFrame(rows, columns=["key", "value", "description"])
+    return pd.DataFrame(rows, columns=["key", "value", "description", "counts"])
 
 
 def intervals_of_counts(n: int, counts: Sequence[int], *, confidence: float) -> pd.DataFrame:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 
 NOT_ESTIMABLE = "not estimable"
+# Stands for what would tell a small count of respondents.
+SUPPRESSED = "(s)"
 
 
 def significant(value: float, digits: int = 6) -> float:

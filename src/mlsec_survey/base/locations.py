@@ -10,6 +10,8 @@ from mlsec_survey.base.errors import InputError
 COLUMNS = "data/columns.yml"
 DROPPED_IN_EXPORT = "data/raw/export.csv"
 STANDIN_EXPORT = "data/raw/standin.csv"
+# Where results of answers that are not synthetic go, whatever is tracked: git ignores it.
+PRIVATE_RUN = "runs/export"
 DROPPED_IN_CODING = "data/coding/export"
 STANDIN_CODING = "data/coding"
 UNCODED = "none"

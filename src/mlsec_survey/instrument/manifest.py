@@ -96,6 +96,18 @@ def manifest_path(export_path: Path | str) -> Path:
     return path.with_name(f"{path.stem}.manifest.yml")
 
 
+def may_be_tracked(export_path: Path) -> bool:
+    """Return whether results of an export may stand where git tracks them: if it is synthetic.
+
+    What cannot be read as a manifest says nothing of the kind; the notebooks will say what is
+    wrong with it.
+    """
+    try:
+        return load_manifest(export_path).is_synthetic
+    except InputError:
+        return False
+
+
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes in hexadecimal."""
     with path.open("rb") as stream:

@@ -50,6 +50,10 @@ class _Column(Entry):
         "0", "1", "2", "3", "2s", "3s", "4s", "p", "percent", "percent 1", "as it is",
         "as its estimate",
     ] = "2"  # fmt: skip
+    role: Literal["", "count", "aside", "base", "absent", "extreme"] = ""
+    part_of: str = ""
+    within: str = ""
+    rows: Literal["", "parts", "sums"] = ""
 
 
 class _Registry(Entry):
@@ -66,6 +70,8 @@ class Column:
         meaning: what it holds, for the data dictionary.
         unit: of its values; empty for text and for numbers without a unit.
         format: how numbers in it are written, a key of `FORMATS`.
+        entry: its name in the registry.
+        role, part_of, within, rows: how small counts in it are protected, as data/columns.yml says.
     """
 
     name: str
@@ -73,6 +79,11 @@ class Column:
     meaning: str
     unit: str
     format: str
+    entry: str
+    role: str = ""
+    part_of: str = ""
+    within: str = ""
+    rows: str = ""
 
     def described(self) -> dict[str, str]:
         """Return what a record and the data dictionary say about the column."""
@@ -81,6 +92,7 @@ class Column:
             "heading": self.heading,
             "meaning": self.meaning,
             "unit": self.unit,
+            "entry": self.entry,
         }
 
 
@@ -139,7 +151,7 @@ class Columns:
         import pandas as pd
 
         described = [entry.described() for entry in self.entries.values()]
-        return pd.DataFrame(described).rename(columns={"name": "column"})
+        return pd.DataFrame(described).rename(columns={"name": "column"}).drop(columns="entry")
 
     def _one(self, name: str, entry: str) -> Column:
         if entry in self.entries:
@@ -196,7 +208,7 @@ def load_columns(
     """
     registry = validate(read_yaml(path), _Registry)
     entries = {
-        name: Column(name, entry.heading, entry.meaning, entry.unit, entry.format)
+        name: Column(name=name, entry=name, **entry.model_dump())
         for name, entry in registry.columns.items()
     }
     return Columns(path, entries, option_labels)

@@ -1,67 +1,160 @@
-"""Statistical disclosure control: small counts of respondents that a table must not show."""
+"""What a result may show of few respondents: one rule for tables, figures, numbers and words.
+
+A count of respondents, or of what they gave, from 1 to below the threshold is hidden (primary
+suppression), and as many more as it takes to keep it from being found by subtraction within its
+row, its section, or from the count that holds it (complementary suppression; Hundepool and others
+2012, Statistical Disclosure Control, chapter 4). What is computed from a hidden count is hidden
+with it, and so is the value of a single respondent. A sentence that tells such a count goes as a
+whole. The registry of columns says which columns are counts, and of what.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mlsec_survey.base.formatting import SUPPRESSED
+from mlsec_survey.report.columns import Column
 
-def suppress_small_cells(
-    table: pd.DataFrame, count: str, group: str | Sequence[str] | None = None, threshold: int = 5
+# Smallest count that may be shown.
+THRESHOLD = 5
+NOTE = (
+    f"{SUPPRESSED}: a count below {THRESHOLD}, or one that would reveal it, and what is computed "
+    "from it."
+)
+# Units of numbers that count people or what they gave; a whole number without a unit is taken to.
+PEOPLE = frozenset(["", "respondents", "answers", "ratings", "reasons", "rows", "incidents"])
+
+_WORDS = {"one": 1, "two": 2, "three": 3, "four": 4}
+_NUMBER = r"(?P<number>\d[\d,]*|one|two|three|four)"
+# "3 of 139 respondents", "3/139", "3 respondents".
+_OF = re.compile(
+    rf"\b{_NUMBER}(?: of (?:the |all |these )?|/)(?P<total>\d[\d,]*)(?P<after>[^.;]{{0,40}})",
+    re.IGNORECASE,
+)
+_THINGS = re.compile(
+    rf"(?<![\d.,/-])\b{_NUMBER} (?P<after>(?:[a-z-]+ ){{0,2}}?[a-z-]+s|people|men|women)\b",
+    re.IGNORECASE,
+)
+# "2 %", but neither the ends of an interval nor its level.
+_SHARE = re.compile(
+    r"(?<![\d.,])(?<!to )(?P<share>\d+(?:\.\d+)?) %(?! (?:interval|bootstrap|confidence))"
+)
+# Things that are no people and nothing that people gave; whatever else is counted may be.
+_NO_PEOPLE = re.compile(
+    r"\b(?:hypothes[ei]s|predictors?|tests?|pairs?|cells?|codes?|attacks?|items?|thresholds?|checks?"
+    r"|claims?|runs?|options?|categor(?:y|ies)|specifications?|expected|intervals?|resamples?"
+    r"|samples?|methods?|variables?|scales?|columns?|imputations?|coders?|times|points?|percentage"
+    r"|steps?|levels?|decimals?|digits?|years?|pages?|studies|things?|ways|kinds?|concerns?|draws"
+    r"|permutations?|panels?|rates|designs?|curves?|forms|families|priors?|bounds?|ends|lines?"
+    r"|words|parts|readings?|groups?|units|sheets|questions?|defences?|sets|models?|corrections?|odds|counts"
+    r"|is|has|was|does|less|across|versus|plus|its|this|thus|as|us)\b"
+)
+
+
+def hidden_cells(
+    table: pd.DataFrame,
+    columns: Sequence[Column],
+    section: Column | None = None,
+    threshold: int = THRESHOLD,
 ) -> pd.DataFrame:
-    """Hide small counts of a table, and as many more as it takes to keep them hidden.
-
-    Counts from 1 to `threshold` - 1 are hidden (primary suppression). Within a group, whose total a
-    reader can know, the smallest further counts are hidden until at least two counts are hidden and
-    they add up to at least `threshold`, so that subtraction tells neither (complementary
-    suppression; see Hundepool et al. 2012, Statistical Disclosure Control, chapter 4). A count of
-    zero is shown unless it is needed for that.
+    """Return which cells of a table have to be hidden.
 
     Args:
-        table: one row per count.
-        count: column of counts; missing ones are left alone.
-        group: column, or columns, within which counts add up to a total; None for the whole table.
+        table: one row per row of the table.
+        columns: what its columns are; others are left alone.
+        section: column whose equal values stand together.
         threshold: smallest count that may be shown.
 
     Returns:
-        A copy of the table whose column `count` is Int64, missing where hidden.
-
-    Raises:
-        ValueError: a count is negative or not whole.
+        Rows × named columns, True where hidden.
     """
-    counts = pd.to_numeric(table[count])
-    known = counts.notna().to_numpy()
-    whole = counts.to_numpy(dtype="float64", na_value=0.0)
-    if (whole < 0).any() or (whole != np.floor(whole)).any():
-        raise ValueError(f"the column {count!r} does not hold counts")
-    hidden = np.zeros(len(table), dtype=bool)
-    for positions in _groups(table, group):
-        cells = np.array([at for at in positions if known[at]], dtype=int)
-        small = [at for at in cells if 0 < whole[at] < threshold]
-        if not small:
+    rows = len(table)
+    values = {c.name: _numbers(table[c.name]) for c in columns}
+    hidden = {c.name: np.zeros(rows, dtype=bool) for c in columns}
+    counts = [c for c in columns if c.role in ("count", "aside")]
+
+    def few(numbers: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return (numbers > 0) & (numbers < threshold)
+
+    for column in counts:
+        hidden[column.name] |= few(values[column.name])
+        if column.within in values:
+            hidden[column.name] |= few(values[column.within] - values[column.name])
+    for column in columns:
+        if column.role == "extreme":
+            hidden[column.name] |= ~np.isnan(values[column.name])
+    lines = list(_lines(table, columns, section))
+    settled = False
+    while not settled:
+        settled = True
+        for cells in lines:
+            known = [(name, at) for name, at in cells if not np.isnan(values[name][at])]
+            chosen = [(name, at) for name, at in known if hidden[name][at]]
+            further = sorted(
+                (cell for cell in known if cell not in chosen),
+                # Stable order, so that the same table always hides the same cells.
+                key=lambda cell: (values[cell[0]][cell[1]] == 0, values[cell[0]][cell[1]], cell[1]),
+            )
+            while chosen and further and _guessable([values[n][a] for n, a in chosen], threshold):
+                name, at = further.pop(0)
+                chosen.append((name, at))
+                hidden[name][at] = True
+                settled = False
+    told = np.zeros(rows, dtype=bool)
+    thin = np.zeros(rows, dtype=bool)
+    for column in columns:
+        if column.role == "count":
+            told |= hidden[column.name]
+        if column.role == "base" and not column.part_of:
+            thin |= few(values[column.name])
+    for column in columns:
+        numeric = pd.api.types.is_numeric_dtype(table[column.name])
+        if column.role == "" and numeric:
+            hidden[column.name] |= (told | thin) & ~np.isnan(values[column.name])
+        elif column.role:
+            hidden[column.name] |= thin & ~np.isnan(values[column.name])
+    return pd.DataFrame(hidden, index=table.index)
+
+
+def _lines(
+    table: pd.DataFrame, columns: Sequence[Column], section: Column | None
+) -> Iterator[list[tuple[str, int]]]:
+    """Yield the cells whose counts add up to a total that a reader can know."""
+    parts: dict[str, list[str]] = {}
+    for column in columns:
+        if column.part_of:
+            parts.setdefault(column.part_of, []).append(column.name)
+    for names in parts.values():
+        if len(names) > 1:
+            for at in range(len(table)):
+                yield [(name, at) for name in names]
+    kinds = {column.rows for column in columns} - {""}
+    if not kinds:
+        return
+    groups = (
+        table.groupby(section.name, sort=False, dropna=False).ngroup().to_numpy()
+        if section
+        else np.zeros(len(table), dtype=int)
+    )
+    for column in columns:
+        if column.role != "count" or column.part_of:
             continue
-        chosen = list(small)
-        # Stable order, so that the same table always hides the same cells.
-        further = sorted(
-            (at for at in cells if at not in small), key=lambda at: (whole[at] == 0, whole[at], at)
-        )
-        while further and _guessable(whole[chosen], threshold):
-            chosen.append(further.pop(0))
-        hidden[chosen] = True
-    result = table.copy()
-    result[count] = counts.astype("Int64").mask(hidden)
-    return result
+        for group in np.unique(groups):
+            members = [int(at) for at in np.flatnonzero(groups == group)]
+            if "sums" in kinds:
+                members = members[:-1] or members
+            yield [(column.name, at) for at in members]
 
 
-def _groups(table: pd.DataFrame, group: str | Sequence[str] | None) -> list[np.ndarray]:
-    if group is None:
-        return [np.arange(len(table))]
-    by = [group] if isinstance(group, str) else list(group)
-    numbers = table.groupby(by, sort=False, dropna=False).ngroup().to_numpy()
-    return [np.flatnonzero(numbers == number) for number in np.unique(numbers)]
+def _guessable(hidden: Sequence[float] | NDArray[np.int64], threshold: int) -> bool:
+    """Whether subtraction from a known total tells the hidden counts, or that they are small."""
+    return len(hidden) < 2 or sum(hidden) < threshold
 
 
 def suppress_cross_table(
@@ -71,7 +164,7 @@ def suppress_cross_table(
 
     Totals that a reader can know are those of each group (all answers, and substantive answers
     alone) and, from the table without groups, those of each answer. In each such line the rule of
-    `suppress_small_cells` holds: small counts are hidden, and as many more as it takes to have at
+    `hidden_cells` holds: small counts are hidden, and as many more as it takes to have at
     least two hidden that add up to at least `threshold`, or all of the line.
 
     Args:
@@ -102,6 +195,85 @@ def suppress_cross_table(
     return flat.reshape(counts.shape)
 
 
-def _guessable(hidden: NDArray[np.int64], threshold: int) -> bool:
-    """Whether subtraction from a known total tells the hidden counts, or that they are small."""
-    return len(hidden) < 2 or hidden.sum() < threshold
+def _numbers(column: pd.Series) -> np.ndarray:
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+
+
+def masked(table: pd.DataFrame, hidden: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a mark in place of each hidden cell."""
+    result = table.copy()
+    for name in hidden.columns[hidden.any()]:
+        result[name] = result[name].astype(object).mask(hidden[name], SUPPRESSED)
+    return result
+
+
+def few_told(text: str, n: int | None = None, threshold: int = THRESHOLD) -> list[str]:
+    """Return the parts of a text that tell a count of respondents below the threshold.
+
+    Found are counts with what they count ("3 respondents", "two engineers"), out of a total ("3 of
+    139", "136/139", of which the rest is a count too), and shares of so few ("2 %"). Counts of
+    things that are no people, such as hypotheses, are not.
+
+    Args:
+        text: to look through.
+        n: respondents there are; without it nothing is known about shares.
+        threshold: smallest count that may be told.
+    """
+    found = []
+    for match in _OF.finditer(text):
+        if not _NO_PEOPLE.search(" ".join(match["after"].split()[:3])):
+            part, total = _value(match["number"]), _value(match["total"])
+            known = part <= total and (n is None or total <= n)
+            if known and any(0 < count < threshold for count in (part, total - part)):
+                found.append(match[0].strip())
+    for match in _THINGS.finditer(text):
+        count = _value(match["number"])
+        if (
+            0 < count < threshold
+            and match["number"].lower() != "one"
+            and not _NO_PEOPLE.search(match["after"])
+        ):
+            found.append(match[0].strip())
+    for match in _SHARE.finditer(text):
+        share = (n or 0) * float(match["share"]) / 100
+        if n and any(0 < part < threshold - 0.5 for part in (share, n - share)):
+            found.append(match[0].strip())
+    return found
+
+
+def _value(number: str) -> int:
+    return _WORDS.get(number.lower()) or int(number.replace(",", ""))
+
+
+def safe_text(text: str, n: int | None = None, threshold: int = THRESHOLD) -> str:
+    """Return a text in which each sentence that tells a small count is replaced by a mark."""
+    if not few_told(text, n, threshold):
+        return text
+    sentences = re.split(r"(?<=[.;!?])\s+", text)
+    return " ".join(
+        SUPPRESSED if few_told(sentence, n, threshold) else sentence for sentence in sentences
+    )
+
+
+def safe_number(
+    value: float | int | str,
+    unit: str,
+    counts: Sequence[float],
+    n: int | None = None,
+    threshold: int = THRESHOLD,
+) -> float | int | str:
+    """Return a number, or a mark if it tells a small count or rests on one.
+
+    Args:
+        value: the number, or words.
+        unit: of it; a whole number without one is taken to count respondents.
+        counts: the counts behind it, if any.
+        n: respondents there are.
+        threshold: smallest count that may be shown.
+    """
+    if any(0 < count < threshold for count in counts):
+        return SUPPRESSED
+    if isinstance(value, str):
+        return safe_text(value, n, threshold)
+    small = isinstance(value, int) and unit in PEOPLE and 0 < abs(value) < threshold
+    return SUPPRESSED if small else value

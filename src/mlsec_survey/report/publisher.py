@@ -41,9 +41,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.base.formatting import as_text, significant
+from mlsec_survey.base.formatting import SUPPRESSED, as_text, significant
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.base.text_safety import safe_csv
+from mlsec_survey.report import disclosure
 from mlsec_survey.report.basis import Basis, basis_label
 from mlsec_survey.report.columns import FORMATS, Column, Columns
 from mlsec_survey.report.html import render
@@ -57,11 +58,8 @@ if TYPE_CHECKING:
 _KEY = re.compile(r"[a-z][a-z0-9_]*")
 # Figures wider than this many inches span both columns of the paper.
 _COLUMN = 3.6
-SUPPRESSED = "(s)"
+WITHHELD = f"Withheld: it would tell counts of fewer than {disclosure.THRESHOLD} respondents."
 MISSING = "–"
-_SUPPRESSION_NOTE = (
-    f"{SUPPRESSED}: a count below 5, or one that would reveal it, and what is computed from it."
-)
 _SHORT = 60
 _NO_ROWS = "nothing to show"
 
@@ -75,6 +73,7 @@ class Publisher:
         output: folder below which everything is written.
         synthetic: whether the answers are synthetic; decides on every label.
         columns: what the columns of tables are.
+        respondents: how many there are, if that is known yet.
         strict: whether a key published twice is an error and the record is written by `close`
             alone. So it is when the runner executes the notebook; by hand a cell may be run again,
             or be the last.
@@ -84,18 +83,28 @@ class Publisher:
     output: Path
     synthetic: bool
     columns: Columns
+    respondents: int | None = None
     strict: bool = False
     _published: dict[str, dict[str, Any]] = field(default_factory=dict)
     _earlier: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, notebook: str, *, synthetic: bool, output: Path, columns: Columns) -> Publisher:
+    def open(
+        cls,
+        notebook: str,
+        *,
+        synthetic: bool,
+        output: Path,
+        columns: Columns,
+        respondents: int | None = None,
+    ) -> Publisher:
         """Return a publisher for `notebook`, such as "02_sample"; the rest is as in the class."""
         publisher = cls(
             notebook,
             output,
             synthetic,
             columns,
+            respondents,
             strict=bool(os.environ.get("MLSEC_NOTEBOOK")),
             _published={"numbers": {}, "tables": {}, "figures": {}},
         )
@@ -115,6 +124,7 @@ class Publisher:
         *,
         unit: str = "",
         digits: int | str = 0,
+        counts: Sequence[float] = (),
         basis: Basis = "responses",
     ) -> None:
         r"""Publish one number under `key`; the paper uses it as `\result{key}`.
@@ -125,20 +135,21 @@ class Publisher:
             description: what the number is, in a few words.
             unit: what it counts or measures.
             digits: decimals, or significant digits as "2s".
+            counts: of respondents that it tells or rests on, if it does not say them itself.
             basis: what it rests on.
 
         Raises:
             InputError: the key is malformed, or published before by this run of the notebook.
         """
-        page, plain = self._number(key, value, description, unit, digits, basis)
+        page, plain = self._number(key, value, description, unit, digits, counts, basis)
         _display({"text/html": page, "text/plain": plain})
 
     def numbers(self, table: pd.DataFrame, title: str, *, basis: Basis = "responses") -> None:
         """Publish many numbers at once, shown folded under a title.
 
         Args:
-            table: one row per number: key, value, description, and if need be unit and digits; as
-                for `number`.
+            table: one row per number: key, value, description, and if need be unit, digits and
+                counts; as for `number`.
             title: what they are.
             basis: what they rest on.
 
@@ -152,6 +163,7 @@ class Publisher:
                 row["description"],
                 row.get("unit", ""),
                 row.get("digits", 0),
+                row.get("counts", ()),
                 basis,
             )
             for row in table.to_dict("records")
@@ -195,11 +207,19 @@ class Publisher:
         """
         shown = self.columns.named(columns or " ".join(table.columns), table.columns)
         above = self.columns.named(sections, table.columns)[0] if sections else None
-        if basis == "responses" and not self.synthetic:
-            table, hidden = _suppress(table, shown, above)
-            note = f"{note} {_SUPPRESSION_NOTE}".strip() if hidden else note
-            data = table if data is not None else None
         note = " ".join(note.split())
+        names = [column.name for column in shown]
+        kept = [above, *shown] if above and above.name not in names else shown
+        if self._protects(basis):
+            table, hidden = self._protected(table, kept, above)
+            if data is not None:
+                data, more = self._protected(data, self._columns_of(data, kept), None)
+                hidden |= more
+            caption, note = (
+                disclosure.safe_text(caption, self.respondents),
+                disclosure.safe_text(note, self.respondents),
+            )
+            note = f"{note} {disclosure.NOTE}".strip() if hidden else note
         header = [column.heading for column in shown]
         cells = [[_cell(value, column) for value in table[column.name]] for column in shown]
         # A key that the paper uses stays, and says that there is nothing.
@@ -210,15 +230,13 @@ class Publisher:
         starts = _section_starts(table[above.name]) if above else {}
         wide, tabular = latex_table(header, rows, numeric, starts)
         # Without `data` the file holds what is shown, with the sections as a column.
-        names = [column.name for column in shown]
-        kept = [above, *shown] if above and above.name not in names else shown
         saved = table[[column.name for column in kept]] if data is None else data
         entry = {
             "caption": caption,
             "note": note,
             "basis": basis,
             "width": "page" if wide else "column",
-            "columns": self._described(saved, kept),
+            "columns": [column.described() for column in self._columns_of(saved, kept)],
         }
         self._add("tables", key, entry)
         comment = f"% Data basis: {basis_label(basis, self.synthetic)}.\n"
@@ -261,7 +279,8 @@ class Publisher:
             basis: what it rests on.
             source: where published facts come from.
             data: what is plotted, for the CSV file beside the figure; its columns are named as in
-                the registry.
+                the registry. Without it nobody can say which counts a figure tells, so answers
+                that are not synthetic need it; `released` gives what may be plotted of them.
             narrow: the same figure for small screens, if it is drawn wide.
 
         Raises:
@@ -270,6 +289,12 @@ class Publisher:
         """
         from mlsec_survey.figures.style import figure_files
 
+        if self._protects(basis):
+            told = data is None or self._hidden(data).any(axis=None)
+            figure = withheld(figure) if told else figure
+            data = None if told else data
+            alt = WITHHELD if told else disclosure.safe_text(alt, self.respondents)
+            caption = disclosure.safe_text(caption, self.respondents)
         wide = figure.get_size_inches()[0] > _COLUMN
         label = self._label(basis)
         if label:
@@ -283,7 +308,7 @@ class Publisher:
         }
         attributes = self._attributes(key, basis)
         if data is not None:
-            entry["columns"] = self._described(data, [])
+            entry["columns"] = [column.described() for column in self._columns_of(data)]
             attributes["csv"] = (FIGURES / f"{key}.csv").as_posix()
         self._add("figures", key, entry)
         origin = f"Source: {source}" if source else ""
@@ -304,17 +329,41 @@ class Publisher:
             {"caption_of": key},
         )
 
+    @property
+    def smallest_count(self) -> int:
+        """The smallest count of respondents that may be shown."""
+        return 1 if self.synthetic else disclosure.THRESHOLD
+
+    def released(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows of a table that may be shown, for figures; of synthetic answers all.
+
+        Args:
+            table: its columns are named as in the registry.
+        """
+        if self.synthetic:
+            return table
+        return table[~self._hidden(table).any(axis=1)].reset_index(drop=True)
+
     def close(self) -> None:
         """Write the record for good: keys that this run did not publish are no longer in it."""
         self._earlier = {}
         self._save()
 
     def _number(
-        self, key: str, value: Any, description: str, unit: str, digits: int | str, basis: Basis
+        self,
+        key: str,
+        value: Any,
+        description: str,
+        unit: str,
+        digits: int | str,
+        counts: Sequence[float],
+        basis: Basis,
     ) -> tuple[str, str]:
         """Record a number; return how it is shown, as HTML and as text."""
         if not isinstance(value, str):
             value = int(value) if isinstance(value, Integral) else float(value)
+        if self._protects(basis):
+            value = disclosure.safe_number(value, unit, counts, self.respondents)
         text = as_text(value, digits)
         stored: float | int | str = significant(value) if isinstance(value, float) else value
         if isinstance(stored, float) and not math.isfinite(stored):
@@ -351,13 +400,37 @@ class Publisher:
             "label": self._label(basis),
         }
 
-    def _described(self, table: pd.DataFrame, shown: Sequence[Column]) -> list[dict[str, str]]:
-        """Return what the registry says about each column of a table that is written."""
+    def _columns_of(self, table: pd.DataFrame, shown: Sequence[Column] = ()) -> list[Column]:
+        """Return what the columns of a table are: as shown, else as the registry has their name."""
         known = {column.name: column for column in shown}
         return [
-            (known.get(name) or self.columns.named(name, table.columns)[0]).described()
+            known.get(name) or self.columns.named(name, table.columns)[0]
             for name in map(str, table.columns)
         ]
+
+    def _protects(self, basis: Basis) -> bool:
+        return basis == "responses" and not self.synthetic
+
+    def _hidden(self, table: pd.DataFrame) -> pd.DataFrame:
+        return disclosure.hidden_cells(table, self._columns_of(table))
+
+    def _protected(
+        self, table: pd.DataFrame, columns: Sequence[Column], section: Column | None
+    ) -> tuple[pd.DataFrame, bool]:
+        """Return a table with marks for what is hidden, in words too, and whether there is any."""
+        import pandas as pd
+
+        hidden = disclosure.hidden_cells(table, columns, section)
+        result = disclosure.masked(table, hidden)
+        for name in hidden.columns:
+            if not pd.api.types.is_numeric_dtype(result[name]):
+                result[name] = [
+                    disclosure.safe_text(value, self.respondents)
+                    if isinstance(value, str)
+                    else value
+                    for value in result[name]
+                ]
+        return result, bool(hidden.any(axis=None))
 
     def _add(self, kind: str, key: str, entry: dict[str, Any]) -> None:
         if not _KEY.fullmatch(key):
@@ -403,28 +476,13 @@ class Publisher:
         return safe_csv(["data_basis", *table.columns], rows).encode()
 
 
-def _suppress(
-    table: pd.DataFrame, columns: Sequence[Column], section: Column | None
-) -> tuple[pd.DataFrame, bool]:
-    """Return the table with a mark for each number to hide, and whether there was any."""
-    import pandas as pd
+def withheld(figure: Figure) -> Figure:
+    """Return a figure of the same width that says why there is none."""
+    from mlsec_survey.figures.style import new_figure
 
-    from mlsec_survey.report.disclosure import suppress_small_cells
-
-    result = table.copy()
-    hidden_rows = pd.Series(False, index=table.index)
-    group = section.name if section else None
-    for column in columns:
-        if column.unit == "respondents" and column.format == "0":
-            name = column.name
-            hidden = suppress_small_cells(table, name, group)[name].isna() & table[name].notna()
-            result[name] = result[name].astype(object).mask(hidden, SUPPRESSED)
-            hidden_rows |= hidden
-    for column in columns:
-        if pd.api.types.is_float_dtype(table[column.name]):
-            masked = result[column.name].astype(object).mask(hidden_rows, SUPPRESSED)
-            result[column.name] = masked
-    return result, bool(hidden_rows.any())
+    made = new_figure(figure.get_size_inches()[0], 0.5)
+    made.text(0.5, 0.5, WITHHELD, ha="center", va="center", wrap=True)
+    return made
 
 
 def _flush_right(column: pd.Series) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -121,6 +123,30 @@ def _limit(raw: RawExport, rule: Exclusion) -> Limit | None:
         return raw.limit("repeats")
     # Who did not submit may have declined, or left before saying whether the rule concerns them.
     return raw.limit("unsubmitted")
+
+
+def merged_steps(flow: pd.DataFrame, smallest: int) -> pd.DataFrame:
+    """Return the flow with steps that leave out few responses merged, so that none of them shows.
+
+    Args:
+        flow: as `apply_exclusions` returns it.
+        smallest: number of excluded rows that may be shown; 1 leaves the flow as it is.
+
+    Returns:
+        The flow; a merged step has the labels and reasons of all that it holds.
+    """
+    merged: list[dict[str, Any]] = []
+    for row in flow.to_dict("records"):
+        few = 0 < row["excluded"] < smallest
+        if merged and (few or 0 < merged[-1]["excluded"] < smallest):
+            last = merged[-1]
+            last["label"] = f"{last['label']} / {str(row['label']).lower()}"
+            last["reason"] = f"{last['reason']}; {row['reason']}"
+            last["excluded"] += row["excluded"]
+            last["remaining"] = row["remaining"]
+        else:
+            merged.append({str(key): value for key, value in row.items()})
+    return pd.DataFrame(merged, columns=flow.columns)
 
 
 def candidates(raw: RawExport, codebook: Codebook) -> pd.DataFrame:

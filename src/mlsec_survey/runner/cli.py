@@ -18,6 +18,8 @@ from typing import Any
 import yaml
 
 from mlsec_survey.base.errors import CompendiumError, InputError
+from mlsec_survey.base.locations import PRIVATE_RUN, resolve_export
+from mlsec_survey.instrument.manifest import may_be_tracked
 from mlsec_survey.runner.engine import Outcome, do
 from mlsec_survey.runner.pipeline import load_pipeline
 from mlsec_survey.runner.selection import forced, state, tell_why, wanted, would_run_before
@@ -29,7 +31,8 @@ DESCRIPTION = """\
 Run the notebooks and make figures, tables, web pages and the paper.
 
 Without options: everything that a change made necessary, into the project's own folders
-(notebooks/, figures/, paper/, html/). Nothing changed: nothing to do.
+(notebooks/, figures/, paper/, html/). Nothing changed: nothing to do. Results of answers that are
+not synthetic go to runs/export/, which git ignores; `make release` checks what may leave it.
 """
 EXAMPLES = """\
 examples:
@@ -136,7 +139,7 @@ def _main(options: argparse.Namespace, root: Path) -> int:
     )
     store = Store(work.cache)
     if (options.why or options.list) and not options.batch:
-        return _tell(options, steps_of(_run(options, root), work), store)
+        return _tell(options, steps_of(_run(options, work), work), store)
     with _alone(work.cache):
         repaired = store.recover()
         if repaired:
@@ -149,7 +152,7 @@ def _main(options: argparse.Namespace, root: Path) -> int:
             from mlsec_survey.runner.batch import run_batch
 
             return run_batch(options, work, store)
-        steps = wanted(steps_of(_run(options, root), work), options.only)
+        steps = wanted(steps_of(_run(options, work), work), options.only)
         if options.notebooks_only:
             steps = [step for step in steps if step.name in pipeline.notebooks]
         force = forced(steps, options.force, options.only)
@@ -160,7 +163,8 @@ def _main(options: argparse.Namespace, root: Path) -> int:
     return outcome.exit_status
 
 
-def _run(options: argparse.Namespace, root: Path) -> Run:
+def _run(options: argparse.Namespace, work: Workspace) -> Run:
+    root = work.root
     parameters = dict(parse_setting(text) for text in options.set)
     if parameters and not options.run:
         raise InputError(
@@ -168,7 +172,11 @@ def _run(options: argparse.Namespace, root: Path) -> Run:
             remedy="add --run NAME; the default run keeps the default parameters",
         )
     if not options.run:
-        return Run(DEFAULT_RUN, root, {}, pdf=not options.no_pdf)
+        export = resolve_export(root, str(work.pipeline.parameters["export"]))
+        if may_be_tracked(export):
+            return Run(DEFAULT_RUN, root, {}, pdf=not options.no_pdf)
+        private = root / PRIVATE_RUN
+        return Run(private.name, private, {}, pdf=not options.no_pdf)
     return Run(
         valid_name(options.run), root / "runs" / options.run, parameters, pdf=not options.no_pdf
     )
@@ -241,6 +249,11 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
     if outcome.exit_status in (0, 3):
         print("   ".join(places))
         print(export_line(folder), end="")
+        if folder == root / PRIVATE_RUN:
+            print(
+                f"private: all of it rests on answers of people and is below {PRIVATE_RUN}/, which "
+                "git ignores; `make release` checks what may leave it"
+            )
     sys.stdout.flush()
     for label, error in outcome.failed.items():
         print(f"error: {label}: {error}", file=sys.stderr)

@@ -454,7 +454,7 @@ def agreement_numbers(least: Mapping[str, float], by_code: pd.DataFrame) -> pd.D
 
 
 def concern_numbers(coding: Coding, *, confidence: float) -> pd.DataFrame:
-    """Return who names which concerns for publishing: key, value, description, unit.
+    """Return who names which concerns for publishing: key, value, description, unit, counts.
 
     Args:
         coding: adjudicated coding.
@@ -474,12 +474,14 @@ def concern_numbers(coding: Coding, *, confidence: float) -> pd.DataFrame:
             coding.known(WHY, first or "none"),
             "concerns that most respondents name as a reason, for any attack",
             "",
+            tuple(named["count"]),
         ),
         (
             "concerns_named_n",
             coding.known(WHY, int(named["n"].max()) if len(named) else 0),
             "respondents with a coded reason",
             "respondents",
+            (),
         ),
         (
             "cross_cutting_concern_share",
@@ -487,18 +489,21 @@ def concern_numbers(coding: Coding, *, confidence: float) -> pd.DataFrame:
             "respondents who name one concern for several attacks, of those who name concerns for "
             "several",
             "",
+            (across["count"], across["n"]),
         ),
         (
             "cross_cutting_concern_count",
             coding.known(WHY, across["count"]),
             "respondents who name one concern for several attacks",
             "respondents",
+            (),
         ),
         (
             "cross_cutting_concern_n",
             coding.known(WHY, across["n"]),
             "respondents who name concerns for several attacks",
             "respondents",
+            (),
         ),
     ]
-    return pd.DataFrame(rows, columns=["key", "value", "description", "unit"])
+    return pd.DataFrame(rows, columns=["key", "value", "description", "unit", "counts"])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text
+from mlsec_survey.base.formatting import NOT_ESTIMABLE, SUPPRESSED, as_text
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
 from mlsec_survey.instrument.entries import Text
 from mlsec_survey.responses.coding import NOT_CODED
@@ -166,7 +166,7 @@ class Number:
     @property
     def is_text(self) -> bool:
         """Whether it was published as words, which no bound can be set to."""
-        return self.value is None and self.text not in (NOT_ESTIMABLE, NOT_CODED)
+        return self.value is None and self.text not in (NOT_ESTIMABLE, NOT_CODED, SUPPRESSED)
 
 
 def load_claims(path: Path | str, facts: PublishedFacts) -> Ledger:

@@ -129,7 +129,7 @@ def reports_and_confirmed(
 
 
 def incident_numbers(incidents: pd.DataFrame, coding: Coding, *, confidence: float) -> pd.DataFrame:
-    """Return the counts of incidents for publishing: key, value, description.
+    """Return the counts of incidents for publishing: key, value, description, counts.
 
     Args:
         incidents: as `incident_shares` returns it.
@@ -138,22 +138,17 @@ def incident_numbers(incidents: pd.DataFrame, coding: Coding, *, confidence: flo
     """
     import pandas as pd
 
-    rows: list[tuple[str, object, str]] = []
+    rows: list[tuple[str, object, str, tuple[float, ...]]] = []
     for row in incidents.to_dict("records"):
         attack, what = row["attack"], f"{row['label']}, confirmed in coding"
         share = share_text(row["confirmed"], row["n"], confidence=confidence)
+        reading = describe_confirmed(incidents, attack, confidence=confidence)
+        confirmed, doubted = (row["confirmed"],), (row["doubted"],)
+        in_doubt = f"{what}, intent doubted"
         rows += [
-            (f"{attack}_confirmed", coding.known(INCIDENT, row["confirmed"]), what),
-            (f"{attack}_confirmed_share", coding.known(INCIDENT, share), what),
-            (
-                f"{attack}_confirmed_reading",
-                describe_confirmed(incidents, attack, confidence=confidence),
-                what,
-            ),
-            (
-                f"{attack}_doubted",
-                coding.known(INCIDENT, row["doubted"]),
-                f"{what}, intent doubted",
-            ),
+            (f"{attack}_confirmed", coding.known(INCIDENT, row["confirmed"]), what, confirmed),
+            (f"{attack}_confirmed_share", coding.known(INCIDENT, share), what, confirmed),
+            (f"{attack}_confirmed_reading", reading, what, confirmed + doubted),
+            (f"{attack}_doubted", coding.known(INCIDENT, row["doubted"]), in_doubt, doubted),
         ]
-    return pd.DataFrame(rows, columns=["key", "value", "description"])
+    return pd.DataFrame(rows, columns=["key", "value", "description", "counts"])

@@ -14,10 +14,8 @@ from mlsec_survey.analysis.exploration import (
 )
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.report.basis import basis_label
-from mlsec_survey.report.disclosure import suppress_cross_table
+from mlsec_survey.report.disclosure import THRESHOLD, suppress_cross_table
 from mlsec_survey.runner.outputs.pages import json_in_page, render_template, write_page
-
-THRESHOLD = 5
 
 
 def render_explorer(
