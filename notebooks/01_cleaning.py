@@ -36,7 +36,6 @@ from mlsec_survey.figures import describe_exclusion_flow, draw_exclusion_flow
 from mlsec_survey.project import open_project
 from mlsec_survey.responses import contradictions, exclusions, quality, recode, scales
 from mlsec_survey.responses.missing import missing_kinds
-from mlsec_survey.responses.readers import read_export
 from mlsec_survey.study.literature import load_facts
 
 project = open_project("01_cleaning", export=export, codebook=codebook, plan=plan)
@@ -52,7 +51,7 @@ project.describe()
 # file can tell; what this one cannot tell stands in the table.
 
 # %%
-raw = read_export(project.export_path, book)
+raw = project.read_export()
 pub.number("n_raw", len(raw.frame), "rows of the raw export", unit="rows")
 pub.table(
     "export_described",

@@ -31,6 +31,7 @@ from mlsec_survey.base.locations import resolve_export  # noqa: E402
 from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
 from mlsec_survey.instrument.codebook import Codebook, load_codebook  # noqa: E402
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme  # noqa: E402
+from mlsec_survey.instrument.questionnaire.wording import load_wordings  # noqa: E402
 from mlsec_survey.responses.coding import (  # noqa: E402
     ADJUDICATION_COLUMNS,
     SHEET_COLUMNS,
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         (folder / name).write_text(stream.getvalue(), encoding="utf-8", newline="")
         print(f"{folder / name}: {len(rows) - 1} answers")
     if options.step == "differences":
-        print("then: make, which takes the sheets in data/coding/export for data/raw/export.csv")
+        print("then: make, which takes the sheets in data/coding/export for data/raw/export.*")
     return 0
 
 
@@ -98,7 +99,8 @@ Table = list[list[object]]
 def _sheets(
     options: argparse.Namespace, scheme: CodingScheme, codebook: Codebook
 ) -> dict[str, Table]:
-    raw = read_export(resolve_export(ROOT, options.export), codebook)
+    wordings = load_wordings(ROOT / "data", codebook)
+    raw = read_export(resolve_export(ROOT, options.export), codebook, wordings)
     kept, _ = apply_exclusions(raw, codebook)
     responses = recode(kept, codebook)
     texts = answers_in_own_words(scheme, responses, codebook)

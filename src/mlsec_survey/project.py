@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mlsec_survey.instrument.plan import AnalysisPlan
     from mlsec_survey.report.columns import Columns
     from mlsec_survey.report.publisher import Publisher
+    from mlsec_survey.responses.readers import RawExport
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,18 @@ class Project:
         if self.plan_path is None:
             raise InputError(f"notebook {self.notebook} was opened without an analysis plan")
         return load_plan(self.plan_path, self.codebook)
+
+    def read_export(self) -> RawExport:
+        """Return the raw export, its headings and answers understood by codebook and wording.
+
+        Raises:
+            InputError: it is none that a reader knows, or does not fit the codebook.
+        """
+        from mlsec_survey.instrument.questionnaire.wording import load_wordings
+        from mlsec_survey.responses.readers import read_export
+
+        wordings = load_wordings(self.root / "data", self.codebook)
+        return read_export(self.export_path, self.codebook, wordings)
 
     @cached_property
     def columns(self) -> Columns:

@@ -8,7 +8,8 @@ from pathlib import Path
 from mlsec_survey.base.errors import InputError
 
 COLUMNS = "data/columns.yml"
-DROPPED_IN_EXPORT = "data/raw/export.csv"
+# A dropped-in export is named so, with whatever ending its survey tool gives it.
+DROPPED_IN_EXPORT = "data/raw/export"
 STANDIN_EXPORT = "data/raw/standin.csv"
 # Where results of answers that are not synthetic go, whatever is tracked: git ignores it.
 PRIVATE_RUN = "runs/export"
@@ -41,11 +42,23 @@ def resolve_export(root: Path, export: str) -> Path:
     """Return the raw export that `export` names; `auto` is a dropped-in export, else the stand-in.
 
     Raises:
-        InputError: the file is not there.
+        InputError: the file is not there, or several were dropped in.
     """
     if export == "auto":
-        dropped_in = root / DROPPED_IN_EXPORT
-        return dropped_in if dropped_in.is_file() else root / STANDIN_EXPORT
+        place = root / DROPPED_IN_EXPORT
+        found = sorted(
+            path
+            for path in place.parent.glob(f"{place.name}.*")
+            if path.name != f"{place.name}.manifest.yml" and path.is_file()
+        )
+        if len(found) > 1:
+            raise InputError(
+                f"{len(found)} exports were dropped in",
+                file=place.parent,
+                value=", ".join(path.name for path in found),
+                remedy="Keep one there, or name one by the parameter `export`.",
+            )
+        return found[0] if found else root / STANDIN_EXPORT
     path = root / export
     if not path.is_file():
         raise InputError("no such export", file=export, remedy="check the parameter `export`")

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import (
     Entry,
     Location,
@@ -259,3 +260,22 @@ def _filled(content: object, words: Mapping[str, str]) -> object:
     if isinstance(content, list):
         return [_filled(value, words) for value in content]
     return content
+
+
+def load_wordings(folder: Path, codebook: Codebook) -> tuple[Wording, ...]:
+    """Return the wordings of the questionnaire, none where they do not fit the codebook.
+
+    A survey may be fielded in other words, or have none here; `make survey` says what does not fit.
+
+    Args:
+        folder: with `questionnaire.yml` and, in `wording`, one file per language.
+        codebook: what needs words.
+    """
+    try:
+        fielding = load_fielding(folder / "questionnaire.yml", codebook)
+        return tuple(
+            load_wording(folder / "wording" / f"{language}.yml", codebook, fielding)
+            for language in fielding.languages
+        )
+    except InputError:
+        return ()
