@@ -71,15 +71,18 @@ pub.table(
 #
 # Each test uses the respondents who gave both answers; *missing* says how many did not. The
 # p-values are two-sided, exact or from permutations where answers are sparse, and adjusted by Holm
-# within each family. Cramér's V gets an interval only where every expected count is at least 1: in
+# within each family: a hypothesis counts as found by its adjusted p-value alone. The intervals are
+# those of each hypothesis by itself, so an interval can exclude no effect where the adjusted
+# p-value does not. Cramér's V gets an interval only where every expected count is at least 1: in
 # sparser tables it would cover too rarely, as the simulation in notebook 05 shows. A grey band in
 # the figure marks effects too small to be of interest: an interval inside the band speaks against
 # an effect of interest, one that includes both the null and effects beyond the band decides
 # nothing.
 
 # %%
+permutations = 50 * resamples - 1
 confirmatory = hyp.run_plan(
-    the_plan, data, book, kind="confirmatory", seed=seed, resamples=resamples
+    the_plan, data, book, kind="confirmatory", seed=seed, resamples=permutations
 )
 pub.table(
     "confirmatory_results",
@@ -88,8 +91,9 @@ pub.table(
     caption="Confirmatory hypotheses. "
     f"{hyp.describe_results(confirmatory.table, alpha=the_plan.alpha)}",
     sections="family_label",
-    note=f"Low and high: ends of the {level} interval. Adjusted p: Holm within the family. "
-    f"{hyp.describe_monte_carlo(resamples, the_plan.alpha)}",
+    note=f"Low and high: ends of the {level} interval of each hypothesis alone, not adjusted. "
+    "Adjusted p: Holm within the family. "
+    f"{hyp.describe_monte_carlo(permutations, the_plan.alpha)}",
 )
 
 # %%
@@ -98,9 +102,9 @@ levels = {"confidence": the_plan.confidence, "alpha": the_plan.alpha}
 pub.figure(
     "hypotheses_forest",
     figures.draw_forest(forest, **levels),
-    caption=f"Effects of all confirmatory hypotheses with {level} intervals, which are not "
-    "adjusted. Grey bands: effects too small to be of interest. Blue circles: found, by the p that "
-    "is adjusted within the family.",
+    caption=f"Effects of all confirmatory hypotheses with {level} intervals, each by itself and "
+    "not adjusted. Grey bands: effects too small to be of interest. Blue circles: found, by the p "
+    "that is adjusted within the family.",
     alt=figures.describe_forest(forest, **levels),
     data=forest,
     narrow=figures.draw_forest(forest, **levels, width="narrow"),
@@ -125,16 +129,17 @@ pub.table(
 # false finding in a family, however the tests depend on each other. Westfall and Young's permutes
 # all outcomes together, so that it takes that dependence into account and loses less power; the
 # smallest of its p-values tests the family as a whole. Where the two disagree, a finding depends on
-# the method.
+# the method. From a limited number of permutations small Westfall–Young values cannot be told from
+# one another; the note says how small they can get.
 
 # %%
 pub.table(
     "multiplicity",
-    hyp.multiplicity_table(the_plan, data, confirmatory, seed=seed, resamples=resamples),
+    hyp.multiplicity_table(the_plan, data, confirmatory, seed=seed, resamples=5 * resamples - 1),
     "id label:hypothesis p p_holm p_westfall_young p_family",
     caption="Confirmatory p-values: unadjusted, adjusted by Holm, and by joint permutation "
     "(Westfall and Young) for each hypothesis and for its family as a whole.",
-    note=hyp.describe_monte_carlo(resamples, the_plan.alpha),
+    note=hyp.describe_westfall_young(5 * resamples - 1, the_plan),
     sections="family_label",
 )
 
@@ -156,7 +161,8 @@ if models:
         hyp.joint_model_table(models, data, book, confidence=the_plan.confidence),
         "label:predictor n effect estimate low high statistic p",
         caption="Joint model of exposure: all organisational predictors at once.",
-        note="Odds ratio per step, given the other predictors; respondents with all of them.",
+        note="Odds ratio per step, given the other predictors; respondents with all of them. "
+        "p-values and intervals are not adjusted.",
     )
 
 # %% [markdown]
@@ -165,15 +171,17 @@ if models:
 # That a test found nothing can mean that there is nothing, or that the sample was too small to show
 # it. Four columns help to tell these apart.
 #
-# - *Detectable*: how large must a true effect be for the test, uncorrected, to find it with the
-#   power that the plan names? It is computed from the margins alone, not from the
-#   effect that was observed.
-# - *p equivalence*: do the data speak against every effect of interest? Small when the
-#   interval in the table lies within the range of effects too small to matter.
-# - *Bayes factor*: how many times more probable are the answers without an effect than with one
-#   whose typical size is the smallest of interest? Between 1/3 and 3 it says little.
+# - *Detectable*: how large must a true effect be for the test to find it with the power that the
+#   plan names? It is computed from the margins alone, not from the effect that was observed, and
+#   at the level at which Holm's method judges the smallest p-value of the family; beside it stands
+#   what an uncorrected test would find.
+# - *p equivalence*: do the data speak against every effect of interest? Small when the effect is
+#   estimated well within the range of effects too small to matter. It is adjusted by Holm, as the
+#   tests of no effect are: one rule holds for findings and for their absence.
+# - *Bayes factor*: how many times more probable are the answers if the effect is smaller than the
+#   smallest one of interest than if it is at least that large? Between 1/3 and 3 it says little.
 # - *Reading*: "no effect of interest" if equivalence is shown; "open" if neither it nor an effect
-#   is.
+#   is, both after correction.
 
 # %%
 readings = null_results.null_readings(
@@ -184,29 +192,33 @@ readings = null_results.null_readings(
 pub.table(
     "exposure_equivalence",
     readings,
-    "id predictor n effect estimate low high sesoi_high p_equivalence verdict",
-    caption="Equivalence tests: which effects on exposure the data rule out.",
-    note=f"Low and high: ends of the {100 * (1 - 2 * the_plan.alpha):g} % interval, at which "
-    "equivalence is judged. Each test of equivalence is at its own level; together they are "
-    f"not corrected. {null_results.describe_sparse_tables(exposure, confirmatory)}",
+    "id predictor n effect estimate low high sesoi_high p_equivalence p_equivalence_adjusted "
+    "verdict",
+    caption="Equivalence tests: which effects on exposure the data rule out, after correction.",
+    note="Low and high: simultaneous intervals, at "
+    f"{percent_text(1 - 2 * the_plan.alpha / max(1, len(exposure)))} each. Adjusted p and "
+    f"reading: Holm. {null_results.describe_sparse_tables(exposure, confirmatory)}",
 )
 if len(readings):
     pub.table(
         "exposure_evidence",
         readings,
-        "id predictor effect detectable detectable_low bf01 bf01_cauchy evidence",
-        caption="Smallest detectable effects on exposure, and Bayes factors for no effect.",
-        note=f"Detectable: found with {power} power, before correction, upwards and downwards. "
-        "Bayes factor: normal prior whose standard deviation is the smallest effect of interest; "
-        "beside it a Cauchy prior of the same scale.",
+        "id predictor effect detectable detectable_low detectable_uncorrected bf01 bf01_cauchy "
+        "evidence",
+        caption="Smallest detectable effects on exposure, and Bayes factors for effects smaller "
+        "than that of interest.",
+        note=f"Detectable: found with {power} power at Holm's first step, upwards and downwards; "
+        "uncorrected: upwards, without correction. Bayes factor: normal prior whose standard "
+        "deviation is the smallest effect of interest, cut there into both hypotheses; beside it "
+        "a Cauchy prior of the same scale.",
     )
 
 # %% [markdown]
 # A Bayes factor depends on how large effects are expected to be. The curve shows this dependence
-# instead of one number: a wide prior expects large effects, whose absence counts for the null; a
-# narrow one is hard to tell from no effect at all. Over many groups a wide prior expects
-# differences among all of them, which makes the curve steeper. A conclusion that changes along the
-# curve is one about the prior.
+# instead of one number: a wide prior expects effects far beyond the smallest of interest, whose
+# absence counts against them; a narrow one expects them just beyond it, where they are hard to
+# tell from those within. Over many groups a wide prior expects differences among all of them, which
+# makes the curve steeper. A conclusion that changes along the curve is one about the prior.
 
 # %%
 curves = null_results.bayes_curves(exposure, confirmatory, data)
@@ -214,8 +226,8 @@ if len(curves):
     pub.figure(
         "exposure_bayes_sensitivity",
         figures.draw_bayes_sensitivity(curves),
-        caption="Bayes factor for no effect on exposure, by the width of the prior in multiples of "
-        "the smallest effect of interest.",
+        caption="Bayes factor for an effect on exposure smaller than that of interest against a "
+        "larger one, by the width of the prior in multiples of the smallest effect of interest.",
         alt=figures.describe_bayes_sensitivity(curves),
         data=curves,
     )
@@ -229,7 +241,8 @@ if len(curves):
 pub.number(
     "exposure_smallest_detectable_or",
     null_results.detectable_text(readings, "odds ratio") or "not examined by this plan",
-    f"smallest odds ratio of exposure per step found with {power} power, over predictors",
+    f"smallest odds ratio of exposure per step found with {power} power after correction, "
+    "over predictors",
 )
 found = hyp.found_numbers("exposure", exposure, confirmatory, "exposure", alpha=the_plan.alpha)
 pub.numbers(found, "What is found on exposure")
@@ -292,6 +305,21 @@ if len(count_models):
         note=hyp.describe_count_models(count_models),
     )
 
+# %% [markdown]
+# Exposure and expected likelihood go together, so each may only stand in for the other. The joint
+# model asks what each adds given the other; it illustrates the family and is no further test.
+
+# %%
+models = hyp.joint_models_of(the_plan, defences)
+if models:
+    pub.table(
+        "defences_joint_model",
+        hyp.joint_model_table(models, data, book, confidence=the_plan.confidence),
+        "label:predictor n effect estimate low high statistic p",
+        caption="Joint model of the number of defences: each predictor given the others.",
+        note="Ratio per step, given the other predictors; p-values and intervals are not adjusted.",
+    )
+
 # %%
 found = hyp.found_numbers("defences", defences, confirmatory, "defences", alpha=the_plan.alpha)
 pub.numbers(found, "What is found on defences")
@@ -324,8 +352,30 @@ if len(odds):
     pub.table(
         "perception_proportional_odds",
         odds,
-        "id label:hypothesis n estimate:odds_ratio low high p brant brant_df brant_p reading",
+        "id label:hypothesis n estimate:odds_ratio low high p brant brant_thresholds brant_df "
+        "brant_p reading",
         caption="Odds ratio of a higher rating per step of the predictor, and Brant's test.",
+        note="Thresholds: those that Brant's test compares after levels with fewer than ten "
+        "answers were merged; the odds ratio uses all levels. p and p (Brant) are not adjusted.",
+    )
+
+# %% [markdown]
+# Prior knowledge comes with security knowledge and with experience. The joint models ask what it
+# adds given both; they illustrate the family and are no further tests. Concern and relevance are
+# rated in the same way, one grid after the other, so that the first two hypotheses are nearer to
+# one finding than to two.
+
+# %%
+models = hyp.joint_models_of(the_plan, perception)
+if models:
+    pub.table(
+        "perception_joint_models",
+        hyp.joint_model_table(models, data, book, confidence=the_plan.confidence),
+        "label:predictor n effect estimate low high statistic p",
+        caption="Joint models of threat perception: each predictor given the others.",
+        sections="title:hypothesis",
+        note="Odds ratio of a higher rating per step, given the other predictors; p-values and "
+        "intervals are not adjusted.",
     )
 
 # %%
@@ -354,7 +404,8 @@ if len(exploratory.table):
         exploratory.table,
         "id label:hypothesis n missing effect estimate low high p p_adjusted",
         caption="Exploratory hypotheses, adjusted across all of them.",
-        note=f"Low and high: ends of the {level} interval. Adjusted p: Benjamini–Hochberg.",
+        note=f"Low and high: ends of the {level} interval of each hypothesis alone, not adjusted. "
+        f"Adjusted p: Benjamini–Hochberg. {hyp.describe_monte_carlo(resamples, the_plan.alpha)}",
     )
 
 # %% [markdown]
@@ -377,10 +428,11 @@ pub.table(
     "handling n effect estimate low high p",
     caption="Confirmatory hypotheses under each handling of missing answers.",
     sections="title:hypothesis",
-    note=f"{hyp.IMPUTATIONS} imputations by chained equations, pooled by Rubin's rules; their p "
-    "is a large-sample one. Cramér's V is pooled without an interval. Don't know is handled where "
-    "it is an option of a single item and somebody chose it. Unknown as none, as met: unknown "
-    "exposure counts as 0, or as 1. Occurrence is imputed attack by attack.",
+    note="p-values and intervals are not adjusted; permutations are fewer than in the main "
+    f"table ({resamples:,}). {hyp.IMPUTATIONS} imputations by chained equations, pooled by "
+    "Rubin's rules; their p is a large-sample one. Cramér's V is pooled without an interval. Don't "
+    "know is handled where it is an option of a single item and somebody chose it. Unknown as "
+    "none, as met: unknown exposure counts as 0, or as 1. Occurrence is imputed attack by attack.",
 )
 pub.close()
 

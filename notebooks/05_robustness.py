@@ -37,6 +37,7 @@ import pandas as pd
 
 from mlsec_survey import figures
 from mlsec_survey.analysis import design_analysis, multiverse
+from mlsec_survey.analysis.hypotheses import hypotheses_on
 from mlsec_survey.analysis.sample import intervals_of_counts
 from mlsec_survey.base.formatting import interval_text, percent_text
 from mlsec_survey.parallel import tasks
@@ -89,43 +90,24 @@ pub.number(
 #
 # Each hypothesis of the plan becomes a simulated survey: respondents spread over the options as
 # `data/design_assumptions.yml` says, an effect as large as a multiple of the smallest effect size
-# of interest (SESOI), and the test that the plan names. Hypotheses whose variables have the same
-# form share a curve. The dotted line marks the power that the plan asks for.
+# of interest (SESOI), and the test that the plan names. A hypothesis is found when its p-value
+# survives the correction for its family, so power is that at the first step of Holm's method: alpha
+# over the number of hypotheses in the family. Hypotheses whose variables have the same form share a
+# curve. The dotted line marks the power that the plan asks for. Trend tests have exact power, over
+# all samples that there can be; the others are simulated.
 
 # %%
 designs = design_analysis.assumed_designs(project.plan, project.codebook, assumed)
 labels = design_analysis.design_labels(designs, project.plan)
 curves = design_analysis.power_table(
     designs,
-    sizes=sorted({n, later_n, *assumed.sample_sizes}),
+    sizes=sorted({later_n, *assumed.sample_sizes} - {n}),
     multiples=assumed.curve_multiples,
     simulations=simulations,
     alpha=the_plan.alpha,
     errors=False,
     run=partial(run, purpose="power curves"),
 )
-curves["panel"] = curves["hypothesis"].map(labels)
-
-# %%
-axes = {"n": "respondents", "effect": "effect ÷ SESOI: "}
-how = {"panel": "panel", "line": "effect", "x": "n", "labels": axes, "mark": n}
-pub.figure(
-    "power_curves",
-    figures.draw_power_curves(curves, **how),
-    caption="Simulated power of each confirmatory hypothesis by number of respondents, for effects "
-    "as multiples of the smallest effect size of interest. Vertical: the published study.",
-    alt=figures.describe_power_curves(curves, **how),
-    basis="design",
-    data=curves,
-    narrow=figures.draw_power_curves(curves, **how, width="narrow"),
-)
-
-# %% [markdown]
-# The table reads the same simulations the other way round: with the published number of
-# respondents, how likely was an effect of the size of interest to be found, and how large must an
-# effect be to be found with the power asked for? Whether a smaller effect is found is largely luck.
-
-# %%
 at_n = design_analysis.power_table(
     designs,
     sizes=[n],
@@ -134,22 +116,47 @@ at_n = design_analysis.power_table(
     alpha=the_plan.alpha,
     run=partial(run, purpose="design analysis"),
 )
-summary = design_analysis.design_summary(
-    designs, at_n, design_analysis.detectable(at_n, the_plan.power)
+
+# %%
+curves = design_analysis.power_curves(curves, at_n, assumed.curve_multiples)
+curves["panel"] = curves["hypothesis"].map(labels)
+axes = {"n": "respondents", "effect": "effect ÷ SESOI: "}
+how = {"panel": "panel", "line": "effect", "x": "n", "labels": axes, "mark": n}
+pub.figure(
+    "power_curves",
+    figures.draw_power_curves(curves, **how),
+    caption="Power of each confirmatory hypothesis after correction (Holm's first step), by number "
+    "of respondents, for effects as multiples of the smallest effect size of interest. Vertical: "
+    "the published study.",
+    alt=figures.describe_power_curves(curves, **how),
+    basis="design",
+    data=curves,
+    narrow=figures.draw_power_curves(curves, **how, width="narrow"),
 )
+
+# %% [markdown]
+# The table reads the same numbers the other way round: with the published number of
+# respondents, how likely was an effect of the size of interest to be found, and how large must an
+# effect be to be found with the power asked for? Whether a smaller effect is found is largely luck.
+# Beside what holds after correction stands what an uncorrected test would have shown.
+
+# %%
+least = design_analysis.detectable(designs, at_n, target=the_plan.power, alpha=the_plan.alpha)
+summary = design_analysis.design_summary(designs, at_n, least)
 
 # %%
 pub.table(
     "design_analysis",
     summary,
-    "hypothesis test effect:effect_size smallest:sesoi_value power detectable:found_with_target "
-    "type_s type_m",
+    "hypothesis test effect:effect_size smallest:sesoi_value power power_uncorrected "
+    "detectable:found_with_target detectable_uncorrected:found_uncorrected type_s type_m",
     caption=f"What {n} respondents can show, per confirmatory hypothesis and primary test. SESOI: "
     f"smallest effect size of interest. Target power: {percent_text(the_plan.power)}.",
     note="Wrong sign and exaggeration: share with the wrong sign, and factor by which the estimate "
     "exceeds the true effect, among significant results if the SESOI is true; –: an effect without "
-    "a sign. "
-    f"Power has a Monte Carlo standard error of at most {100 * summary['se'].max():.1f} points.",
+    "a sign. Power, effect found and both errors: after correction, at Holm's first step. Power of "
+    "trend tests is exact, that of others has a Monte Carlo standard error of at most "
+    f"{100 * summary['se'].max():.2f} points.",
     basis="design",
 )
 
@@ -157,8 +164,8 @@ pub.table(
 pub.number(
     "power_at_sesoi",
     interval_text(summary["power"].min(), summary["power"].max(), 0, percent=True),
-    f"power of {n} respondents to find the smallest effect of interest, over the "
-    "confirmatory hypotheses",
+    f"power of {n} respondents to find the smallest effect of interest after correction, over "
+    "the confirmatory hypotheses",
     basis="design",
 )
 
@@ -168,11 +175,13 @@ pub.number(
 # A later study is reported to find that incidents become more frequent with company size. Readers
 # of a null result will ask at once: was this sample too small to show it? The answer depends on two
 # numbers that are not public: how many respondents had met a threat, and how steeply their share
-# rises. So the power is computed over a range of both, with respondents spread evenly over the
-# sizes and the exact trend test.
+# rises. So the power of the exact trend test is computed over a range of both, with as many
+# respondents at each size as at any other, at the level that the correction of the plan's family
+# leaves to one hypothesis; uncorrected power is given for the cell that the text quotes.
 
 # %%
 size = assumed.trend_grids["company_size"]
+exposure = hypotheses_on(the_plan, "tifs2023.exposure_null")
 grid = design_analysis.trend_power(
     design_analysis.assumed_margin(size.predictor, project.codebook, assumed),
     sizes=[n, later_n],
@@ -181,15 +190,16 @@ grid = design_analysis.trend_power(
     simulations=simulations,
     alpha=the_plan.alpha,
     run=partial(run, purpose="company size"),
+    tests=max(1, len(exposure)),
 )
 
 # %%
 pub.figure(
     "company_size_power_grid",
     figures.draw_power_grid(grid, target=the_plan.power),
-    caption="Power, in %, to find exposure rising with company size, by share of respondents with "
-    "exposure and odds ratio per step of size; bold where it suffices. Left the published study, "
-    "right the later one.",
+    caption="Power, in %, to find exposure rising with company size after correction, by share of "
+    "respondents with exposure and odds ratio per step of size; bold where it suffices. Left the "
+    "published study, right the later one.",
     alt=figures.describe_power_grid(grid, target=the_plan.power),
     basis="design",
     source=facts.fact("aaai2024.participants").citation,
@@ -202,8 +212,15 @@ here = design_analysis.at_cell(grid, n, size.at)
 pub.number(
     "company_size_power",
     here,
-    f"power of {n} respondents to find exposure rising with company size, at an odds "
-    f"ratio of {size.at.odds_ratio:g} per step and {percent_text(size.at.prevalence)} exposed",
+    f"power of {n} respondents to find exposure rising with company size after correction, at an "
+    f"odds ratio of {size.at.odds_ratio:g} per step and {percent_text(size.at.prevalence)} exposed",
+    digits=2,
+    basis="design",
+)
+pub.number(
+    "company_size_power_uncorrected",
+    design_analysis.at_cell(grid, n, size.at, "power_uncorrected"),
+    "the same without correction",
     digits=2,
     basis="design",
 )
@@ -264,7 +281,8 @@ pub.table(
     "hypothesis:hypotheses effect:effect_size value:sesoi_value n_*",
     caption="Respondents with both answers that a replication needs in order to find the smallest "
     "effect size of interest.",
-    note="Simulated, with a Monte Carlo error of some per cent; under the assumed shares.",
+    note="Found: after correction, at Holm's first step; under the assumed shares. Exact for trend "
+    "tests; else simulated and rounded up to tens.",
     basis="design",
 )
 
@@ -315,7 +333,7 @@ pub.number(
 
 # %%
 choices = multiverse.load_specifications(project.root / "data/specifications.yml", project.codebook)
-verses = multiverse.multiverses(
+spaces = multiverse.specification_spaces(
     the_plan.of_kind("confirmatory"),
     project.read("candidates"),
     project.read("missing_kinds"),
@@ -323,8 +341,8 @@ verses = multiverse.multiverses(
     choices,
 )
 robust = multiverse.infer(
-    verses,
-    dealings=max(99, resamples // 8),
+    spaces,
+    permutations=max(99, resamples // 2),
     alpha=the_plan.alpha,
     run=partial(run, purpose="specification curve"),
     confidence=the_plan.confidence,
@@ -333,7 +351,7 @@ robust = multiverse.infer(
 # %%
 alpha, level = the_plan.alpha, the_plan.level
 claims = ["tifs2023.exposure_null", "tifs2023.defences", "tifs2023.knowledge"]
-for name, entry in multiverse.curves_shown(project.plan, verses, claims).items():
+for name, entry in multiverse.curves_shown(project.plan, spaces, claims).items():
     curve = robust.curve_of(entry)
     shown = multiverse.choices_shown(curve)
     what = f"{entry.id}, {entry.label}" if entry else "a claim that this plan does not examine"
@@ -361,13 +379,13 @@ pub.table(
     "specification_summary",
     robust.table,
     "label:hypothesis specifications median low:curve_low high:curve_high "
-    "predicted significant p_median p_share p_stouffer",
+    "predicted significant p_unadjusted_median p_median p_share p_stouffer",
     caption="All specifications of each confirmatory hypothesis: median correlation, middle of "
     "the estimates (all but a fortieth at each end), share in the predicted direction, share "
     "significant, and permutation p-values of the curve.",
     note="Significant: in the predicted direction, or in the more frequent one if none is "
-    f"predicted (–). {multiverse.describe_monte_carlo(robust.table, alpha)} They are not "
-    "adjusted for the number of hypotheses.",
+    "predicted (–), each specification by itself at the level of the plan. "
+    f"{multiverse.describe_monte_carlo(robust.table, alpha)}",
 )
 pub.number(
     "specification_reading",

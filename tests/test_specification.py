@@ -47,11 +47,11 @@ def answers(codebook):
 
 @pytest.fixture(scope="module")
 def curves(plan, answers, codebook, choices):
-    verses = {
-        entry.id: multiverse.multiverse(entry, *answers, codebook, choices)
+    spaces = {
+        entry.id: multiverse.specification_space(entry, *answers, codebook, choices)
         for entry in plan.hypotheses
     }
-    return {key: (verse, multiverse.specification_curve(verse)) for key, verse in verses.items()}
+    return {key: (space, multiverse.specification_curve(space)) for key, space in spaces.items()}
 
 
 def at(curve, **chosen):
@@ -207,9 +207,9 @@ def test_codings_are_what_they_say(curves, answers, codebook):
         assert (got["n"], got["p"]) == (want.n, pytest.approx(want.p, rel=1e-9)), label
     size = data["org_size"].dropna()
     cut = min(sorted(size.unique())[1:], key=lambda value: abs((size >= value).mean() - 0.5))
-    halves = (data["org_size"] >= cut).astype(float).where(data["org_size"].notna())
-    want = rank_tests.kendall_tau_b(data["exposure"], halves)
-    got = at(curves["E1"][1], predictor="halves").loc["Kendall's tau-b"]
+    split = (data["org_size"] >= cut).astype(float).where(data["org_size"].notna())
+    want = rank_tests.kendall_tau_b(data["exposure"], split)
+    got = at(curves["E1"][1], predictor="split").loc["Kendall's tau-b"]
     assert (got["n"], got["p"]) == (want.n, pytest.approx(want.p, rel=1e-9))
     happened = rank_tests.kendall_tau_b(data["exposure_strict"], data["org_size"])
     got = at(curves["E1"][1], outcome="Threat exposure (happened)").loc["Kendall's tau-b"]
@@ -217,8 +217,8 @@ def test_codings_are_what_they_say(curves, answers, codebook):
 
 
 def test_each_data_set_and_test_is_counted_once(curves):
-    for key, (verse, curve) in curves.items():
-        assert len(curve) == len(verse.specifications) == len(set(verse.specifications))
+    for key, (space, curve) in curves.items():
+        assert len(curve) == len(space.specifications) == len(set(space.specifications))
         assert not curve.duplicated(list(multiverse.CHOICES)).any(), key
         same = curve.duplicated(
             ["estimate", "p", "n", "test", "covariates", "outcome", "predictor"]
@@ -229,24 +229,24 @@ def test_each_data_set_and_test_is_counted_once(curves):
 
 
 def test_dealing_is_rerunning_on_exchanged_outcomes(curves, plan, answers, codebook, choices):
-    """One dealing gives what the curve gives when the outcome's columns are exchanged by hand."""
+    """One permutation gives what the curve gives with the outcome exchanged by hand."""
     candidates, missing = answers
     entry = plan.hypothesis("D2")
-    verse, _ = curves["D2"]
-    order = multiverse.deal(verse.strata, 3, np.random.default_rng(5))
+    space, _ = curves["D2"]
+    order = multiverse.permute_outcomes(space.strata, 3, np.random.default_rng(5))
     for row in order:
-        assert (candidates["exclusion"].cat.codes.to_numpy()[row] == verse.strata).all()
-    effects = multiverse.run_specifications(verse, order)
-    dealt = candidates.copy()
+        assert (candidates["exclusion"].cat.codes.to_numpy()[row] == space.strata).all()
+    effects = multiverse.run_specifications(space, order)
+    permuted = candidates.copy()
     for name in ("defence_count", "defence_count_answered"):
-        dealt[name] = candidates[name].to_numpy()[order[1]]
-    again = multiverse.multiverse(entry, dealt, missing, codebook, choices)
+        permuted[name] = candidates[name].to_numpy()[order[1]]
+    again = multiverse.specification_space(entry, permuted, missing, codebook, choices)
     curve = multiverse.specification_curve(again)
-    # Codings that depend on the sample (halves) and filled-in gaps move along with the outcome.
+    # Codings that depend on the sample (split) and filled-in gaps move along with the outcome.
     plain = [
-        (spec.exclusion, verse.outcomes[spec.outcome].label, verse.predictors[spec.predictor].label,
-         verse.outcomes[spec.outcome].missing, spec.test, spec.covariates)
-        for spec in verse.specifications
+        (spec.exclusion, space.outcomes[spec.outcome].label, space.predictors[spec.predictor].label,
+         space.outcomes[spec.outcome].missing, spec.test, spec.covariates)
+        for spec in space.specifications
     ]  # fmt: skip
     found = {key: effects.r[k, 1] for k, key in enumerate(plain)}
     compared = 0
@@ -274,7 +274,7 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
     )
     entry = plan.hypothesis("D2")
     rng = np.random.default_rng(11)
-    n, verses = 80, []
+    n, spaces = 80, []
     for k in range(160):
         size = rng.integers(1, 6, n)
         frame = pd.DataFrame(
@@ -292,8 +292,8 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
         )
         kinds = pd.DataFrame({"respondent_id": np.arange(n)})
         named = entry.model_copy(update={"id": f"H{k}"})
-        verses.append(multiverse.multiverse(named, frame, kinds, codebook, few))
-    result = multiverse.infer(verses, dealings=59, alpha=0.05, run=run)
+        spaces.append(multiverse.specification_space(named, frame, kinds, codebook, few))
+    result = multiverse.infer(spaces, permutations=59, alpha=0.05, run=run)
     table, found = result.table, list(result.curves.values())
     for column in ("p_median", "p_share", "p_stouffer"):
         rate = (table[column] <= 0.05).mean()
@@ -305,8 +305,8 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
 
 
 def test_a_strong_effect_is_found(curves):
-    verse, curve = curves["K1"]
-    result = multiverse.infer([verse], dealings=49, alpha=0.05, run=run)
+    space, curve = curves["K1"]
+    result = multiverse.infer([space], permutations=49, alpha=0.05, run=run)
     table = result.table
     pd.testing.assert_frame_equal(result.curves["K1"], curve)
     assert table["p_median"][0] == pytest.approx(1 / 50)
@@ -315,30 +315,30 @@ def test_a_strong_effect_is_found(curves):
 
 
 def test_a_negative_prediction_counts_the_other_side(curves):
-    verse, curve = curves["K1"]
-    turned = multiverse.Multiverse(
-        **{name: getattr(verse, name) for name in verse.__slots__} | {"sign": -1}
+    space, curve = curves["K1"]
+    turned = multiverse.SpecificationSpace(
+        **{name: getattr(space, name) for name in space.__slots__} | {"sign": -1}
     )
-    table = multiverse.infer([turned], dealings=19, alpha=0.05, run=run).table
+    table = multiverse.infer([turned], permutations=19, alpha=0.05, run=run).table
     assert table["predicted"][0] == 0 and table["significant"][0] == 0
     assert table["median"][0] == pytest.approx(curve["estimate"].median())
     assert table["p_share"][0] == 1
 
 
-def plain_effect(verse, spec, row):
-    """One specification under one dealing, from respondents one by one."""
-    outcome, predictor = verse.outcomes[spec.outcome], verse.predictors[spec.predictor]
-    covariates = verse.covariates[spec.covariates][1]
-    dealt = outcome.codes[row]
-    rows = verse.exclusions[spec.exclusion][1] & (dealt >= 0) & (predictor.codes >= 0)
+def plain_effect(space, spec, row):
+    """One specification under one permutation, from respondents one by one."""
+    outcome, predictor = space.outcomes[spec.outcome], space.predictors[spec.predictor]
+    covariates = space.covariates[spec.covariates][1]
+    permuted = outcome.codes[row]
+    rows = space.exclusions[spec.exclusion][1] & (permuted >= 0) & (predictor.codes >= 0)
     if spec.test not in ("linear_model", "rank_model"):
-        table = pd.crosstab(predictor.levels[predictor.codes[rows]], outcome.levels[dealt[rows]])
+        table = pd.crosstab(predictor.levels[predictor.codes[rows]], outcome.levels[permuted[rows]])
         test = TESTS[spec.test]
         found = test.on_stack(table, table.index, table.columns, trials=outcome.limit, quick=True)
         return rows.sum(), np.nan_to_num(found.z)
     rows &= np.isfinite(covariates).all(1)
     by = "ranks" if spec.test == "rank_model" else "levels"
-    y, x = getattr(outcome, by)[dealt[rows]], getattr(predictor, by)[predictor.codes[rows]]
+    y, x = getattr(outcome, by)[permuted[rows]], getattr(predictor, by)[predictor.codes[rows]]
     fit = sm.OLS(y, np.column_stack([x, np.ones(len(x)), covariates[rows]])).fit()
     return rows.sum(), np.sign(fit.tvalues[0]) * stats.norm.isf(fit.pvalues[0] / 2)
 
@@ -346,12 +346,12 @@ def plain_effect(verse, spec, row):
 def test_specifications_run_together_are_those_run_one_by_one(curves):
     rng = np.random.default_rng(11)
     tests = set()
-    for verse, _ in curves.values():
-        order = multiverse.deal(verse.strata, 4, rng)
-        effects = multiverse.run_specifications(verse, order)
-        for at in rng.choice(len(verse.specifications), 40, replace=False):
-            spec, b = verse.specifications[at], int(rng.integers(len(order)))
-            n, z = plain_effect(verse, spec, order[b])
+    for space, _ in curves.values():
+        order = multiverse.permute_outcomes(space.strata, 4, rng)
+        effects = multiverse.run_specifications(space, order)
+        for at in rng.choice(len(space.specifications), 40, replace=False):
+            spec, b = space.specifications[at], int(rng.integers(len(order)))
+            n, z = plain_effect(space, spec, order[b])
             assert effects.n[at, b] == n, spec
             assert effects.z[at, b] == pytest.approx(z, rel=1e-6, abs=1e-6), spec
             tests.add(spec.test)
@@ -361,22 +361,22 @@ def test_specifications_run_together_are_those_run_one_by_one(curves):
 def test_hypotheses_prepared_together_are_those_prepared_one_by_one(
     curves, plan, answers, codebook, choices
 ):
-    verses = multiverse.multiverses(plan.hypotheses, *answers, codebook, choices)
-    assert [verse.hypothesis.id for verse in verses] == list(curves)
-    for verse in verses:
-        alone, _ = curves[verse.hypothesis.id]
-        assert verse.specifications == alone.specifications
+    spaces = multiverse.specification_spaces(plan.hypotheses, *answers, codebook, choices)
+    assert [space.hypothesis.id for space in spaces] == list(curves)
+    for space in spaces:
+        alone, _ = curves[space.hypothesis.id]
+        assert space.specifications == alone.specifications
         for here, there in zip(
-            verse.outcomes + verse.predictors, alone.outcomes + alone.predictors, strict=True
+            space.outcomes + space.predictors, alone.outcomes + alone.predictors, strict=True
         ):
             assert here.label == there.label and (here.codes == there.codes).all()
 
 
 def test_covariates_that_repeat_one_another_count_once_in_the_fit():
     rng = np.random.default_rng(12)
-    n, dealings = 60, 3
-    x, y = rng.normal(size=(1, 1, n)), rng.normal(size=(1, n, 1, dealings))
-    covariate, known = rng.normal(size=(n, 1)), np.ones((n, dealings))
+    n, permutations = 60, 3
+    x, y = rng.normal(size=(1, 1, n)), rng.normal(size=(1, n, 1, permutations))
+    covariate, known = rng.normal(size=(n, 1)), np.ones((n, permutations))
     everybody = np.ones((1, n), dtype=bool)
     once = _partial(x, y, known, covariate, everybody)[1]
     twice = _partial(x, y, known, np.hstack([covariate] * 2), everybody)[1]
@@ -398,7 +398,7 @@ def test_a_constant_variable_has_no_curve(plan, answers, codebook, choices):
     threes = pd.array([3] * len(candidates), dtype="Int64")
     same = candidates.assign(defence_count=threes, defence_count_answered=threes)
     with pytest.raises(AnalysisError, match="D2"):
-        multiverse.multiverse(plan.hypothesis("D2"), same, missing, codebook, choices)
+        multiverse.specification_space(plan.hypothesis("D2"), same, missing, codebook, choices)
 
 
 @pytest.mark.parametrize(

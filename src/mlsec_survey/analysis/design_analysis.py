@@ -182,6 +182,7 @@ class Design:
         smallest: the smallest effect size of interest.
         outcome, predictor: their margins.
         sign: -1 if the plan predicts a decrease, else 1.
+        tests: hypotheses that are corrected together; the level of each is alpha over this number.
     """
 
     test: str
@@ -190,6 +191,7 @@ class Design:
     outcome: Margin
     predictor: Margin
     sign: int = 1
+    tests: int = 1
 
     @property
     def measure(self) -> EffectSize:
@@ -203,7 +205,7 @@ class Design:
 
 
 def plan_designs(
-    hypotheses: Iterable[Hypothesis], margin: Callable[[str], Margin]
+    plan: AnalysisPlan, hypotheses: Iterable[Hypothesis], margin: Callable[[str], Margin]
 ) -> dict[str, Design]:
     """Return the design of each hypothesis by its id; `margin` gives that of a variable."""
     return {
@@ -214,6 +216,7 @@ def plan_designs(
             outcome=margin(entry.outcome),
             predictor=margin(entry.predictor),
             sign=-1 if entry.direction == "negative" else 1,
+            tests=len(plan.of_family(entry.family)),
         )
         for entry in hypotheses
     }
@@ -227,7 +230,7 @@ def assumed_designs(
 ) -> dict[str, Design]:
     """Return the designs of all hypotheses of one kind under the assumed margins."""
     return plan_designs(
-        plan.of_kind(kind), lambda name: assumed_margin(name, codebook, assumptions)
+        plan, plan.of_kind(kind), lambda name: assumed_margin(name, codebook, assumptions)
     )
 
 
@@ -299,7 +302,7 @@ def slope_for(design: Design, multiple: float = 1.0) -> float:
         if high > 64:
             raise AnalysisError(
                 f"a {design.measure.name} of "
-                f"{as_text(design.measure.at(design.sign * wanted), 2)} is out of reach "
+                f"{as_text(design.measure.at(design.sign * wanted), 2)} cannot be had "
                 "with these shares"
             )
     return design.sign * float(optimize.brentq(gap, 0.0, high, xtol=1e-6))
@@ -339,34 +342,72 @@ def _tested(design: Design, tables: Floats | Counts) -> TableTest:
 # ── Power ─────────────────────────────────────────────────────────────────────────────────────────
 
 Task = tuple[Design, int, tuple[float, ...]]
+Runner = Callable[..., list]
+
+# Simulations at the smallest effect of interest, whose power is printed, per simulation elsewhere.
+_MORE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """Power at one effect: under correction and without, with errors and its Monte Carlo error."""
+
+    power: float
+    power_uncorrected: float
+    type_s: float
+    type_m: float
+    se: float
+    distance: float
 
 
 def _power_task(
     task: Task, rng: np.random.Generator, *, simulations: int, alpha: float, errors: bool
-) -> list[tuple[float, float, float, float]]:
-    """Return per multiple of the effect: power, type S, type M, and the true effect."""
+) -> list[_Point]:
+    """Return the power at each multiple of the smallest effect of interest."""
     design, n, multiples = task
-    rows = []
+    points = []
     for multiple in multiples:
+        distance = multiple * design.smallest_distance
         try:
             slope = slope_for(design, multiple)
         except AnalysisError:
-            rows.append((math.nan,) * 4)
+            points.append(_Point(*(math.nan,) * 5, distance=distance))
             continue
-        tables = simulate(design, slope, n, simulations, rng)
-        clear = p_values(design, tables) < alpha
-        true = multiple * design.smallest_distance
+        exact = _exact_power(design, n, slope, alpha, errors=errors)
+        if exact is not None:
+            points.append(_Point(*exact, 0.0, distance))
+            continue
+        size = simulations * (_MORE if errors and multiple == 1 else 1)
+        tables = simulate(design, slope, n, size, rng)
+        p = p_values(design, tables)
+        clear = p < alpha / design.tests
         type_s = type_m = math.nan
         if errors and clear.any():
             found = estimates(design, tables[clear])
-            type_m = float(np.mean(np.abs(found)) / abs(true))
+            type_m = float(np.mean(np.abs(found)) / abs(distance))
             if design.measure.signed:
-                type_s = float(np.mean(np.sign(found) != np.sign(true)))
-        rows.append((float(clear.mean()), type_s, type_m, true))
-    return rows
+                type_s = float(np.mean(np.sign(found) != np.sign(distance)))
+        power = float(clear.mean())
+        se = math.sqrt(power * (1 - power) / size)
+        points.append(_Point(power, float((p < alpha).mean()), type_s, type_m, se, distance))
+    return points
 
 
-Runner = Callable[..., list]
+def _exact_power(
+    design: Design, n: int, slope: float, alpha: float, *, errors: bool = False
+) -> tuple[float, float, float, float] | None:
+    """Return exact power with correction and without, and errors; None where it is simulated."""
+    of_test = TESTS[design.test].exact_power
+    if of_test is None or not design.predictor.ordered or len(design.outcome.shares) != 2:
+        return None
+    rows = allocate(design.predictor.shares, n)
+    used = rows > 0
+    where = rows[used], np.asarray(design.predictor.values)[used], design.outcome.shares[1], slope
+    corrected = of_test(*where, alpha / design.tests, errors=errors)
+    plain = of_test(*where, alpha)
+    if corrected is None or plain is None:
+        return None
+    return corrected.power, plain.power, corrected.type_s, corrected.type_m
 
 
 def power_table(
@@ -379,62 +420,83 @@ def power_table(
     run: Runner,
     errors: bool = True,
 ) -> pd.DataFrame:
-    """Simulate power over sample sizes and effects, with errors of sign and size.
+    """Compute power over sample sizes and effects, with errors of sign and size.
+
+    Exact for trend tests up to 1,000 respondents, else by simulation.
 
     Args:
-        designs: by hypothesis id; equal designs are simulated once.
+        designs: by hypothesis id; equal designs are computed once.
         sizes: numbers of respondents.
         multiples: effects as multiples of the smallest effect size of interest.
-        simulations: samples per point.
-        alpha: level of the test.
+        simulations: samples per point; twenty times as many at the smallest effect of interest if
+            errors are asked for.
+        alpha: level of the family; each of its m tests is at alpha / m, the first step of Holm.
         run: does seeded tasks: called with a function (task, generator) and a list of tasks.
         errors: also estimate the effects, for errors of sign and size.
 
     Returns:
         One row per design, size and multiple: hypothesis (ids of the hypotheses with this design,
-        joined), effect (multiple), value (the effect size itself), n, power, se (Monte Carlo
-        standard error), type_s (share of wrong signs among significant results; NaN without a
-        sign) and type_m (mean exaggeration among significant results; Gelman and Carlin 2014,
-        doi:10.1177/1745691614551642). NaN where the margins do not allow the effect.
+        joined), effect (multiple), value (the effect size itself), n, power (at alpha / m),
+        power_uncorrected (at alpha), se (Monte Carlo standard error, 0 where exact), type_s (share
+        of wrong signs among significant results; NaN without a sign) and type_m (mean exaggeration
+        among significant results; Gelman and Carlin 2014, doi:10.1177/1745691614551642), both at
+        alpha / m. NaN where the margins do not allow the effect.
     """
     distinct = distinct_designs(designs)
     steps = tuple(multiples)
     tasks: list[Task] = [(design, int(n), steps) for design in distinct for n in sizes]
     found = run(partial(_power_task, simulations=simulations, alpha=alpha, errors=errors), tasks)
-    rows = []
-    for (design, n, _), results in zip(tasks, found, strict=True):
-        for multiple, (power, type_s, type_m, true) in zip(steps, results, strict=True):
-            rows.append(
-                {
-                    "hypothesis": ", ".join(distinct[design]),
-                    "effect": multiple,
-                    "value": design.measure.at(true),
-                    "n": n,
-                    "power": power,
-                    "se": math.sqrt(power * (1 - power) / simulations),
-                    "type_s": type_s,
-                    "type_m": type_m,
-                }
-            )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(
+        {
+            "hypothesis": ", ".join(distinct[design]),
+            "effect": multiple,
+            "value": design.measure.at(point.distance),
+            "n": n,
+            "power": point.power,
+            "power_uncorrected": point.power_uncorrected,
+            "se": point.se,
+            "type_s": point.type_s,
+            "type_m": point.type_m,
+        }
+        for (design, n, _), points in zip(tasks, found, strict=True)
+        for multiple, point in zip(steps, points, strict=True)
+    )
 
 
-def detectable(power: pd.DataFrame, target: float = 0.8) -> pd.DataFrame:
-    """Read off the smallest effect that is found with the target power.
+def detectable(
+    designs: Mapping[str, Design], power: pd.DataFrame, *, target: float = 0.8, alpha: float = 0.05
+) -> pd.DataFrame:
+    """Return the smallest effect that is found with the target power, corrected and not.
 
     Args:
+        designs: by hypothesis id.
         power: of `power_table` at one sample size, several multiples.
         target: power to reach.
+        alpha: as there.
 
     Returns:
-        One row per hypothesis: hypothesis, multiple (of the smallest effect of interest) from a
-        probit regression of power on the effect around the target; NaN if no simulated effect
-        reaches the target.
+        One row per design: hypothesis, multiple and multiple_uncorrected (of the smallest effect of
+        interest): solved exactly where power is exact, else from a probit regression of power on
+        the effect around the target; NaN if no effect in the table reaches the target.
     """
     rows = []
+    names = {", ".join(ids): design for design, ids in distinct_designs(designs).items()}
     for name, part in power.groupby("hypothesis", sort=False):
-        multiple = _probit_inverse(part["effect"], part["power"], target)
-        rows.append({"hypothesis": name, "multiple": multiple})
+        design, n = names[str(name)], int(part["n"].iloc[0])
+        row: dict[str, object] = {"hypothesis": name}
+        for at, suffix in enumerate(("", "_uncorrected")):
+            values = part[f"power{suffix}"]
+            multiple = _probit_inverse(part["effect"], values, target)
+            if math.isfinite(multiple) and (part["se"] == 0).all():
+
+                def missing(multiple: float, at: int = at, n: int = n, d: Design = design) -> float:
+                    exact = _exact_power(d, n, slope_for(d, multiple), alpha)
+                    assert exact is not None
+                    return exact[at] - target
+
+                multiple = float(optimize.brentq(missing, 1e-3, part["effect"].max(), xtol=1e-6))
+            row[f"multiple{suffix}"] = multiple
+        rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -465,28 +527,39 @@ def _replication_task(
     most: int = 20_000,
 ) -> list[float]:
     """Return per power the n that reaches it at the smallest effect of interest."""
-    slope = slope_for(design)
-    critical = float(stats.norm.isf(alpha / 2))
+    slope, level = slope_for(design), alpha / design.tests
+    critical = float(stats.norm.isf(level / 2))
 
-    def power(n: int) -> float:
-        tables = simulate(design, slope, n, simulations, rng)
-        return float((p_values(design, tables) < alpha).mean())
+    def power(n: int, size: int = simulations) -> float:
+        exact = _exact_power(design, n, slope, alpha)
+        if exact is not None:
+            return exact[0]
+        return float((p_values(design, simulate(design, slope, n, size, rng)) < level).mean())
 
-    # The deviate that has to be expected for a power grows with the square root of n.
-    wanted = critical + float(stats.norm.ppf(0.85))
-    n = start
-    for _ in range(6):
-        reached = float(np.clip(power(n), 0.07, 0.995))
-        factor = (wanted / (critical + float(stats.norm.ppf(reached)))) ** 2
-        n = int(np.clip(round(n * min(factor, 8.0)), 10, most))
-        if 0.5 < reached < 0.97 or n >= most:
-            break
-    if n >= most:
-        return [math.nan] * len(powers)
-    sizes = sorted({max(10, round(n * factor)) for factor in (0.7, 0.85, 1.0, 1.25, 1.6)})
-    found = np.array([power(size) for size in sizes])
-    roots = [_probit_inverse(np.sqrt(sizes), found, target) for target in powers]
-    return [math.ceil(root**2) if math.isfinite(root) else math.nan for root in roots]
+    def needed(target: float, n: int) -> float:
+        # The deviate that has to be expected for a power grows with the square root of n.
+        wanted = critical + float(stats.norm.ppf(target))
+        for _ in range(6):
+            reached = float(np.clip(power(n), 0.07, 0.995))
+            factor = (wanted / (critical + float(stats.norm.ppf(reached)))) ** 2
+            n = int(np.clip(round(n * min(factor, 8.0)), 10, most))
+            if n >= most:
+                return math.nan
+            if abs(reached - target) < 0.05:
+                break
+        if _exact_power(design, n, slope, alpha) is not None:
+            # Power rises in a saw-tooth: the first n from which on it stays there for a while.
+            first = max(10, int(0.9 * n))
+            enough = [power(k) >= target for k in range(first, int(1.1 * n) + 10)]
+            short = [at for at, reached in enumerate(enough) if not reached]
+            return float(first + (short[-1] + 1 if short else 0))
+        sizes = sorted({max(10, round(n * factor)) for factor in (0.9, 1.0, 1.1)})
+        found = np.array([power(size, 4 * simulations) for size in sizes])
+        root = _probit_inverse(np.sqrt(sizes), found, target)
+        # To tens: the digit after that is not certain.
+        return 10 * math.ceil(root**2 / 10) if math.isfinite(root) else math.nan
+
+    return [needed(target, start) for target in powers]
 
 
 def replication_table(
@@ -498,20 +571,20 @@ def replication_table(
     start: int,
     run: Runner,
 ) -> pd.DataFrame:
-    """Return the number of respondents that a replication would need, by simulation.
+    """Return the number of respondents that a replication would need, under correction.
 
     Args:
         designs: by hypothesis id.
         powers: power to be reached at the smallest effect size of interest.
         simulations: samples per tried size.
-        alpha: level of the test.
+        alpha: level of the family; each of its m tests is at alpha / m.
         start: first size to try.
         run: as in `power_table`.
 
     Returns:
         One row per design: hypothesis, effect (words), value (smallest effect of interest), and
-        n_POWER for each power in per cent; NaN above 20,000. From a probit regression of simulated
-        power on the square root of n, with a Monte Carlo error of some per cent.
+        n_POWER for each power in per cent; NaN above 20,000. For trend tests the exact number; else
+        from a probit regression of simulated power on the square root of n, rounded up to tens.
     """
     distinct, goals = distinct_designs(designs), tuple(powers)
     task = partial(
@@ -538,18 +611,28 @@ def trend_power(
     simulations: int,
     alpha: float,
     run: Runner,
+    tests: int = 1,
 ) -> pd.DataFrame:
     """Return the power of the exact trend test over prevalences and odds ratios per step.
 
+    Args:
+        predictor: how its levels are used.
+        sizes, prevalences, odds_ratios: the grid.
+        simulations: samples per cell where more than 1,000 respondents rule out enumeration.
+        alpha: level of the family.
+        run: as in `power_table`.
+        tests: hypotheses that are corrected together.
+
     Returns:
-        Columns n, prevalence, odds_ratio, power and se (Monte Carlo standard error).
+        Columns n, prevalence, odds_ratio, power (at alpha / tests), power_uncorrected (at alpha)
+        and se (Monte Carlo standard error, 0 where exact).
     """
-    cells = [(n, p) for n in sizes for p in prevalences]
+    cells = [(int(n), p) for n in sizes for p in prevalences]
     ratios = tuple(odds_ratios)
     tasks: list[Task] = []
     for n, prevalence in cells:
         outcome = Margin((1 - prevalence, prevalence), (0.0, 1.0))
-        design = Design("trend_permutation", "odds_ratio", math.e, outcome, predictor)
+        design = Design("trend_permutation", "odds_ratio", math.e, outcome, predictor, tests=tests)
         tasks.append((design, n, tuple(math.log(ratio) for ratio in ratios)))
     found = run(partial(_power_task, simulations=simulations, alpha=alpha, errors=False), tasks)
     return pd.DataFrame(
@@ -557,11 +640,12 @@ def trend_power(
             "n": n,
             "prevalence": prevalence,
             "odds_ratio": ratio,
-            "power": power,
-            "se": math.sqrt(power * (1 - power) / simulations),
+            "power": point.power,
+            "power_uncorrected": point.power_uncorrected,
+            "se": point.se,
         }
-        for (n, prevalence), results in zip(cells, found, strict=True)
-        for ratio, (power, *_) in zip(ratios, results, strict=True)
+        for (n, prevalence), points in zip(cells, found, strict=True)
+        for ratio, point in zip(ratios, points, strict=True)
     )
 
 
@@ -592,31 +676,26 @@ def design_summary(
 
     Returns:
         One row per hypothesis id: hypothesis, test, effect (words), smallest (effect of interest),
-        power and se at it, detectable (effect size with the target power), type_s, type_m at the
-        smallest effect of interest.
+        power, power_uncorrected and se at it, detectable and detectable_uncorrected (effect size
+        with the target power), type_s, type_m at the smallest effect of interest.
     """
     at_one = power[np.isclose(power["effect"], 1.0)].set_index("hypothesis")
-    multiples = found.set_index("hypothesis")["multiple"]
+    multiples = found.set_index("hypothesis")
     rows = []
     for design, names in distinct_designs(designs).items():
         key = ", ".join(names)
-        line = {str(column): float(at_one[column][key]) for column in ("power", "se", *_ERRORS)}
-        multiple = float(multiples[key])
-        value = design.measure.at(multiple * design.smallest_distance)
+        line = at_one.loc[key, ["power", "power_uncorrected", "se", *_ERRORS]].to_dict()
+        for suffix in ("", "_uncorrected"):
+            multiple = float(multiples[f"multiple{suffix}"][key])
+            distance = multiple * design.smallest_distance
+            line[f"detectable{suffix}"] = design.measure.at(distance)
         test = TESTS[design.test]
-        for name in names:
-            rows.append(
-                {
-                    "hypothesis": name,
-                    "test": test.on_tables_label or test.label,
-                    "effect": design.measure.name,
-                    "smallest": design.smallest,
-                    "power": line["power"],
-                    "se": line["se"],
-                    "detectable": value,
-                    **{column: line[column] for column in _ERRORS},
-                }
-            )
+        named = {
+            "test": test.on_tables_label or test.label,
+            "effect": design.measure.name,
+            "smallest": design.smallest,
+        }
+        rows += [{"hypothesis": name, **named, **line} for name in names]
     order = {name: at for at, name in enumerate(designs)}
     return (
         pd.DataFrame(rows)
@@ -634,13 +713,32 @@ def design_labels(designs: Mapping[str, Design], plan: AnalysisPlan) -> dict[str
     return labels
 
 
-def at_cell(grid: pd.DataFrame, n: int, cell: GridCell) -> float:
+def at_cell(grid: pd.DataFrame, n: int, cell: GridCell, column: str = "power") -> float:
     """Return the power in the cell of the grid that is nearest to `cell`, at `n`."""
     part = grid[grid["n"] == n]
     far = (np.log(part["odds_ratio"]) - math.log(cell.odds_ratio)).abs() + (
         special.logit(part["prevalence"]) - float(special.logit(cell.prevalence))
     ).abs()
-    return float(part["power"].iloc[int(far.to_numpy().argmin())])
+    return float(part[column].iloc[int(far.to_numpy().argmin())])
+
+
+def power_curves(
+    curves: pd.DataFrame, at_n: pd.DataFrame, multiples: Sequence[float]
+) -> pd.DataFrame:
+    """Return power over sample sizes with the points at one of them taken from another table.
+
+    So that one quantity has one number in figures and tables.
+
+    Args:
+        curves: of `power_table` at several sizes.
+        at_n: of `power_table` at one more size, for `multiples` and perhaps other effects.
+        multiples: effects of the curves.
+    """
+    shown = at_n[at_n["effect"].isin(list(multiples))]
+    order = list(dict.fromkeys(curves["hypothesis"]))
+    joined = pd.concat([curves, shown], ignore_index=True)
+    place = joined["hypothesis"].map(order.index)
+    return joined.iloc[np.lexsort((joined["effect"], joined["n"], place))].reset_index(drop=True)
 
 
 def error_curves(power: pd.DataFrame, most: int = 6, largest: float = 2.0) -> pd.DataFrame:

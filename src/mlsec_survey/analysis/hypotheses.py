@@ -19,7 +19,7 @@ from scipy import stats
 
 from mlsec_survey.analysis.missing_answers import impute_by_parts, under_each_handling
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, interval_text, p_text
+from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import AnyScale
@@ -258,6 +258,7 @@ def multiplicity_table(
 
     Westfall–Young permutes all outcomes of a family together, so that it knows how the tests
     depend on each other; its statistic for a regression model is the score statistic.
+    `describe_westfall_young` says how small its p-values can be.
 
     Returns:
         One row per hypothesis: id, family, family_label, label, p, p_holm, p_westfall_young, and
@@ -312,21 +313,22 @@ def joint_model_table(
     """Fit joint models and tabulate them: each predictor given the others, then all at once.
 
     Returns:
-        Per model one row per predictor and one for the joint test: model (id), label, n, effect,
-        estimate, low, high, statistic, p, method, notes. A model that cannot be fitted is one row
-        with a note.
+        Per model one row per predictor and one for the joint test: model (id), title (of the
+        model), label, n, effect, estimate, low, high, statistic, p, method, notes. A
+        model that cannot be fitted is one row with a note.
     """
     rows: list[dict[str, object]] = []
     for model in models:
+        named: dict[str, object] = {"model": model.id, "title": f"{model.id}  {model.label}"}
         try:
             fit = run_joint_model(model, data, codebook, confidence=confidence)
         except AnalysisError as error:
-            rows.append({"model": model.id, "label": model.label, "notes": f"not fitted: {error}"})
+            rows.append({**named, "label": model.label, "notes": f"not fitted: {error}"})
             continue
-        named = {codebook.label(name): term for name, term in fit.terms.items()}
-        for label, result in [*named.items(), ("All predictors at once", fit.joint)]:
-            rows.append({"model": model.id, "label": label, **_fields(result)})
-    names = ["model", "label", *_RESULT_FIELDS]
+        terms = {codebook.label(name): term for name, term in fit.terms.items()}
+        for label, result in [*terms.items(), ("All predictors at once", fit.joint)]:
+            rows.append({**named, "label": label, **_fields(result)})
+    names = ["model", "title", "label", *_RESULT_FIELDS]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -512,10 +514,29 @@ def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
 
 def describe_monte_carlo(resamples: int, alpha: float) -> str:
     """Say how exact p-values from permutations are: the least one, and the error near the level."""
+    error = math.sqrt(alpha * (1 - alpha) / resamples)
     return (
         f"p-values from {resamples:,} permutations, where the method says so: none can be below "
         f"1/{resamples + 1:,}, and one near {alpha:g} has a Monte Carlo standard error of "
-        f"{math.sqrt(alpha * (1 - alpha) / resamples):.3f}."
+        f"{as_text(error, '1s')}."
+    )
+
+
+def describe_westfall_young(resamples: int, plan: AnalysisPlan) -> str:
+    """Say how small an adjusted p-value of the joint permutation can be, by family.
+
+    Each hypothesis' p-value is at least 1/(B + 1) in B permutations, and so can it be in m of them
+    at once, one per hypothesis: the smallest adjusted p-value of m hypotheses is up to m/(B + 1).
+    """
+    sizes = {
+        family.id: len(plan.of_family(family.id))
+        for family in plan.families
+        if family.kind == "confirmatory"
+    }
+    floors = listed([f"{m}/{resamples + 1:,} in family {name}" for name, m in sizes.items()])
+    return (
+        f"Westfall–Young from {resamples:,} joint permutations: the smallest value that it can "
+        f"give a hypothesis is about {floors}, so that small ones cannot be compared."
     )
 
 
@@ -560,11 +581,17 @@ def mean_by_level(
         part = values[np.isin(scores, group)]
         mean = float(part.mean())
         se = float(part.std(ddof=1)) / math.sqrt(n) if n > 1 else math.nan
-        reach = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * se if n > 1 else math.nan
+        half_width = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * se if n > 1 else math.nan
         words = [(labels or {}).get(level, f"{level:g}") for level in (group[0], group[-1])]
         label = words[0] if len(group) == 1 else f"{words[0]} – {words[1]}"
         rows.append(
-            {"label": label, "mean": mean, "low": mean - reach, "high": mean + reach, "n": n}
+            {
+                "label": label,
+                "mean": mean,
+                "low": mean - half_width,
+                "high": mean + half_width,
+                "n": n,
+            }
         )
     return pd.DataFrame(rows)
 
@@ -679,8 +706,8 @@ def proportional_odds_table(
 
     Returns:
         One row per hypothesis, and below it one per threshold where the assumption fails: id,
-        label, n, estimate (odds ratio of a higher outcome per step), low, high, p, brant, brant_df,
-        brant_p, reading.
+        label, n, estimate (odds ratio of a higher outcome per step), low, high, p, brant,
+        brant_thresholds (of the outcome with sparse levels merged), brant_df, brant_p, reading.
     """
     rows: list[dict[str, object]] = []
     for entry in hypotheses:
@@ -695,7 +722,7 @@ def proportional_odds_table(
             continue
         brant_p = result.extra.get("brant_p", math.nan)
         row = {**named, **_fields(result), "brant_p": brant_p}
-        row |= {name: result.extra.get(name, math.nan) for name in ("brant", "brant_df")}
+        row |= {name: result.extra.get(name, math.nan) for name in _BRANT}
         if math.isnan(brant_p):
             rows.append({**row, "reading": "assumption not testable"})
         elif brant_p >= alpha:
@@ -704,7 +731,10 @@ def proportional_odds_table(
             rows.append({**row, "reading": "the odds ratio changes with the threshold"})
             rows += _by_threshold(named, outcome, predictor, confidence)
     names = ["id", "label", "n", "effect", "estimate", "low", "high", "p"]
-    return pd.DataFrame(rows, columns=[*names, "brant", "brant_df", "brant_p", "reading"])
+    return pd.DataFrame(rows, columns=[*names, *_BRANT, "brant_p", "reading"])
+
+
+_BRANT = ("brant", "brant_thresholds", "brant_df")
 
 
 def _by_threshold(

@@ -4,7 +4,7 @@ Simonsohn, Simmons and Nelson (2020, doi:10.1038/s41562-020-0912-z). The choices
 (`data/specifications.yml`): who is in, what becomes of missing answers, how variables are coded,
 which test or model, which covariates. Effects of different tests are put on one scale, the
 correlation to which the test's deviate corresponds. All specifications share respondents, so their
-results are no independent evidence; inference deals out the outcome anew among respondents and runs
+results are no independent evidence; inference permutes the outcome among respondents and runs
 the whole curve again.
 """
 
@@ -31,6 +31,7 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import RESPONDENT, MeanScale, Measure, Text
 from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
 from mlsec_survey.instrument.variables import Variable
+from mlsec_survey.stats.multiplicity import holm
 from mlsec_survey.stats.tables import t_deviate
 from mlsec_survey.stats.tests import TESTS, for_groups
 
@@ -39,7 +40,7 @@ Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-Coding = Literal["steps", "halves", "ends_merged", "item_median", "top_two", "groups", "merged"]
+Coding = Literal["steps", "split", "extremes_merged", "item_median", "top_two", "groups", "merged"]
 MissingRule = Literal["complete", "dont_know_lowest", "dont_know_highest", "median"]
 ModelName = Literal["linear_model", "rank_model"]
 _MODELS = get_args(ModelName)
@@ -189,7 +190,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Specification:
-    """One combination of choices, by positions in a `Multiverse`.
+    """One combination of choices, by positions in a `SpecificationSpace`.
 
     Attributes:
         exclusion, outcome, predictor, covariates: positions.
@@ -206,7 +207,7 @@ class Specification:
 
 
 @dataclass(frozen=True, slots=True)
-class Multiverse:
+class SpecificationSpace:
     """Everything that the specifications of one hypothesis need.
 
     Attributes:
@@ -233,13 +234,13 @@ class Multiverse:
     directed: bool
 
 
-def multiverse(
+def specification_space(
     hypothesis: Hypothesis,
     candidates: pd.DataFrame,
     missing: pd.DataFrame,
     codebook: Codebook,
     specifications: Specifications,
-) -> Multiverse:
+) -> SpecificationSpace:
     """Prepare all specifications of one hypothesis.
 
     Args:
@@ -253,9 +254,7 @@ def multiverse(
         AnalysisError: no specification can be computed, since a variable is constant.
     """
     variables = (hypothesis.outcome, hypothesis.predictor)
-    return _multiverse(
-        hypothesis, _prepared(variables, candidates, missing, codebook, specifications)
-    )
+    return _space(hypothesis, _prepared(variables, candidates, missing, codebook, specifications))
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +293,7 @@ def _prepared(
     return _Prepared(variants, members, candidates, codebook, specifications)
 
 
-def _multiverse(hypothesis: Hypothesis, prepared: _Prepared) -> Multiverse:
+def _space(hypothesis: Hypothesis, prepared: _Prepared) -> SpecificationSpace:
     candidates, codebook = prepared.candidates, prepared.codebook
     specifications, members = prepared.specifications, prepared.members
     outcomes = prepared.variants[hypothesis.outcome]
@@ -309,7 +308,7 @@ def _multiverse(hypothesis: Hypothesis, prepared: _Prepared) -> Multiverse:
     )
     if not found:
         raise AnalysisError(f"{hypothesis.id}: no specification can be computed on these answers")
-    return Multiverse(
+    return SpecificationSpace(
         hypothesis=hypothesis,
         exclusions=members,
         missing={choice.id: choice.label for choice in specifications.missing},
@@ -388,7 +387,7 @@ def _handled(
     kinds: pd.DataFrame,
     kept: Booleans,
 ) -> Floats:
-    """Return the numbers of a variable with its missing answers dealt with."""
+    """Return the numbers of a variable with its missing answers permuted with."""
     name, ordinal = variable.name, variable.measure == "ordinal"
     if rule in ("dont_know_lowest", "dont_know_highest") and ordinal and name in kinds:
         unsure = (kinds[name] == "dont_know").to_numpy()
@@ -450,14 +449,14 @@ def _coded(
         return None
     measure, largest = variable.measure, variable.largest_count
     limit = None if largest is None else float(largest)
-    if coding == "halves":
+    if coding == "split":
         # The cut that comes closest to parting the planned sample in the middle.
         cuts = np.unique(given)[1:]
         above = np.array([(given >= cut).mean() for cut in cuts])
         cut = cuts[int(np.abs(above - 0.5).argmin())]
         values = np.where(np.isfinite(values), values >= cut, np.nan)
         measure, limit = "binary", None
-    elif coding == "ends_merged":
+    elif coding == "extremes_merged":
         levels = np.unique(given)
         if len(levels) >= 5:
             values = np.where(np.isfinite(values), np.clip(values, levels[1], levels[-2]), np.nan)
@@ -542,10 +541,10 @@ def _tests(hypothesis: Hypothesis, outcome: Variant, predictor: Variant) -> list
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Results of all specifications under each dealing of the outcome.
+    """Results of all specifications under each permutation of the outcome.
 
     Attributes:
-        z: deviates with the sign of the effect, specifications × dealings.
+        z: deviates with the sign of the effect, specifications × permutations.
         r: the same as correlations.
         n: respondents.
     """
@@ -555,34 +554,34 @@ class Effects:
     n: Floats
 
 
-def run_specifications(verse: Multiverse, order: Integers) -> Effects:
-    """Run all specifications for each dealing of the outcome.
+def run_specifications(space: SpecificationSpace, order: Integers) -> Effects:
+    """Run all specifications for each permutation of the outcome.
 
     Args:
-        verse: of `multiverse`.
-        order: dealings × candidates; row b gives candidate i the outcome of candidate order[b, i].
+        space: of `specification_space`.
+        order: permutations × candidates; row b gives candidate i the outcome of order[b, i].
     """
-    shape = (len(verse.specifications), len(order))
+    shape = (len(space.specifications), len(order))
     effects = Effects(np.zeros(shape), np.zeros(shape), np.zeros(shape))
-    _run_tests(verse, order, effects)
-    _run_models(verse, order, effects)
+    _run_tests(space, order, effects)
+    _run_models(space, order, effects)
     return effects
 
 
-def _run_tests(verse: Multiverse, order: Integers, effects: Effects) -> None:
+def _run_tests(space: SpecificationSpace, order: Integers, effects: Effects) -> None:
     """Fill in the specifications that need a table: each test once for all exclusions together."""
     wanted: dict[int, dict[int, dict[str, list[int]]]] = {}
-    for at, spec in enumerate(verse.specifications):
+    for at, spec in enumerate(space.specifications):
         if spec.test not in _MODELS:
             of_predictor = wanted.setdefault(spec.outcome, {}).setdefault(spec.predictor, {})
             of_predictor.setdefault(spec.test, []).append(at)
-    inside = np.array([members for _, members in verse.exclusions])
-    exclusion = np.array([spec.exclusion for spec in verse.specifications])
+    inside = np.array([members for _, members in space.exclusions])
+    exclusion = np.array([spec.exclusion for spec in space.specifications])
     for o, of_outcome in wanted.items():
-        outcome = verse.outcomes[o]
+        outcome = space.outcomes[o]
         held = _indicators(outcome, order)
         for p, tests in of_outcome.items():
-            predictor = verse.predictors[p]
+            predictor = space.predictors[p]
             tables, scores, values = _tables(held, outcome, predictor, inside)
             counts = tables.sum((-2, -1))
             distinct, inverse = _distinct(tables)
@@ -595,22 +594,22 @@ def _run_tests(verse: Multiverse, order: Integers, effects: Effects) -> None:
 
 
 def _indicators(outcome: Variant, order: Integers) -> Singles:
-    """Return candidates × levels × dealings: 1 where a candidate is dealt an outcome."""
-    dealt = outcome.codes[order.T]
-    return (dealt[:, None] == np.arange(len(outcome.levels))[:, None]).astype(np.float32)
+    """Return candidates × levels × permutations: 1 where a candidate is given an outcome."""
+    permuted = outcome.codes[order.T]
+    return (permuted[:, None] == np.arange(len(outcome.levels))[:, None]).astype(np.float32)
 
 
 def _tables(
     held: Singles, outcome: Variant, predictor: Variant, inside: Booleans
 ) -> tuple[Floats, Floats, Floats]:
-    """Return tables of counts (exclusions × dealings × rows × columns), values of both margins."""
-    candidates, columns, dealings = held.shape
+    """Return counts (exclusions × permutations × rows × columns) and values of both margins."""
+    candidates, columns, permutations = held.shape
     rows = len(predictor.levels)
     belongs = (predictor.codes == np.arange(rows)[:, None])[:, None] & inside
     # Counts below 2^24 are exact in single precision, whatever the order of summation.
     counts = belongs.reshape(-1, candidates).astype(np.float32) @ held.reshape(candidates, -1)
-    counts = counts.reshape(rows, len(inside), columns, dealings)
-    # Levels that nobody holds in any dealing only cost time.
+    counts = counts.reshape(rows, len(inside), columns, permutations)
+    # Levels that nobody holds in any permutation only cost time.
     some = counts.any((1, 2, 3)), counts.any((0, 1, 3))
     counts = counts[some[0]][:, :, some[1]]
     # Cells apart in memory and the stack together: NumPy then sums over cells many times faster.
@@ -647,7 +646,7 @@ def _table_effects(
     return z, np.sqrt(np.maximum(0.0, np.nan_to_num(test.statistic) - test.df) / n)
 
 
-def _run_models(verse: Multiverse, order: Integers, effects: Effects) -> None:
+def _run_models(space: SpecificationSpace, order: Integers, effects: Effects) -> None:
     """Fill in the specifications that are linear models.
 
     Variables that are coded differently but missing for the same candidates share the sums over
@@ -655,22 +654,22 @@ def _run_models(verse: Multiverse, order: Integers, effects: Effects) -> None:
     """
     position: dict[tuple[object, ...], int] = {}
     together: dict[tuple[object, ...], tuple[dict[int, None], dict[int, None]]] = {}
-    for at, spec in enumerate(verse.specifications):
+    for at, spec in enumerate(space.specifications):
         if spec.test in _MODELS:
             o, p = spec.outcome, spec.predictor
             position[spec.test, spec.covariates, spec.exclusion, o, p] = at
-            y_known, x_known = verse.outcomes[o].codes >= 0, verse.predictors[p].codes >= 0
-            key = verse.outcomes[o].missing, y_known.tobytes(), x_known.tobytes()
+            y_known, x_known = space.outcomes[o].codes >= 0, space.predictors[p].codes >= 0
+            key = space.outcomes[o].missing, y_known.tobytes(), x_known.tobytes()
             outcomes, predictors = together.setdefault(key, ({}, {}))
             outcomes[o] = predictors[p] = None
-    inside = np.array([members for _, members in verse.exclusions])
+    inside = np.array([members for _, members in space.exclusions])
     for outcomes, predictors in together.values():
-        x = _centred([verse.predictors[p] for p in predictors])
-        y = _centred([verse.outcomes[o] for o in outcomes])[..., order.T]
+        x = _centred([space.predictors[p] for p in predictors])
+        y = _centred([space.outcomes[o] for o in outcomes])[..., order.T]
         y = np.ascontiguousarray(np.swapaxes(y, 1, 2))
-        known = (verse.outcomes[min(outcomes)].codes >= 0).astype(float)[order.T]
-        among = inside & (verse.predictors[min(predictors)].codes >= 0)
-        for c, (_, covariates) in enumerate(verse.covariates):
+        known = (space.outcomes[min(outcomes)].codes >= 0).astype(float)[order.T]
+        among = inside & (space.predictors[min(predictors)].codes >= 0)
+        for c, (_, covariates) in enumerate(space.covariates):
             z, r, n = _partial(x, y, known, covariates, among)
             for (m, model), (i, p), e, (j, o) in product(
                 enumerate(_MODELS), enumerate(predictors), range(len(inside)), enumerate(outcomes)
@@ -697,20 +696,20 @@ def _partial(
 ) -> tuple[Floats, Floats, Floats]:
     """Return deviate and partial correlation of each predictor with each outcome, and n.
 
-    Sums over respondents for every dealing are products of matrices, since dealing out outcomes
+    Sums over respondents for every permutation are products of matrices, since permuting outcomes
     moves their values about and changes nothing else. The covariates are then swept out of the
     sums of squares and products, one after another.
 
     Args:
         x: models × predictors × candidates.
-        y: models × candidates × outcomes × dealings; 0 where there is none.
-        known: candidates × dealings: 1 where a candidate is dealt outcomes.
+        y: models × candidates × outcomes × permutations; 0 where there is none.
+        known: candidates × permutations: 1 where a candidate is given outcomes.
         covariates: candidates × q.
         inside: exclusions × candidates.
 
     Returns:
-        Deviates and correlations (models × predictors × exclusions × outcomes × dealings), and n
-        (exclusions × dealings).
+        Deviates and correlations (models × predictors × exclusions × outcomes × permutations), and
+        n (exclusions × permutations).
     """
     inside = inside & np.isfinite(covariates).all(1)
     base = np.vstack([np.ones(len(covariates)), np.nan_to_num(covariates).T])
@@ -753,12 +752,12 @@ def _inverse(rest: Floats, whole: Floats) -> Floats:
 
 
 def specification_curve(
-    verse: Multiverse, effects: Effects | None = None, confidence: float = 0.95
+    space: SpecificationSpace, effects: Effects | None = None, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Return the results of all specifications on the answers as they are.
 
     Args:
-        verse: of `multiverse`.
+        space: of `specification_space`.
         effects: of `run_specifications` with the outcomes where they are, if it has been run.
         confidence: level of the intervals.
 
@@ -769,26 +768,28 @@ def specification_curve(
         never negative.
     """
     if effects is None:
-        effects = run_specifications(verse, np.arange(len(verse.strata))[None, :])
-    specs = verse.specifications
+        effects = run_specifications(space, np.arange(len(space.strata))[None, :])
+    specs = space.specifications
     z, r, n = effects.z[:, 0], effects.r[:, 0], effects.n[:, 0]
-    reach = special.ndtri((1 + confidence) / 2) / np.sqrt(n - 3 - [spec.adjusts for spec in specs])
+    half_width = special.ndtri((1 + confidence) / 2) / np.sqrt(
+        n - 3 - [spec.adjusts for spec in specs]
+    )
     centre = np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12))
-    outcomes = [verse.outcomes[spec.outcome] for spec in specs]
+    outcomes = [space.outcomes[spec.outcome] for spec in specs]
     return pd.DataFrame(
         {
             "estimate": r,
-            "low": np.maximum(-1.0 if verse.directed else 0.0, np.tanh(centre - reach)),
-            "high": np.tanh(centre + reach),
+            "low": np.maximum(-1.0 if space.directed else 0.0, np.tanh(centre - half_width)),
+            "high": np.tanh(centre + half_width),
             "z": z,
             "p": 2 * special.ndtr(-np.abs(z)),
             "n": n.astype(np.int64),
-            "exclusions": [verse.exclusions[spec.exclusion][0] for spec in specs],
-            "missing": [verse.missing[outcome.missing] for outcome in outcomes],
+            "exclusions": [space.exclusions[spec.exclusion][0] for spec in specs],
+            "missing": [space.missing[outcome.missing] for outcome in outcomes],
             "outcome": [outcome.label for outcome in outcomes],
-            "predictor": [verse.predictors[spec.predictor].label for spec in specs],
+            "predictor": [space.predictors[spec.predictor].label for spec in specs],
             "test": [_test_label(spec.test) for spec in specs],
-            "covariates": [verse.covariates[spec.covariates][0] for spec in specs],
+            "covariates": [space.covariates[spec.covariates][0] for spec in specs],
         }
     )
 
@@ -801,28 +802,28 @@ def _test_label(key: str) -> str:
 
 
 def curve_statistics(
-    verse: Multiverse, effects: Effects, alpha: float = 0.05
+    space: SpecificationSpace, effects: Effects, alpha: float = 0.05
 ) -> dict[str, NDArray[np.float64]]:
-    """Summarise curves, one per dealing: the three statistics of Simonsohn et al. (2020).
+    """Summarise curves, one per permutation: the three statistics of Simonsohn et al. (2020).
 
     Returns:
         median: of the correlations; share: of specifications significant in the predicted
         direction (in the more frequent one if none is predicted); stouffer: sum of the deviates
         over the square root of their number.
     """
-    z, critical = verse.sign * effects.z, -float(special.ndtri(alpha / 2))
+    z, critical = space.sign * effects.z, -float(special.ndtri(alpha / 2))
     above, below = (z > critical).mean(0), (z < -critical).mean(0)
-    predicted = verse.hypothesis.direction != "either" or not verse.directed
+    predicted = space.hypothesis.direction != "either" or not space.directed
     return {
-        "median": np.median(verse.sign * effects.r, axis=0),
+        "median": np.median(space.sign * effects.r, axis=0),
         "share": above if predicted else np.maximum(above, below),
         "stouffer": z.sum(0) / math.sqrt(len(z)),
     }
 
 
-def deal(strata: Integers, dealings: int, rng: np.random.Generator) -> Integers:
-    """Return random orders (dealings × candidates) that exchange outcomes within strata only."""
-    order = np.tile(np.arange(len(strata)), (dealings, 1))
+def permute_outcomes(strata: Integers, permutations: int, rng: np.random.Generator) -> Integers:
+    """Return random orders (permutations × candidates) that exchange outcomes within strata."""
+    order = np.tile(np.arange(len(strata)), (permutations, 1))
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
         order[:, members] = rng.permuted(order[:, members], axis=1)
@@ -830,16 +831,16 @@ def deal(strata: Integers, dealings: int, rng: np.random.Generator) -> Integers:
 
 
 def _inference_task(
-    task: tuple[Multiverse, int, bool], rng: np.random.Generator, *, alpha: float
+    task: tuple[SpecificationSpace, int, bool], rng: np.random.Generator, *, alpha: float
 ) -> tuple[dict[str, Floats], Effects]:
-    """Return the statistics of each dealing and, if asked for, the effects as they are."""
-    verse, dealings, first = task
-    order = deal(verse.strata, dealings, rng)
+    """Return the statistics of each permutation and, if asked for, the effects as they are."""
+    space, permutations, first = task
+    order = permute_outcomes(space.strata, permutations, rng)
     if first:
-        order = np.vstack([np.arange(len(verse.strata)), order])
-    effects = run_specifications(verse, order)
+        order = np.vstack([np.arange(len(space.strata)), order])
+    effects = run_specifications(space, order)
     here = Effects(effects.z[:, :first], effects.r[:, :first], effects.n[:, :first])
-    return curve_statistics(verse, effects, alpha), here
+    return curve_statistics(space, effects, alpha), here
 
 
 @dataclass(frozen=True, slots=True)
@@ -851,7 +852,8 @@ class Robustness:
         table: one row per hypothesis: hypothesis, label, specifications, median, low, high (the
             middle 95 % of the estimates), predicted (share of estimates in the predicted direction;
             NaN where none is predicted), significant (share with p below alpha in the predicted or
-            more frequent direction), p_median, p_share, p_stouffer, and dealings.
+            more frequent direction), p_median, p_share, p_stouffer (adjusted by Holm within the
+            family), the same unadjusted (p_unadjusted_median, …), and permutations.
     """
 
     curves: dict[str, pd.DataFrame]
@@ -865,59 +867,65 @@ class Robustness:
 
 
 def infer(
-    verses: Sequence[Multiverse],
+    spaces: Sequence[SpecificationSpace],
     *,
-    dealings: int,
+    permutations: int,
     alpha: float,
     run: Callable[..., list],
     confidence: float = 0.95,
 ) -> Robustness:
-    """Run all specifications, and test whole curves by dealing out the outcome anew.
+    """Run all specifications, and test whole curves by permuting the outcome.
 
     The answers to the outcome, given or missing, are exchanged among the respondents that were
     kept, and among those excluded for one reason; everything else stays. Each curve is run again
-    for every dealing. The p-values count how often chance does at least as much: of the median and
-    of Stouffer's deviate in either direction, of the share as `curve_statistics` defines it.
+    for every permutation. The p-values count how often chance does at least as much: of the median
+    and of Stouffer's deviate in either direction, of the share as `curve_statistics` defines it.
+    They are adjusted by Holm within each family, as those of the tests.
 
     Args:
-        verses: one per hypothesis.
-        dealings: of the outcome.
+        spaces: one per hypothesis.
+        permutations: of the outcome.
         alpha: level at which a specification counts as significant.
         run: does seeded tasks: called with a function (task, generator) and a list of tasks.
         confidence: level of the intervals of the curves.
     """
-    sizes = [min(BLOCK, dealings - start) for start in range(0, dealings, BLOCK)]
-    tasks = [(verse, size, at == 0) for verse in verses for at, size in enumerate(sizes)]
+    sizes = [min(BLOCK, permutations - start) for start in range(0, permutations, BLOCK)]
+    tasks = [(space, size, at == 0) for space in spaces for at, size in enumerate(sizes)]
     found = iter(run(partial(_inference_task, alpha=alpha), tasks))
     rows, curves = [], {}
-    for verse in verses:
+    for space in spaces:
         blocks = [next(found) for _ in sizes]
         joined = {k: np.concatenate([part[k] for part, _ in blocks]) for k in blocks[0][0]}
         seen = {key: float(values[0]) for key, values in joined.items()}
         null = {key: values[1:] for key, values in joined.items()}
-        curve = specification_curve(verse, blocks[0][1], confidence)
-        curves[verse.hypothesis.id] = curve
-        directed = verse.directed and verse.hypothesis.direction != "either"
+        curve = specification_curve(space, blocks[0][1], confidence)
+        curves[space.hypothesis.id] = curve
+        directed = space.directed and space.hypothesis.direction != "either"
         low, high = curve["estimate"].quantile([0.025, 0.975])
         rows.append(
             {
-                "hypothesis": verse.hypothesis.id,
-                "label": verse.hypothesis.label,
+                "hypothesis": space.hypothesis.id,
+                "label": space.hypothesis.label,
                 "specifications": len(curve),
                 "median": float(curve["estimate"].median()),
                 "low": float(low),
                 "high": float(high),
                 "predicted": (
-                    float((verse.sign * curve["estimate"] > 0).mean()) if directed else math.nan
+                    float((space.sign * curve["estimate"] > 0).mean()) if directed else math.nan
                 ),
                 "significant": seen["share"],
-                "p_median": _p(np.abs(null["median"]), abs(seen["median"])),
-                "p_share": _p(null["share"], seen["share"]),
-                "p_stouffer": _p(np.abs(null["stouffer"]), abs(seen["stouffer"])),
-                "dealings": dealings,
+                "p_unadjusted_median": _p(np.abs(null["median"]), abs(seen["median"])),
+                "p_unadjusted_share": _p(null["share"], seen["share"]),
+                "p_unadjusted_stouffer": _p(np.abs(null["stouffer"]), abs(seen["stouffer"])),
+                "permutations": permutations,
             }
         )
-    return Robustness(curves, pd.DataFrame(rows, columns=_SUMMARY))
+    table = pd.DataFrame(rows, columns=_SUMMARY)
+    families = [space.hypothesis.family for space in spaces]
+    for name in ("p_median", "p_share", "p_stouffer"):
+        alone = table[name.replace("p_", "p_unadjusted_")]
+        table[name] = alone.groupby(families).transform(lambda p: holm(p.to_numpy(dtype=float)))
+    return Robustness(curves, table)
 
 
 _SUMMARY = [
@@ -932,22 +940,25 @@ _SUMMARY = [
     "p_median",
     "p_share",
     "p_stouffer",
-    "dealings",
+    "p_unadjusted_median",
+    "p_unadjusted_share",
+    "p_unadjusted_stouffer",
+    "permutations",
 ]
 
 
 def _p(null: Floats, seen: float) -> float:
-    """Permutation p-value that counts the answers as they are among the dealings."""
+    """Permutation p-value that counts the answers as they are among the permutations."""
     return float((1 + (null >= seen - 1e-12).sum()) / (1 + len(null)))
 
 
-def multiverses(
+def specification_spaces(
     hypotheses: Sequence[Hypothesis],
     candidates: pd.DataFrame,
     missing: pd.DataFrame,
     codebook: Codebook,
     specifications: Specifications,
-) -> list[Multiverse]:
+) -> list[SpecificationSpace]:
     """Prepare the specifications of several hypotheses.
 
     Hypotheses that these answers cannot test under any specification are left out.
@@ -957,7 +968,7 @@ def multiverses(
     found = []
     for entry in hypotheses:
         try:
-            found.append(_multiverse(entry, prepared))
+            found.append(_space(entry, prepared))
         except AnalysisError:
             continue
     return found
@@ -969,13 +980,13 @@ def choices_shown(curve: pd.DataFrame) -> dict[str, str]:
 
 
 def curves_shown(
-    plan: AnalysisPlan, verses: Sequence[Multiverse], facts: Sequence[str]
+    plan: AnalysisPlan, spaces: Sequence[SpecificationSpace], facts: Sequence[str]
 ) -> dict[str, Hypothesis | None]:
     """Choose a hypothesis for the curve of each published claim and of each other family.
 
     Args:
         plan: says which family examines which fact.
-        verses: of the hypotheses that can be tested.
+        spaces: of the hypotheses that can be tested.
         facts: published claims whose place is kept even if the plan examines none of them.
 
     Returns:
@@ -984,11 +995,11 @@ def curves_shown(
     """
     examined = {family.id: family.fact for family in plan.families}
     found: dict[str, Hypothesis | None] = {fact.partition(".")[2]: None for fact in facts}
-    for verse in verses:
-        family = verse.hypothesis.family
+    for space in spaces:
+        family = space.hypothesis.family
         fact = examined[family]
         name = fact.partition(".")[2] if fact in facts and fact else family.lower()
-        found[name] = found.get(name) or verse.hypothesis
+        found[name] = found.get(name) or space.hypothesis
     return found
 
 
@@ -1001,11 +1012,11 @@ def describe_monte_carlo(table: pd.DataFrame, alpha: float) -> str:
     """
     if table.empty:
         return "No hypothesis could be examined."
-    dealings = int(table["dealings"].max())
+    permutations = int(table["permutations"].max())
     return (
-        f"p-values from {dealings} permutations: none can be below 1/{dealings + 1}, and one near "
-        f"{alpha:g} has a Monte Carlo standard error of "
-        f"{math.sqrt(alpha * (1 - alpha) / dealings):.3f}."
+        f"p-values from {permutations:,} permutations, adjusted by Holm within the family: before "
+        f"that none can be below 1/{permutations + 1:,}, and one near {alpha:g} has a Monte Carlo "
+        f"standard error of {math.sqrt(alpha * (1 - alpha) / permutations):.3f}."
     )
 
 
@@ -1022,7 +1033,9 @@ def describe_robustness(table: pd.DataFrame, alpha: float) -> str:
     within = list(table.loc[table["p_median"] >= alpha, "hypothesis"])
     parts = []
     if beyond:
-        parts.append(f"the median lies beyond chance (p < {alpha:g}) for {', '.join(beyond)}")
+        parts.append(
+            f"the median lies beyond chance (adjusted p < {alpha:g}) for {', '.join(beyond)}"
+        )
     if within:
         parts.append(f"within what chance gives for {', '.join(within)}")
     return f"{int(table['specifications'].sum()):,} specifications; {'; '.join(parts)}"

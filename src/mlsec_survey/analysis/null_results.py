@@ -2,7 +2,9 @@
 
 Four readings stand side by side, because each alone misleads: the corrected test, the smallest
 effect that the sample could have shown, the test against effects of interest, and the Bayes factor
-over a range of priors. `null_sentence` puts them into one sentence that somebody can quote.
+over a range of priors. One rule of correction holds for the first three: findings and equivalence
+after Holm within the family, detectable effects at Holm's first step. `null_sentence` puts them
+into one sentence that somebody can quote.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from mlsec_survey.instrument.plan import Hypothesis
 from mlsec_survey.stats import bayes_factor as bayes
 from mlsec_survey.stats.categorical import LEAST_EXPECTED
 from mlsec_survey.stats.effects import effect_named
-from mlsec_survey.stats.equivalence import EquivalenceTest, Interval, equivalence_test
+from mlsec_survey.stats.equivalence import EquivalenceTest, Interval, Verdict, equivalence_test
+from mlsec_survey.stats.multiplicity import holm
 from mlsec_survey.stats.result import TestResult
 from mlsec_survey.stats.tests import TESTS
 
@@ -49,7 +52,7 @@ def equivalence_of(
     *,
     alpha: float,
 ) -> EquivalenceTest | None:
-    """Test a hypothesis' effect against its smallest effect of interest.
+    """Test a hypothesis' effect against its smallest effect of interest, at a level of its own.
 
     Returns:
         The test, or None when the plan states that effect on another scale than the test's.
@@ -70,11 +73,10 @@ def log_likelihood_of(
     the scale where the effect is about normal (log, logit, Fisher's z), with the standard error
     that its interval implies. None for an effect without sign.
     """
-    if hypothesis.test == "trend_permutation":
+    exact = TESTS[hypothesis.test].log_likelihood
+    if exact is not None:
         try:
-            return bayes.conditional_log_likelihood(
-                data[hypothesis.outcome], data[hypothesis.predictor]
-            )
+            return exact(data[hypothesis.outcome], data[hypothesis.predictor])
         except AnalysisError:
             pass
     measure = effect_named(result.effect)
@@ -96,14 +98,14 @@ def bayes_factor_of(
     width: float = 1.0,
     prior: bayes.Prior = "normal",
 ) -> float:
-    """Return the Bayes factor for no effect against effects of the size of interest.
+    """Return the Bayes factor for effects smaller than that of interest against larger ones.
 
     Args:
         hypothesis: with its smallest effect of interest.
         result: of its primary test.
         data: as `analysis_data` returns it.
-        width: of the prior, in multiples of the smallest effect of interest: at 1, that effect lies
-            one standard deviation from none.
+        width: of the prior, in multiples of the smallest effect of interest: at 1, that effect, at
+            which the prior is cut into null and alternative, lies one standard deviation from none.
         prior: shape; an effect without sign has a normal one only.
 
     Returns:
@@ -127,14 +129,17 @@ def _bayes_factor(
     if likelihood is not None and measure.scale is not None:
         scale = measure.scale.forward
         size = abs(scale(hypothesis.sesoi.value) - scale(result.null))
-        return bayes.bayes_factor(likelihood, width * size, prior=prior)
+        return bayes.bayes_factor(likelihood, width * size, bound=size, prior=prior)
     # With smaller expected counts the statistic is no noncentral chi-square, which this rests on.
     dense = result.extra.get("smallest_expected", 0.0) >= LEAST_EXPECTED
     typical = width * hypothesis.sesoi.value
     # There is no prior wider than the largest effect that there can be.
     if measure.noncentrality and prior == "normal" and dense and 0 < typical <= measure.high:
-        mean = measure.noncentrality(typical, result)
-        return bayes.chi_square_bayes_factor(result.statistic, int(result.extra["df"]), mean)
+        mean, bound = (
+            measure.noncentrality(value, result) for value in (typical, hypothesis.sesoi.value)
+        )
+        df = int(result.extra["df"])
+        return bayes.chi_square_bayes_factor(result.statistic, df, mean, bound=bound)
     return math.nan
 
 
@@ -182,22 +187,25 @@ def null_readings(
     """Set side by side what each hypothesis' data rule out, could have shown, and favour.
 
     Args:
-        hypotheses: of one family.
+        hypotheses: all of one family.
         results: of the plan's confirmatory hypotheses.
         data: as `analysis_data` returns it.
         codebook: of the data.
-        alpha: level of tests and of each one-sided equivalence test.
+        alpha: level of the family: of its tests after Holm, and of its equivalence tests after
+            Holm.
         power: chance with which the smallest detectable effect is found.
 
     Returns:
         One row per hypothesis that could be tested: id, label, predictor, n, effect, estimate,
-        low and high (at confidence 1 - 2·alpha), sesoi_low, sesoi_high, p_equivalence, verdict,
-        detectable and detectable_low (upwards and downwards; not corrected for multiplicity), bf01
-        (prior as wide as the smallest effect of interest), bf01_cauchy (the same width, heavier
-        tails), evidence, p_adjusted.
+        low and high (simultaneous: at confidence 1 - 2·alpha/m for m hypotheses), sesoi_low,
+        sesoi_high, p_equivalence, p_equivalence_adjusted (Holm), verdict (after Holm), detectable
+        and detectable_low (upwards and downwards, at alpha/m), detectable_uncorrected (upwards, at
+        alpha), bf01 (effects smaller than that of interest against larger ones, by a normal prior
+        as wide as that size), bf01_cauchy (the same width, heavier tails), evidence, p_adjusted.
     """
     adjusted = results.table.set_index("id")["p_adjusted"]
-    rows = []
+    level = alpha / max(1, len(hypotheses))
+    rows, tests = [], []
     for entry in hypotheses:
         result = results.results.get(entry.id)
         if result is None:
@@ -211,7 +219,8 @@ def null_readings(
             "estimate": result.estimate,
             "p_adjusted": float(adjusted[entry.id]),
         }
-        equivalence = equivalence_of(entry, result, data, codebook, alpha=alpha)
+        equivalence = equivalence_of(entry, result, data, codebook, alpha=level)
+        tests.append(equivalence)
         if equivalence is not None:
             bounds = sesoi_bounds(entry, result)
             row |= {
@@ -220,21 +229,39 @@ def null_readings(
                 "sesoi_low": bounds[0],
                 "sesoi_high": bounds[1],
                 "p_equivalence": equivalence.p,
-                "verdict": equivalence.verdict,
             }
-        outcome, predictor = data[entry.outcome], data[entry.predictor]
+        outcome, predictor, test = data[entry.outcome], data[entry.predictor], TESTS[entry.test]
         try:
-            found = TESTS[entry.test].detects(outcome, predictor, power=power, alpha=alpha)
+            found = test.detects(outcome, predictor, power=power, alpha=level)
+            plain = test.detects(outcome, predictor, power=power, alpha=alpha)
         except AnalysisError:
             pass
         else:
             row |= {"detectable": found.value, "detectable_low": found.decrease}
+            row |= {"detectable_uncorrected": plain.value}
         likelihood = log_likelihood_of(entry, result, data)
         bf01 = row["bf01"] = _bayes_factor(entry, result, likelihood, 1.0)
         row["bf01_cauchy"] = _bayes_factor(entry, result, likelihood, 1.0, "cauchy")
         row["evidence"] = "" if math.isnan(bf01) else bayes.evidence_in_words(bf01)
         rows.append(row)
-    return pd.DataFrame(rows, columns=_READING)
+    table = pd.DataFrame(rows, columns=_READING)
+    table["p_equivalence_adjusted"] = holm(table["p_equivalence"].to_numpy(dtype=float))
+    table["verdict"] = [
+        None if test is None else _verdict(test, equivalent < alpha, adjusted < alpha)
+        for test, equivalent, adjusted in zip(
+            tests, table["p_equivalence_adjusted"], table["p_adjusted"], strict=True
+        )
+    ]
+    return table
+
+
+def _verdict(test: EquivalenceTest, equivalent: bool, found: bool) -> Verdict:
+    """Say what both tests amount to after correction; the interval tells a size only if found."""
+    if equivalent:
+        return "no effect of interest"
+    if not found:
+        return "open"
+    return test.verdict if test.verdict == "effect of interest" else "effect of unclear size"
 
 
 _READING = [
@@ -249,9 +276,11 @@ _READING = [
     "sesoi_low",
     "sesoi_high",
     "p_equivalence",
+    "p_equivalence_adjusted",
     "verdict",
     "detectable",
     "detectable_low",
+    "detectable_uncorrected",
     "bf01",
     "bf01_cauchy",
     "evidence",
@@ -297,9 +326,9 @@ def describe_sparse_tables(hypotheses: Sequence[Hypothesis], results: PlanResult
     )
 
 
-def detectable_text(readings: pd.DataFrame, effect: str) -> str:
+def detectable_text(readings: pd.DataFrame, effect: str, column: str = "detectable") -> str:
     """Say the smallest detectable effects of one kind as a range, "1.6 to 1.9"; "" if none."""
-    values = readings.loc[readings["effect"] == effect, "detectable"].dropna()
+    values = readings.loc[readings["effect"] == effect, column].dropna()
     if not len(values):
         return ""
     low, high = (as_text(float(value), "2s") for value in (values.min(), values.max()))
@@ -351,16 +380,18 @@ def null_sentence(
     rest = tested[~clear]
     if len(rest):
         ruled_out = int((rest["verdict"] == "no effect of interest").sum())
+        alone = int((rest["p_equivalence"] < alpha).sum())
         share = (
             f"{ruled_out or 'none'} of {'these' if found.empty else 'the'} {len(rest)} predictors"
         )
         share += "" if found.empty else " without a finding"
+        share += f" (one test at a time for {alone})" if alone > ruled_out else ""
         parts.append(
-            f"effects of the size of interest are ruled out, one test at a time, for {share}"
+            f"effects of the size of interest are ruled out, after correction, for {share}"
         )
-    reach = _reach(rest, f"at least {as_text(100 * power, 0)} %")
-    if reach:
-        parts.append(f"{reach}, so this is no proof that there is none")
+    limits = _detectable_in_words(rest, f"at least {as_text(100 * power, 0)} %")
+    if limits:
+        parts.append(f"{limits}, so this is no proof that there is none")
     if untested:
         names = listed([_in_sentence(name) for name in untested])
         parts.append(f"{names} could not be tested on these answers")
@@ -399,9 +430,9 @@ def sentence_on(
     )
 
 
-def _reach(readings: pd.DataFrame, chance: str) -> str:
+def _detectable_in_words(readings: pd.DataFrame, chance: str) -> str:
     """Say from which size on effects of each kind would have been found with this chance."""
-    within, beyond = [], []
+    within, before, beyond = [], [], []
     for effect in dict.fromkeys(str(name) for name in readings["effect"]):
         some = readings[readings["effect"] == effect]
         finite = some[np.isfinite(some["detectable"])]
@@ -410,18 +441,19 @@ def _reach(readings: pd.DataFrame, chance: str) -> str:
             article = "an" if effect[0].lower() in "aeiou" else "a"
             step = " per step" if effect.endswith("ratio") else ""
             within.append(f"{article} {effect}{step} of {words}")
+            before.append(detectable_text(finite, effect, "detectable_uncorrected"))
         beyond += [str(name) for name in some.loc[np.isinf(some["detectable"]), "predictor"]]
     parts = []
     if within:
         parts.append(
-            f"only from {listed(within)} upwards was the chance to find one, before correction, "
-            f"{chance}"
+            f"only from {listed(within)} upwards was the chance to find one, after correction, "
+            f"{chance} (before it from {listed(before)})"
         )
     if beyond:
         names = _either([_in_sentence(name) for name in beyond])
         parts.append(
-            f"for {names} no effect, however large, had a chance of {chance} to be found"
-            + ("" if within else ", even before correction")
+            f"for {names} no effect, however large, had a chance of {chance} to be found after "
+            "correction"
         )
     return "; ".join(parts)
 

@@ -1,22 +1,27 @@
-"""Bayes factors for the null against a spread of effects, and how they depend on that spread.
+"""Bayes factors for effects too small to matter against those that matter, by width of the prior.
 
-A Bayes factor BF01 of 4 says that the answers are four times as probable if there is no effect as
-if there is one of the kind that the prior describes. It always belongs to that prior, so it is
-given as a curve over prior widths.
+A Bayes factor BF01 of 4 says that the answers are four times as probable if the effect is smaller
+than the smallest one of interest as if it is at least that large. A prior centred at no effect is
+cut at that size: what lies inside is the (interval) null hypothesis, what lies outside is its
+alternative (Morey and Rouder 2011, doi:10.1037/a0024377). So no part of the alternative describes
+effects that nobody cares about. How the prior falls off beyond still matters, so Bayes factors are
+given as a curve over its width. With an interval of width 0 the null is the point of no effect.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import integrate, optimize, special, stats
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.categorical import trend_distribution
+from mlsec_survey.stats.design import safe_exp
 from mlsec_survey.stats.pairs import FloatArray
 from mlsec_survey.stats.tables import cross_table
 
@@ -33,22 +38,30 @@ def log_prior(effects: FloatArray, scale: float, prior: Prior = "normal") -> Flo
     return np.asarray(-np.log1p(z**2) - math.log(math.pi * scale))
 
 
-def bayes_factor(log_likelihood: LogLikelihood, scale: float, *, prior: Prior = "normal") -> float:
-    """Return the Bayes factor for no effect against effects spread by a prior, BF01.
+def bayes_factor(
+    log_likelihood: LogLikelihood, scale: float, *, bound: float = 0.0, prior: Prior = "normal"
+) -> float:
+    """Return the Bayes factor for effects within a bound against those beyond it, BF01.
+
+    >>> likelihood = normal_log_likelihood(0.0, 0.2)
+    >>> round(bayes_factor(likelihood, 0.4), 3), round(bayes_factor(likelihood, 0.4, bound=0.4), 2)
+    (2.236, 17.74)
 
     Args:
         log_likelihood: of the effect, on a scale where 0 is none (the log of a ratio).
         scale: standard deviation of the normal prior, or scale of the Cauchy prior.
+        bound: smallest effect of interest on that scale; at 0 the null is the point 0 and the
+            alternative the whole prior.
         prior: its shape; Cauchy puts more on large effects.
 
-    The marginal likelihood is integrated by the double-exponential rule around its mode
-    (Takahasi & Mori 1974), to about ten digits.
+    The marginal likelihoods are integrated by the double-exponential rule (Takahasi & Mori 1974),
+    around the mode or up to the bound, to about ten digits.
 
     Raises:
-        ValueError: the scale is not positive.
+        ValueError: the scale is not positive, or the bound negative.
     """
-    if not scale > 0:
-        raise ValueError("the prior's scale must be positive")
+    if not scale > 0 or bound < 0:
+        raise ValueError("the prior's scale must be positive, and the bound not negative")
 
     def log_product(effects: FloatArray) -> FloatArray:
         with np.errstate(over="ignore"):
@@ -56,11 +69,44 @@ def bayes_factor(log_likelihood: LogLikelihood, scale: float, *, prior: Prior = 
 
     mode, width = _mode(log_product, scale)
     t = np.linspace(-4.0, 4.0, 401)
+    step = t[1] - t[0]
     inner = np.pi / 2 * np.sinh(t)
-    at = mode + width * np.sinh(inner)
-    log_step = np.log(width * np.cosh(inner) * np.pi / 2 * np.cosh(t) * (t[1] - t[0]))
-    log_marginal = float(special.logsumexp(log_product(at) + log_step))
-    return math.exp(float(log_likelihood(np.zeros(1))[0]) - log_marginal)
+    if bound == 0:
+        at = mode + width * np.sinh(inner)
+        log_step = np.log(width * np.cosh(inner) * np.pi / 2 * np.cosh(t) * step)
+        log_marginal = float(special.logsumexp(log_product(at) + log_step))
+        return safe_exp(float(log_likelihood(np.zeros(1))[0]) - log_marginal)
+
+    def log_integral(low: float, high: float) -> float:
+        # Split at the mode, so that each part has its peak at an end, where the rule is dense.
+        ends = sorted({low, high, *(at for at in (mode,) if low < at < high)})
+        parts = []
+        for left, right in itertools.pairwise(ends):
+            half = (right - left) / 2
+            at = (left + right) / 2 + half * np.tanh(inner)
+            weight = half * np.pi / 2 * np.cosh(t) / np.cosh(inner) ** 2 * step
+            parts.append(special.logsumexp(log_product(at), b=weight))
+        return float(special.logsumexp(parts))
+
+    def log_tail(sign: float) -> float:
+        # From the bound on, by the rule for half a line, at the scale of what is integrated.
+        peak = max(0.0, sign * mode - bound)
+        near = log_integral(*sorted((sign * bound, sign * (bound + peak)))) if peak > 0 else -np.inf
+        size = max(width, 1e-3 * scale)
+        beyond = size * np.exp(np.pi / 2 * np.sinh(t))
+        weight = beyond * np.pi / 2 * np.cosh(t) * step
+        far = special.logsumexp(log_product(sign * (bound + peak + beyond)), b=weight)
+        return float(np.logaddexp(near, far))
+
+    inside = log_integral(-bound, bound)
+    outside = float(np.logaddexp(log_tail(1.0), log_tail(-1.0)))
+    # Each side by the prior's share of it, so that only the answers speak.
+    z = bound / scale
+    if prior == "normal":
+        within, beyond = math.erf(z / math.sqrt(2)), math.erfc(z / math.sqrt(2))
+    else:
+        within, beyond = (2 / math.pi * math.atan(side) for side in (z, 1 / z))
+    return safe_exp(inside - math.log(within) - outside + math.log(beyond))
 
 
 def _mode(log_product: LogLikelihood, scale: float) -> tuple[float, float]:
@@ -113,19 +159,24 @@ def conditional_log_likelihood(outcome: pd.Series, predictor: pd.Series) -> LogL
     return exact.log_likelihood(observed)
 
 
-def chi_square_bayes_factor(statistic: float, df: int, noncentrality: float) -> float:
-    """Return BF01 for a chi-square statistic against effects spread around a noncentrality.
+def chi_square_bayes_factor(
+    statistic: float, df: int, noncentrality: float, *, bound: float = 0.0
+) -> float:
+    """Return BF01 for a chi-square statistic: noncentralities up to a bound against those above.
 
-    Under no effect the statistic is chi-square; under an effect its noncentrality is spread as the
-    sum of `df` squared normal effects, with this mean. For one degree of freedom it is the Bayes
-    factor of a normal estimate and a normal prior. Johnson (2005,
+    The noncentrality is spread as the sum of `df` squared normal effects, with this mean; for one
+    degree of freedom that is a normal estimate and a normal prior. Johnson (2005,
     doi:10.1111/j.1467-9868.2005.00521.x).
+
+    >>> round(chi_square_bayes_factor(2.0, 3, 9.0), 3)
+    3.779
 
     Args:
         statistic: chi-square.
         df: its degrees of freedom.
         noncentrality: mean under the prior; n·V² (k - 1) for Cramér's V of a table whose smaller
             side is k.
+        bound: noncentrality at the smallest effect of interest; 0 for the null of no effect.
 
     Raises:
         ValueError: the noncentrality is not positive.
@@ -133,12 +184,24 @@ def chi_square_bayes_factor(statistic: float, df: int, noncentrality: float) -> 
     if not noncentrality > 0:
         raise ValueError("the mean noncentrality must be positive")
     ratio = noncentrality / df
-    return math.exp(df / 2 * math.log1p(ratio) - statistic / 2 * ratio / (1 + ratio))
+    if bound == 0:
+        return math.exp(df / 2 * math.log1p(ratio) - statistic / 2 * ratio / (1 + ratio))
+    # Over the prior's probability, so that both parts are averages of the likelihood.
+    beyond = float(special.chdtrc(df, bound / ratio))
+
+    def likelihood(share: float) -> float:
+        return float(stats.ncx2.pdf(statistic, df, ratio * float(special.chdtri(df, share))))
+
+    inside = integrate.quad(likelihood, beyond, 1, limit=200)[0] / (1 - beyond)
+    outside = integrate.quad(likelihood, 0, beyond, limit=200, epsabs=0)[0] / beyond
+    return float(inside / outside) if outside > 0 else math.inf
 
 
 def evidence_in_words(bf01: float) -> str:
     """Say what a Bayes factor amounts to, in the grades of Jeffreys with neutral words."""
-    strength, sides = (bf01, "for no effect") if bf01 >= 1 else (1 / bf01, "for an effect")
+    strength, sides = (
+        (bf01, "for no effect of interest") if bf01 >= 1 else (1 / bf01, "for one of interest")
+    )
     if strength < 3:
         return "little evidence either way"
     grade = "moderate" if strength < 10 else "strong"

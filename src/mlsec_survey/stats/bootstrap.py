@@ -71,8 +71,8 @@ def bca_interval(
     shift = special.ndtri(below)
     left_out = np.asarray(jackknife, dtype=float)
     deviation = left_out.mean() - left_out
-    spread = (deviation**2).sum() ** 1.5
-    acceleration = 0.0 if spread == 0 else float((deviation**3).sum() / (6 * spread))
+    cubed = (deviation**2).sum() ** 1.5
+    acceleration = 0.0 if cubed == 0 else float((deviation**3).sum() / (6 * cubed))
     z = special.ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
     adjusted = special.ndtr(shift + (shift + z) / (1 - acceleration * (shift + z)))
     low, high = np.quantile(values, adjusted)

@@ -9,6 +9,7 @@ is possible.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -428,6 +429,72 @@ def trend_permutation(
         notes=notes,
         extra=extra,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ExactPower:
+    """What a design shows at a true effect, over all samples that it can give.
+
+    Attributes:
+        power: chance of a significant result.
+        type_s: chance that a significant result has the wrong sign.
+        type_m: mean factor by which significant estimates exceed the true effect.
+    """
+
+    power: float
+    type_s: float
+    type_m: float
+
+
+def trend_power(
+    counts: NDArray[np.int64],
+    scores: Floats,
+    prevalence: float,
+    slope: float,
+    alpha: float,
+    *,
+    errors: bool = False,
+) -> ExactPower | None:
+    """Return the exact power of the trend test, and its errors of sign and size.
+
+    >>> found = trend_power(np.array([30, 30, 30]), np.arange(3.0), 0.3, 0.8, 0.05)
+    >>> round(found.power, 4)
+    0.7556
+
+    Args:
+        counts: respondents at each level.
+        scores: of the levels.
+        prevalence: share of cases over all respondents.
+        slope: log odds ratio per unit of the scores.
+        alpha: level of the test.
+        errors: also compute the errors, from Firth's estimates (finite in every sample).
+
+    Returns:
+        None where the samples are too many to enumerate (more than 1,000 respondents).
+    """
+    found = TrendDesign.of(counts, scores)
+    if found is None:
+        return None
+    design, unit = found
+    rejected = design.p_values() <= alpha * (1 + 1e-9)
+    chances = np.where(rejected, design.chances(prevalence, slope * unit), 0.0)
+    power = float(chances.sum())
+    if not errors or slope == 0:
+        return ExactPower(power, math.nan, math.nan)
+    cases, sums = np.nonzero(chances > 1e-9)
+    weight = chances[cases, sums]
+    # Firth's likelihood depends on no more than the cases and the sum of their steps, so any counts
+    # with these two will do.
+    n, steps = np.asarray(counts, dtype=float), np.asarray(design.steps, dtype=float)
+    away = steps - n @ steps / n.sum()
+    lean = (sums - cases * (n @ steps) / n.sum()) / (n @ away**2)
+    shared = n * (cases[:, None] / n.sum() + lean[:, None] * away)
+    matrix = np.column_stack([np.ones(len(n)), away])
+    fit = logistic.firth_fit(matrix, shared, np.broadcast_to(n, shared.shape))
+    estimates = fit.coefficients[:, 1] / unit
+    wrong = float(weight[np.sign(estimates) != np.sign(slope)].sum() / weight.sum())
+    exaggeration = float(weight @ np.abs(estimates) / weight.sum()) / abs(slope)
+    return ExactPower(power, wrong, exaggeration)
 
 
 def _binary_outcome(table: CrossTable) -> CrossTable:

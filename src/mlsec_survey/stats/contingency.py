@@ -101,10 +101,10 @@ def within_cluster_test(
         keys = cluster + rng.random((rows, len(codes)))
         drawn.append(_counted(group[np.argsort(keys, axis=1)], codes, len(order)))
     null = np.concatenate(drawn)
-    mean, spread = _exchange_moments(codes, group, cluster, len(order))
+    mean, deviation = _exchange_moments(codes, group, cluster, len(order))
     with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.where(spread > 0, (observed - mean) / spread, np.nan)
-        null_z = np.where(spread > 0, (null - mean) / spread, np.nan)
+        z = np.where(deviation > 0, (observed - mean) / deviation, np.nan)
+        null_z = np.where(deviation > 0, (null - mean) / deviation, np.nan)
     p, adjusted = step_down_max_t(np.abs(z).ravel(), np.abs(null_z).reshape(len(null), -1))
     undefined = np.isnan(z).ravel()
     return pd.DataFrame(
@@ -125,7 +125,7 @@ def _exchange_moments(
 ) -> tuple[Floats, Floats]:
     """Return mean and standard deviation of each count over all exchanges, by their closed form.
 
-    Within a cluster the count is hypergeometric: its units with the code, spread over its groups.
+    Within a cluster the count is hypergeometric: its units with the code, drawn among its groups.
     """
     people = int(cluster.max(initial=-1)) + 1
     size = np.bincount(cluster, minlength=people).astype(float)
@@ -146,7 +146,7 @@ def _counted(groups: NDArray[np.int64], codes: Floats, k: int) -> Floats:
 
 
 def evenness(counts: pd.DataFrame, n: pd.Series) -> pd.Series:
-    """Return for each code how evenly its share is spread over the groups: 1 even, 0 in one only.
+    """Return for each code how evenly its share is divided among groups: 1 even, 0 in one only.
 
     Shannon entropy of the code's shares in the groups, normalised to sum to 1, over the logarithm
     of the number of groups (Pielou 1966, doi:10.1016/0022-5193(66)90013-0). Shares, not counts, so

@@ -244,12 +244,12 @@ def profile_bounds(
     """
 
     def bound(direction: int) -> float:
-        inner, reach = 0.0, 2.0 * se
-        while gap(estimate + direction * reach) > 0:
-            inner, reach = reach, reach * 1.5
-            if reach > 40 * se:
+        inner, outer = 0.0, 2.0 * se
+        while gap(estimate + direction * outer) > 0:
+            inner, outer = outer, outer * 1.5
+            if outer > 40 * se:
                 return direction * math.inf
-        ends = (estimate + direction * inner, estimate + direction * reach)
+        ends = (estimate + direction * inner, estimate + direction * outer)
         return float(optimize.brentq(gap, *ends, xtol=1e-11, rtol=1e-13))
 
     return bound(-1), bound(1)

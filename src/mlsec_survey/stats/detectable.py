@@ -56,13 +56,13 @@ class Detectable:
 
 def _smallest(missing: Callable[[float], float], sign: float) -> float:
     """Return e^(sign·size) at the smallest size that is not missing; powers grow with size."""
-    reach = 0.25
-    while missing(reach) < 0:
-        reach *= 2
-        if reach > _LARGEST_LOG_RATIO:
+    outer = 0.25
+    while missing(outer) < 0:
+        outer *= 2
+        if outer > _LARGEST_LOG_RATIO:
             return math.inf if sign > 0 else 0.0
-    start = reach / 2 if reach > 0.25 else 0.0
-    return math.exp(sign * float(optimize.brentq(missing, start, reach, xtol=1e-7)))
+    start = outer / 2 if outer > 0.25 else 0.0
+    return math.exp(sign * float(optimize.brentq(missing, start, outer, xtol=1e-7)))
 
 
 # Two ordered variables: the expected table under proportional odds
@@ -217,7 +217,7 @@ def _noncentrality(df: int, power: float, alpha: float) -> float:
 
 
 def _of_groups(effect: str, size: float, power: float, alpha: float, n: int) -> Detectable:
-    # Neither measure can exceed 1: what would have to is out of reach.
+    # Neither measure can exceed 1: what would have to cannot be detected.
     value = size if size <= 1 else math.inf
     return Detectable(effect, value, math.nan, power, alpha, n, "noncentral chi-square")
 
@@ -300,11 +300,11 @@ def proportional_odds(
     x = as_scores(predictor)
     n = len(x)
     information = n * float(x.var()) * (1 - float(((levels / n) ** 3).sum())) / 3
-    reach = float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / math.sqrt(information)
+    distance = float(stats.norm.ppf(1 - alpha / 2) + stats.norm.ppf(power)) / math.sqrt(information)
     return Detectable(
         "odds ratio",
-        math.exp(reach),
-        math.exp(-reach),
+        math.exp(distance),
+        math.exp(-distance),
         power,
         alpha,
         n,

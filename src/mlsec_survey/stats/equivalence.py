@@ -125,8 +125,8 @@ def normal_interval(estimate: float, standard_error: float) -> Interval:
     """Return the interval of a normal estimate as a function of the confidence."""
 
     def interval(confidence: float) -> tuple[float, float]:
-        reach = float(stats.norm.ppf((1 + confidence) / 2)) * standard_error
-        return estimate - reach, estimate + reach
+        half_width = float(stats.norm.ppf((1 + confidence) / 2)) * standard_error
+        return estimate - half_width, estimate + half_width
 
     return interval
 

@@ -50,18 +50,18 @@ def joint_distribution(
     widest = int(np.sort(np.repeat(steps, counts))[::-1][:most].sum())
     mass = np.zeros((most + 1, widest + 1))
     mass[0, 0] = 1.0
-    seen = reach = 0
+    seen = largest = 0
     for count, step, chance in zip(counts, steps, chances, strict=True):
         binomial = stats.binom.pmf(np.arange(min(count, most) + 1), count, chance)
         new = np.zeros_like(mass)
         for taken, weight in enumerate(binomial):
             shift, rows = taken * step, min(seen, most - taken) + 1
-            span = min(reach, widest - shift) + 1
+            span = min(largest, widest - shift) + 1
             if span <= 0:
                 break
             new[taken : taken + rows, shift : shift + span] += weight * mass[:rows, :span]
         seen = min(seen + count, most)
-        reach = min(reach + min(count, most) * step, widest)
+        largest = min(largest + min(count, most) * step, widest)
         mass = new
     return mass
 

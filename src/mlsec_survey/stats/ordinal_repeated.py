@@ -112,9 +112,9 @@ def repeated_ordinal(
     between = slice(q, q + k - 1)
     wald, f, p_value = _hotelling(theta[between], covariance[between, between], n)
     log_odds = objects["estimate"].to_numpy()
-    spread = math.sqrt(float(np.mean(log_odds**2)))
+    deviation_size = math.sqrt(float(np.mean(log_odds**2)))
     # Delta method for the root mean square of the deviations.
-    gradient = log_odds @ deviation / (k * spread) if spread else np.zeros(size)
+    gradient = log_odds @ deviation / (k * deviation_size) if deviation_size else np.zeros(size)
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1))
     half *= math.sqrt(float(gradient @ covariance @ gradient))
     notes = ("sandwich covariance with respondents as clusters",)
@@ -126,9 +126,9 @@ def repeated_ordinal(
         difference=TestResult(
             method=METHOD,
             effect="standard deviation of log odds",
-            estimate=spread,
-            low=max(0.0, spread - half),
-            high=spread + half,
+            estimate=deviation_size,
+            low=max(0.0, deviation_size - half),
+            high=deviation_size + half,
             n=n,
             statistic=f,
             p=p_value,

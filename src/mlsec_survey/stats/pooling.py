@@ -71,9 +71,9 @@ def pool(
     df = _barnard_rubin((1 + 1 / m) * between / total if total > 0 else 0.0, m, df_complete)
     information = (increase + 2 / (df + 3)) / (increase + 1) if math.isfinite(increase) else 1.0
     estimate, error = float(q.mean()), math.sqrt(total)
-    law = stats.t(df) if math.isfinite(df) else stats.norm()
-    half = float(law.ppf((1 + confidence) / 2)) * error
-    p = float(2 * law.sf(abs(estimate - null) / error)) if error > 0 else math.nan
+    distribution = stats.t(df) if math.isfinite(df) else stats.norm()
+    half = float(distribution.ppf((1 + confidence) / 2)) * error
+    p = float(2 * distribution.sf(abs(estimate - null) / error)) if error > 0 else math.nan
     return Pooled(estimate, error, estimate - half, estimate + half, df, p, increase, information)
 
 

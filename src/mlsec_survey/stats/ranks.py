@@ -207,7 +207,7 @@ def skillings_mack(
     sizes = rated.sum(axis=1)
     deviations = np.nan_to_num(row_ranks(patterns.ratings) - (sizes[:, None] + 1) / 2)
     weight = np.sqrt(12 / (sizes + 1))
-    spread = weight**2 * (deviations**2).sum(axis=1) / (sizes - 1)
+    variances = weight**2 * (deviations**2).sum(axis=1) / (sizes - 1)
     untied = sizes.astype(float)
     upper = np.triu_indices(k)
 
@@ -216,11 +216,11 @@ def skillings_mack(
         same = upper[0] == upper[1]
         return variance[:, None] * both * (same - 1 / sizes[:, None])
 
-    features = np.column_stack([weight[:, None] * deviations, covariances(spread)])
+    features = np.column_stack([weight[:, None] * deviations, covariances(variances)])
     steps = float(patterns.counts @ (sizes - 1.0))
     # The sums are split as: k rank sums, then the upper triangle of their covariance.
     sums = patterns.counts @ features
-    if spread @ patterns.counts <= 0:
+    if variances @ patterns.counts <= 0:
         raise AnalysisError("no respondent rated two objects differently")
     statistic = float(_quadratic(sums[None, :], k)[0])
     published = float(
@@ -465,26 +465,26 @@ class _SignedRanks:
         ranks, at = np.unique(np.rint(2 * self.ranks(self.counts)).astype(int), return_inverse=True)
         tied = np.bincount(at, weights=self.counts).astype(int)
         n = self.untied
-        law = np.zeros(n * (n + 1) + 1)
-        law[0] = 1.0
+        mass = np.zeros(n * (n + 1) + 1)
+        mass[0] = 1.0
         reached = 0
         for rank, size in zip(ranks, tied, strict=True):
             chances = stats.binom.pmf(np.arange(size + 1), size, 0.5)
-            longer = np.zeros_like(law)
+            longer = np.zeros_like(mass)
             for heads, chance in enumerate(chances):
                 start = heads * rank
-                longer[start : start + reached + 1] += chance * law[: reached + 1]
-            law, reached = longer, reached + int(size * rank)
+                longer[start : start + reached + 1] += chance * mass[: reached + 1]
+            mass, reached = longer, reached + int(size * rank)
         observed = round(2 * self.positive)
-        tail = min(float(law[: observed + 1].sum()), float(law[observed:].sum()))
+        tail = min(float(mass[: observed + 1].sum()), float(mass[observed:].sum()))
         return min(1.0, 2 * tail)
 
     def detectable(self, level: float) -> float:
         if not self.untied:
             return math.nan
         ranks = self.ranks(self.counts)
-        spread = math.sqrt(float(self.counts @ ranks**2)) / float(self.counts @ ranks)
-        return min(1.0, float(stats.norm.isf(level / 2) + stats.norm.ppf(POWER)) * spread)
+        se = math.sqrt(float(self.counts @ ranks**2)) / float(self.counts @ ranks)
+        return min(1.0, float(stats.norm.isf(level / 2) + stats.norm.ppf(POWER)) * se)
 
 
 def _resampled_sums(
@@ -542,5 +542,5 @@ def _quadratic(sums: FloatArray, k: int) -> FloatArray:
 
 def _connected(rated: np.ndarray) -> bool:
     together = (rated.T.astype(np.int64) @ rated.astype(np.int64)) > 0
-    reach = np.linalg.matrix_power(together.astype(np.int64), max(1, len(together) - 1))
-    return bool((reach > 0).all())
+    linked = np.linalg.matrix_power(together.astype(np.int64), max(1, len(together) - 1))
+    return bool((linked > 0).all())

@@ -88,10 +88,10 @@ def _alpha(
     columns = np.column_stack([ratings, ratings.sum(axis=1)])
     n = weights.sum(axis=1, keepdims=True)
     # Alpha is a ratio of variances, so the divisor of the variances cancels.
-    spread = weights @ columns**2 / n - (weights @ columns / n) ** 2
-    total = spread[:, k]
+    variances = weights @ columns**2 / n - (weights @ columns / n) ** 2
+    total = variances[:, k]
     ratio = np.divide(
-        spread[:, :k].sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 1e-12
+        variances[:, :k].sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 1e-12
     )
     return k / (k - 1) * (1 - ratio)
 

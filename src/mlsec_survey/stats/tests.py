@@ -17,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats import categorical, counts, detectable, logistic, ordinal, rank_tests
+from mlsec_survey.stats.bayes_factor import LogLikelihood, conditional_log_likelihood
+from mlsec_survey.stats.categorical import ExactPower
 from mlsec_survey.stats.design import ModelResult
 from mlsec_survey.stats.detectable import Detectable
 from mlsec_survey.stats.effects import EFFECTS, EffectSize
@@ -58,6 +60,10 @@ class Test:
         orderless: the rows of its tables need no order.
         smallest_detectable: smallest effect found with given power at the margins of two variables;
             called with outcome, predictor, power and alpha. None where there is no formula.
+        exact_power: exact power and errors of sign and size of an outcome of two values along
+            ordered levels; called as `categorical.trend_power`. None where power is simulated.
+        log_likelihood: exact log-likelihood of the effect, on its scale measured from the null,
+            made from outcome and predictor. None where that of a normal estimate serves.
         model: fits it to several predictors at once; called with outcome, predictors and
             `confidence`, and with `trials` if `counts_trials`. None for a test of two variables.
     """
@@ -76,6 +82,8 @@ class Test:
     on_tables_label: str = ""
     orderless: bool = False
     smallest_detectable: Callable[..., Detectable] | None = None
+    exact_power: Callable[..., ExactPower | None] | None = None
+    log_likelihood: Callable[[pd.Series, pd.Series], LogLikelihood] | None = None
     model: Callable[..., ModelResult] | None = None
 
     def takes(self, outcome: Measure, predictor: Measure, *, counted: bool) -> bool:
@@ -205,6 +213,8 @@ TESTS: dict[str, Test] = {
             on_tables=categorical.trend_on_tables,
             score=categorical.trend_score_on_tables,
             smallest_detectable=detectable.trend,
+            exact_power=categorical.trend_power,
+            log_likelihood=conditional_log_likelihood,
         ),
         Test(
             "contingency_permutation",

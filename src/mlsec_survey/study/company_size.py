@@ -14,7 +14,9 @@ def describe_size_question(grid: pd.DataFrame, cell: GridCell, target: float) ->
     for n in sorted(grid["n"].unique()):
         share = float((grid.loc[grid["n"] == n, "power"] >= target).mean())
         parts.append(
-            f"{n} respondents find it with {percent_text(at_cell(grid, int(n), cell))} power, and "
+            f"{n} respondents find it with {percent_text(at_cell(grid, int(n), cell))} power after "
+            f"correction ({percent_text(at_cell(grid, int(n), cell, 'power_uncorrected'))} "
+            "without), and "
             f"reach {percent_text(target)} in {percent_text(share)} of the cells"
         )
     return (
