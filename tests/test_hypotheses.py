@@ -256,7 +256,7 @@ def test_words_for_effects_and_absent_families(
     text = hyp.effect_on(on, confirmatory, codebook, "threat exposure")
     assert text == (
         f"probability of superiority {d1.estimate:.2f} "
-        f"(95 % interval {d1.low:.2f} to {d1.high:.2f})"
+        f"(95 % interval {d1.low:.2f} to {d1.high:.2f}; n = {d1.n})"
     )
     assert hyp.effect_on([], confirmatory, codebook, "x") == "not examined by this plan"
     assert hyp.hypotheses_on(plan, "no.such_fact") == []
@@ -350,6 +350,8 @@ READINGS = pd.DataFrame(
         "verdict": ["no effect of interest", "open", "open"],
         "detectable": [1.61, 1.86, 0.33],
         "p_adjusted": [1.0, 0.7, 0.4],
+        "estimate": [1.1, 0.9, 0.1],
+        "n": [134, 133, 131],
     }
 )
 
@@ -369,7 +371,7 @@ def test_the_sentence_claims_neither_too_much_nor_too_little() -> None:
 def test_the_sentence_does_not_hide_a_finding() -> None:
     some = READINGS.assign(p_adjusted=[0.001, 0.7, 0.4])
     sentence = null_results.null_sentence(some, "threat exposure", n=139)
-    assert "an association of threat exposure with organisation size was found" in sentence
+    assert "of threat exposure with organisation size (odds ratio 1.10, n = 134) was" in sentence
     assert "and none with ML team size or industry" in sentence
     assert "for none of the 2 without a finding" in sentence
     every = null_results.null_sentence(READINGS.assign(p_adjusted=0.01), "threat exposure", n=139)

@@ -118,7 +118,8 @@ def test_words_follow_the_numbers():
     )
     flat = replace(ranks.friedman(ATTACKS, rng=rng(), resamples=50), p=0.4)
     words = ratings.describe_difference([flat], nothing, parts="services")
-    assert words == "no test finds a difference at 0.05; no pair of services is told apart"
+    assert words.startswith("no test finds a difference at 0.05 (n = ")
+    assert words.endswith("); no pair of services is told apart")
     every = ratings.describe_difference([flat], nothing.assign(p_adjusted=0.01), parts="services")
     assert every.endswith("every pair of services is told apart")
     table = ranking()
@@ -230,7 +231,8 @@ def test_an_attack_that_nobody_met_is_not_estimable_and_breaks_nothing():
     met = table[table["predictor"] == BOOK.item("occurrence").label]
     assert met["estimate"].isna().all() and met["p_adjusted"].isna().all()
     words = attacks.describe_exposure(table)
-    assert f"{len(LABELS)} not estimable" in words and "within respondents not estimable" in words
+    assert f"nothing is said of {len(LABELS)} attacks" in words
+    assert "within respondents not estimable" in words
 
 
 def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_variance():
@@ -241,3 +243,34 @@ def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_varianc
     plain = rank_tests.mann_whitney(rating, met)
     assert row["low"] < plain.low < row["estimate"] < plain.high < row["high"]
     assert row["high"] - row["low"] > 2 * (plain.high - plain.low)
+
+
+def exposure_rows(**changes):
+    """A table of `relevance_by_exposure` with one attack, and the two rows over all attacks."""
+    one = {
+        "predictor": "Occurrence", "label": "Theft", "n": 120, "exposed": 40,
+        "effect": "probability of superiority", "estimate": 0.7, "low": 0.6, "high": 0.8,
+        "p": 0.001, "p_adjusted": 0.006, "detectable": 0.65, "null": 0.5,
+    }  # fmt: skip
+    model = {"effect": "odds ratio", "exposed": pd.NA, "p_adjusted": math.nan, "null": 1.0}
+    rows = [one | changes] + [
+        one | model | {"label": name, "estimate": 1.4, "low": 1.1, "high": 1.8}
+        for name in ("All, within respondents", "All, between respondents")
+    ]
+    return pd.DataFrame(rows).astype({"exposed": "Int64"})
+
+
+def test_the_sentence_on_exposure_says_which_way_and_on_how_many():
+    up = attacks.describe_exposure(exposure_rows())
+    assert "goes with higher relevance of Theft (probability of superiority 0.70" in up
+    assert "n = 120" in up
+    down = attacks.describe_exposure(exposure_rows(estimate=0.3, low=0.2, high=0.4))
+    assert "goes with lower relevance of Theft" in down and "higher" not in down
+
+
+def test_the_sentence_on_exposure_keeps_silent_about_few_and_finds_nothing_where_nothing_is():
+    for few in ({"exposed": 3}, {"exposed": 117}, {"n": 4, "exposed": 2}):
+        words = attacks.describe_exposure(exposure_rows(**few))
+        assert "Theft" not in words and "nothing is said of 1 attacks" in words
+    nothing = attacks.describe_exposure(exposure_rows(p_adjusted=0.4))
+    assert "Theft" not in nothing and "goes with none of the 1 attacks" in nothing

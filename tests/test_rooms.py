@@ -16,6 +16,9 @@ WORDS = re.compile(r"attack|incident|compan(?:y|ies)|evasion|poisoning|tifs", re
 # A link to a page about formulas in spreadsheets, and what the pages say this compendium is of.
 ALLOWED = {
     ("base/text_safety.py", "attack"),
+    # Units that tell a count of respondents from a count of things.
+    ("report/disclosure.py", "incident"),
+    ("report/disclosure.py", "attack"),
     ("runner/outputs/pages.py", "tifs"),
     ("runner/outputs/pages.py", "TIFS"),
 }

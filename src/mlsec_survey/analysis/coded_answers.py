@@ -9,7 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text, interval_text
+from mlsec_survey.base.formatting import (
+    NOT_ESTIMABLE,
+    SMALLEST_COUNT,
+    as_text,
+    count_words,
+    interval_text,
+)
 from mlsec_survey.instrument.entries import RESPONDENT
 from mlsec_survey.responses.coding import FINAL, NOT_CODED, Coding, Decided, indicators
 
@@ -439,10 +445,12 @@ def describe_concerns(
         )
     beyond = f"{int(counted.firm.to_numpy().sum())} of {counted.counts.size}"
     named = (
-        f"nobody names concerns for several {parts}"
+        f"{count_words(int(across['n']))} name concerns for several {parts}"
+        if 0 < across["n"] < SMALLEST_COUNT
+        else f"nobody names concerns for several {parts}"
         if not across["n"]
-        else f"{int(across['count'])} of {int(across['n'])} respondents who name concerns for "
-        f"several {parts} name one and the same for more than one"
+        else f"{count_words(int(across['count']))} of {int(across['n'])} respondents who name "
+        f"concerns for several {parts} name one and the same for more than one"
     )
     return (
         f"{agreed}; when {parts} are exchanged within respondents, {beyond} cells of codes by "

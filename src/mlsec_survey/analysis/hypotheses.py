@@ -11,7 +11,7 @@ import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ from mlsec_survey.instrument.plan import AnalysisPlan, Family, Hypothesis, Joint
 from mlsec_survey.responses.scales import part_indicators
 from mlsec_survey.stats import counts, ordinal
 from mlsec_survey.stats.design import ModelResult
+from mlsec_survey.stats.effects import EFFECTS
 from mlsec_survey.stats.multiplicity import Tested, benjamini_hochberg, holm, westfall_young
 from mlsec_survey.stats.pairs import as_scores, complete_pairs
 from mlsec_survey.stats.result import TestResult
@@ -384,13 +385,13 @@ def forest_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def effect_text(result: TestResult) -> str:
-    """Say an effect with its interval: "odds ratio 1.20 (95 % interval 0.90 to 1.60)"."""
+    """Say an effect with interval and n: "odds ratio 1.2 (95 % interval 0.9 to 1.6; n = 134)"."""
     if math.isnan(result.estimate):
         return "not estimable"
     level = as_text(100 * result.confidence, "3s").rstrip("0").rstrip(".")
     return (
         f"{result.effect} {as_text(result.estimate, 2)} "
-        f"({level} % interval {interval_text(result.low, result.high)})"
+        f"({level} % interval {interval_text(result.low, result.high)}; n = {result.n})"
     )
 
 
@@ -500,16 +501,27 @@ def found_numbers(
 
 
 def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
-    """Say per family how many hypotheses have an adjusted p-value below the level, and which."""
+    """Say per family how many adjusted p-values are below the level, for which, and which way."""
     sentences = []
     for family, part in table.groupby("family", sort=False):
-        found = [str(name) for name in part.loc[part["p_adjusted"] < alpha, "id"]]
-        which = f" ({', '.join(found)})" if found else ""
+        found = [
+            f"{row['id']} {_way(row)}n = {row['n']}"
+            for row in part[part["p_adjusted"] < alpha].to_dict("records")
+        ]
+        which = f" ({'; '.join(found)})" if found else ""
         sentences.append(
             f"Family {family}: {len(found)} of {len(part)} hypotheses with an adjusted p below "
             f"{alpha:g}{which}."
         )
     return " ".join(sentences)
+
+
+def _way(row: Mapping[Any, Any]) -> str:
+    """Say the sign of an effect in words that end in a comma; nothing for one without a sign."""
+    measure = next((effect for effect in EFFECTS.values() if effect.name == row["effect"]), None)
+    if measure is None or not measure.signed:
+        return ""
+    return "positive, " if row["estimate"] > row["null"] else "negative, "
 
 
 def describe_monte_carlo(resamples: int, alpha: float) -> str:

@@ -367,10 +367,12 @@ def null_sentence(
     p_words = f"smallest adjusted p {smallest if smallest[0] in '<>' else f'= {smallest}'}"
     clear = tested["p_adjusted"] < alpha
     found = tested[clear]
-    with_effect, without = (
-        [_in_sentence(str(name)) for name in tested.loc[chosen, "predictor"]]
-        for chosen in (clear, ~clear)
-    )
+    without = [_in_sentence(str(name)) for name in tested.loc[~clear, "predictor"]]
+    with_effect = [
+        f"{_in_sentence(str(row['predictor']))} ({row['effect']} {as_text(row['estimate'], 2)}, "
+        f"n = {row['n']})"
+        for row in found.to_dict("records")
+    ]
     if not with_effect:
         start = f"no association of {outcome} with {_either(without)} was found ({p_words})"
     else:

@@ -184,9 +184,10 @@ def describe_order(ranking: pd.DataFrame) -> str:
         relation = "its interval is apart from that of the second"
     return (
         f"{first['label']} first (mean rank {as_text(first['mean_rank'], 2)}, "
-        f"{interval_text(first['low'], first['high'])}; {relation}, {second['label']}; first in "
-        f"{percent_text(first['first_share'])} of resamples), {last['label']} last "
-        f"({as_text(last['mean_rank'], 2)}, {interval_text(last['low'], last['high'])})"
+        f"{interval_text(first['low'], first['high'])}, {int(first['n'])} ratings; {relation}, "
+        f"{second['label']}; first in {percent_text(first['first_share'])} of resamples), "
+        f"{last['label']} last ({as_text(last['mean_rank'], 2)}, "
+        f"{interval_text(last['low'], last['high'])}, {int(last['n'])} ratings)"
     )
 
 
@@ -208,6 +209,10 @@ def describe_difference(
         verdict = f"all {len(results)} tests find a difference at {alpha:g}"
     else:
         verdict = f"a difference at {alpha:g} only by: {listed(found)}"
+    sizes = [result.n for result in results]
+    if sizes:
+        verdict += f" (n = {min(sizes)}"
+        verdict += ")" if min(sizes) == max(sizes) else f" to {max(sizes)})"
     alike = pairs[~(pairs["p_adjusted"] < alpha)]
     if alike.empty:
         rest = f"every pair of {parts} is told apart"

@@ -83,3 +83,12 @@ def listed(words: Sequence[str]) -> str:
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+# The smallest count of respondents that may be shown, other than none.
+SMALLEST_COUNT = 5
+
+
+def count_words(count: int) -> str:
+    """Return a count of respondents as a sentence may say it: small ones are not told apart."""
+    return str(count) if count == 0 or count >= SMALLEST_COUNT else f"fewer than {SMALLEST_COUNT}"

@@ -17,11 +17,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mlsec_survey.base.formatting import SUPPRESSED
+from mlsec_survey.base.formatting import SMALLEST_COUNT, SUPPRESSED
 from mlsec_survey.report.columns import Column
 
-# Smallest count that may be shown.
-THRESHOLD = 5
+THRESHOLD = SMALLEST_COUNT
 NOTE = (
     f"{SUPPRESSED}: a count below {THRESHOLD}, or one that would reveal it, and what is computed "
     "from it."

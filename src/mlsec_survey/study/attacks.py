@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,14 @@ from mlsec_survey.analysis.coded_answers import (
 from mlsec_survey.analysis.ratings import grid_values, option_names
 from mlsec_survey.analysis.sample import missing_counts, rating_distribution, share_row, share_text
 from mlsec_survey.base.errors import AnalysisError, InputError
-from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text, percent_text
+from mlsec_survey.base.formatting import (
+    SMALLEST_COUNT,
+    as_text,
+    interval_text,
+    listed,
+    p_text,
+    percent_text,
+)
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import AnyScale
 from mlsec_survey.responses.coding import Coding
@@ -353,30 +361,54 @@ def _either(labels: Sequence[str]) -> str:
 
 
 def describe_exposure(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
-    """Say per predictor for which attacks it goes with relevance, and over all of them."""
+    """Say per predictor with which attacks' relevance it goes and which way, and over all of them.
+
+    An attack that fewer respondents met than a sentence may name is not named, whatever its test
+    says.
+
+    Args:
+        table: of `relevance_by_exposure`.
+        alpha: level of the adjusted p-values.
+    """
     sentences = []
     for predictor, part in table.groupby("predictor", sort=False):
         attacks = part[part["effect"] != "odds ratio"]
-        clear = attacks.loc[attacks["p_adjusted"] < alpha, "label"]
-        unknown = int(attacks["p"].isna().sum())
-        words = listed(list(clear)) if len(clear) else "none"
-        if unknown:
-            words += f" ({unknown} not estimable)"
-        sentence = f"{predictor} goes with relevance for {words} of {len(attacks)} attacks"
-        if len(clear):
-            count = f"{len(clear)} of {len(attacks)} attacks"
-            sentence = f"{predictor} goes with relevance for {words}, {count}"
-        for _, row in part[part["effect"] == "odds ratio"].iterrows():
+        few = attacks.apply(_few, axis=1).astype(bool)
+        told = attacks[~few & attacks["p"].notna()]
+        found = [
+            f"{_way(row)} relevance of {row['label']} ({_estimate(row)})"
+            for row in told[told["p_adjusted"] < alpha].to_dict("records")
+        ]
+        rest = f"none of the {'other ' if found else ''}{len(told) - len(found)} attacks"
+        sentence = f"{predictor} goes with {listed([*found, rest])} that can be told of"
+        if few.any():
+            sentence += f"; nothing is said of {int(few.sum())} attacks that few or nearly all met"
+        lost = int((~few & attacks["p"].isna()).sum())
+        sentence += f"; {lost} not estimable" if lost else ""
+        for row in part[part["effect"] == "odds ratio"].to_dict("records"):
             where = str(row["label"]).removeprefix("All, ")
-            if math.isnan(row["estimate"]):
-                sentence += f"; {where} not estimable"
-            else:
-                sentence += (
-                    f"; {where} odds ratio {as_text(row['estimate'], 2)} "
-                    f"({interval_text(row['low'], row['high'])})"
-                )
+            unknown = math.isnan(row["estimate"])
+            sentence += f"; {where} " + ("not estimable" if unknown else _estimate(row))
         sentences.append(sentence)
     return ". ".join(sentences)
+
+
+def _few(row: Mapping[Any, Any]) -> bool:
+    """Say whether fewer than a sentence may name met the attack, did not, or rated it at all."""
+    groups = [row["n"]]
+    if not pd.isna(row["exposed"]):
+        groups += [row["exposed"], row["n"] - row["exposed"]]
+    return bool(min(groups) < SMALLEST_COUNT)
+
+
+def _way(row: Mapping[Any, Any]) -> str:
+    return "higher" if row["estimate"] > row["null"] else "lower"
+
+
+def _estimate(row: Mapping[Any, Any]) -> str:
+    """Say an effect with its interval and n."""
+    interval = interval_text(row["low"], row["high"])
+    return f"{row['effect']} {as_text(row['estimate'], 2)}, {interval}, n = {int(row['n'])}"
 
 
 def first_place(ranking: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlsec_survey.analysis.sample import share_text
+from mlsec_survey.base.formatting import SMALLEST_COUNT, count_words
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import PARTS
 from mlsec_survey.responses.coding import NOT_CODED, Coding
@@ -78,10 +79,15 @@ def describe_confirmed(incidents: pd.DataFrame, attack: str, *, confidence: floa
             f"what respondents wrote about {name} is {NOT_CODED}, so no case is confirmed, nor any "
             "ruled out"
         )
-    share = share_text(int(row["confirmed"]), int(row["n"]), confidence=confidence)
+    confirmed, n = int(row["confirmed"]), int(row["n"])
+    if confirmed == 0:
+        return f"coding confirms no case of {name} among {n} respondents"
+    if confirmed < SMALLEST_COUNT:
+        return f"coding confirms {count_words(confirmed)} cases of {name} among {n} respondents"
+    share = share_text(confirmed, n, confidence=confidence)
     return (
-        f"coding confirms {int(row['confirmed'])} cases of {name} (of respondents: {share}), in "
-        f"{int(row['doubted'])} of which the respondents doubt the intent"
+        f"coding confirms {confirmed} cases of {name} among {n} respondents, {share}; in "
+        f"{count_words(int(row['doubted']))} of them the respondents doubt the intent"
     )
 
 

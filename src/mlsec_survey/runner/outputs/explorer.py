@@ -12,9 +12,10 @@ from mlsec_survey.analysis.exploration import (
     explorable,
     groupings,
 )
+from mlsec_survey.base.formatting import SMALLEST_COUNT
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.report.basis import basis_label
-from mlsec_survey.report.disclosure import THRESHOLD, suppress_cross_table
+from mlsec_survey.report.disclosure import suppress_cross_table
 from mlsec_survey.runner.outputs.pages import json_in_page, render_template, write_page
 
 
@@ -57,7 +58,7 @@ def released_counts(
     """
     everybody = {"id": "", "label": "Nobody: all respondents together", "groups": [EVERYBODY]}
     return {
-        "threshold": THRESHOLD,
+        "threshold": SMALLEST_COUNT,
         "respondents": len(items[0].codes) if items else 0,
         "items": [
             {
@@ -89,11 +90,11 @@ def _table(item: ListedAnswers, by: ListedAnswers | None, suppress: bool) -> dic
     totals = [[int(row.sum()), int(row[item.answered].sum())] for row in counts]
     if not suppress:
         return {"counts": counts.tolist(), "n": totals}
-    hidden = suppress_cross_table(counts, item.answered, THRESHOLD)
+    hidden = suppress_cross_table(counts, item.answered, SMALLEST_COUNT)
     return {
         "counts": [
             [None if secret else int(count) for count, secret in zip(row, mask, strict=True)]
             for row, mask in zip(counts, hidden, strict=True)
         ],
-        "n": [[None if 0 < n < THRESHOLD else n for n in row] for row in totals],
+        "n": [[None if 0 < n < SMALLEST_COUNT else n for n in row] for row in totals],
     }
