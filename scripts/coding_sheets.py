@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
 from mlsec_survey.base.files import keep_or_compare  # noqa: E402
-from mlsec_survey.base.locations import resolve_export  # noqa: E402
+from mlsec_survey.base.locations import DROPPED_IN_CODING, resolve_export  # noqa: E402
 from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
 from mlsec_survey.instrument.codebook import Codebook, load_codebook  # noqa: E402
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme  # noqa: E402
@@ -101,6 +101,8 @@ def _sheets(
 ) -> dict[str, Table]:
     wordings = load_wordings(ROOT / "data", codebook)
     raw = read_export(resolve_export(ROOT, options.export), codebook, wordings)
+    if not raw.is_synthetic:
+        _refuse_tracked(options.folder)
     kept, _ = apply_exclusions(raw, codebook)
     responses = recode(kept, codebook)
     texts = answers_in_own_words(scheme, responses, codebook)
@@ -126,6 +128,18 @@ def _sheets(
         ],
         "adjudication.csv": [[*ADJUDICATION_COLUMNS], *([*unit, "", ""] for unit in differ)],
     }
+
+
+def _refuse_tracked(folder: Path) -> None:
+    """Refuse to write people's words where they could be committed."""
+    place = folder.resolve()
+    if place.is_relative_to(ROOT) and not place.is_relative_to(ROOT / DROPPED_IN_CODING):
+        raise InputError(
+            "what people wrote must not stand where it could be committed",
+            file=folder,
+            remedy=f"Name a folder below {DROPPED_IN_CODING}, which git ignores, or one outside of "
+            "the project.",
+        )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from mlsec_survey import figures
 from mlsec_survey.analysis import coded_answers
@@ -528,7 +529,8 @@ def test_sheets_for_coders_lead_to_a_coding(
 ) -> None:
     """Blank sheets, filled as the stand-in's, ask for just the decisions that the stand-in has."""
     export = "data/raw/standin.csv"
-    assert run_script("blank", "--export", export, "--folder", tmp_path) == 0
+    arguments = ["--export", export, "--folder", tmp_path, "--pages", tmp_path / "pages"]
+    assert run_script("blank", *arguments) == 0
     blank = pd.read_csv(tmp_path / "coder_a.csv")
     assert list(map(tuple, blank.iloc[:, :3].to_numpy())) == list(
         map(tuple, coding.units[["respondent_id", "subquestion", "field"]].to_numpy())
@@ -537,7 +539,7 @@ def test_sheets_for_coders_lead_to_a_coding(
     answers = (tmp_path / "answers.csv").read_text()
     # Hostile text is in the stand-in; a spreadsheet must not run it.
     assert not any(line.split(",", 3)[3].startswith("=") for line in answers.splitlines())
-    assert run_script("blank", "--export", export, "--folder", tmp_path) == 2
+    assert run_script("blank", *arguments) == 2
     assert "there already" in capsys.readouterr().err
 
     for sheet in ("coder_a.csv", "coder_b.csv"):
@@ -553,3 +555,21 @@ def test_sheets_for_coders_lead_to_a_coding(
     shutil.copy(DATA / "coding" / "adjudication.csv", tmp_path)
     found = load_coding(tmp_path, scheme, responses, codebook)
     pd.testing.assert_frame_equal(found.units, coding.units)
+
+
+def test_words_of_real_people_are_not_written_where_they_could_be_committed(
+    tmp_path, capsys
+) -> None:
+    export = tmp_path / "export.csv"
+    shutil.copy(DATA / "raw/standin.csv", export)
+    manifest = yaml.safe_load((DATA / "raw/standin.manifest.yml").read_text(encoding="utf-8"))
+    del manifest["generator"], manifest["note"]
+    manifest |= {"synthetic": False, "title": "Export of the survey"}
+    (tmp_path / "export.manifest.yml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    tracked = DATA / "coding" / "people"
+    assert run_script("blank", "--export", export, "--folder", tracked) == 2
+    assert "could be committed" in capsys.readouterr().err
+    assert not tracked.exists()
+    arguments = ["--folder", tmp_path / "sheets", "--pages", tmp_path]
+    assert run_script("blank", "--export", export, *arguments) == 0
+    assert (tmp_path / "sheets" / "answers.csv").is_file()
