@@ -21,7 +21,9 @@ import defusedxml.ElementTree
 import pandas as pd
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 
+from browser import DESK, PHONE, launched, needs_browser, opened
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
 from mlsec_survey.instrument.drafting.limesurvey import draft_from_limesurvey
@@ -463,3 +465,20 @@ def test_numbers_dates_rankings_and_filters_by_a_box(tmp_path) -> None:
     draft = draft_from_limesurvey(lss.structure_lss(limesurvey.structure_rows(form)), "more.lss")
     kinds = {item.code: item.type for item in draft.items}
     assert [kinds[n] for n in types] == ["number", "number", "date", "ranking"]
+
+
+@pytest.mark.browser
+@needs_browser
+@pytest.mark.xdist_group("browser")
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_the_form_as_a_page_is_accessible_at_any_width(form, tmp_path, language) -> None:
+    path = tmp_path / "form.html"
+    path.write_text(paper.form_html(form, language), encoding="utf-8")
+    with launched() as browser:
+        for size in (PHONE, DESK):
+            for colours in ("light", "dark"):
+                with opened(browser, path, size=size, scheme=colours) as page:
+                    width = page.evaluate("document.documentElement.scrollWidth")
+                    assert width <= size[0], (size, colours)
+                    found = Axe().run(page)
+                    assert found.violations_count == 0, found.generate_report()
