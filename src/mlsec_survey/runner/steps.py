@@ -285,7 +285,7 @@ def page_step(
         if navigation:
             # A page on its own, apart from the pages of a run.
             found |= {"navigation": navigation, "search": None, "glossary": None}
-        return found | {"places": _places(work, record) if run.pdf else {}}
+        return found | {"places": _places(work, record)}
 
     def pictures() -> dict[str, str]:
         record = json.loads((run.folder / entry.record).read_text(encoding="utf-8"))

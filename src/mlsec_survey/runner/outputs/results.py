@@ -59,11 +59,26 @@ def picture_source(run: Path, key: str, *, narrow: bool = False) -> str:
 
 
 def _compact(picture: str) -> str:
-    """Return an SVG without what a page has no use for: prolog, metadata, hundredths of a point."""
+    """Return an SVG without what a page has no use for.
+
+    That is the prolog, metadata, blanks, hundredths of a point, and long names of parts.
+    """
     picture = re.sub(r"^.*?(?=<svg)|<metadata>.*?</metadata>", "", picture, flags=re.S)
     picture = re.sub(r">\s+<", "><", picture)
     picture = re.sub(r'(?<=\sstyle=")[^"]+', lambda style: re.sub(r"\s+", "", style[0]), picture)
     picture = re.sub(r'(?<=\sd=")[^"]+', lambda path: _compact_path(path[0]), picture)
+    picture = re.sub(r"(?<=base64,)[^\"]+", lambda image: "".join(image[0].split()), picture)
+    picture = picture.replace("xlink:href=", "href=")
+    used = dict.fromkeys(re.findall(r'(?:href="|url\()#([^")]+)', picture))
+    names = {name: f"n{at}" for at, name in enumerate(used)}
+    picture = re.sub(
+        r'\sid="([^"]+)"',
+        lambda part: f' id="{names[part[1]]}"' if part[1] in names else "",
+        picture,
+    )
+    picture = re.sub(
+        r'(href="|url\()#([^")]+)', lambda part: f"{part[1]}#{names[part[2]]}", picture
+    )
     # Single quotes need no escape in an address.
     return re.sub(r"=\"([^\"']*)\"", r"='\1'", picture)
 
