@@ -56,6 +56,9 @@ verify: setup ## in an unpacked archive: rerun it and compare, with a receipt
 home: setup ## REPO=owner/name (or from the git remote): badge and every address
 	@$(BIN)/python scripts/make_metadata.py --home $(or $(REPO),auto)
 
+release: setup ## what of a run on private answers may leave runs/export: check it, copy what passed
+	@$(BIN)/python scripts/release.py $(ARGS)
+
 standin: setup ## the synthetic export and its coding, from data/standin.yml
 	$(BIN)/python scripts/make_standin.py
 

@@ -163,7 +163,8 @@ pub.number("incident_coding", coded.describe(cases.INCIDENT), "coding of inciden
 incidents = cases.incident_shares(
     cases.confirmed_incidents(coded, responses, book), len(responses), confidence=confidence
 )
-met = pub.released(cases.reports_and_confirmed(occurrence, incidents))
+reports = pub.released(occurrence, "report_label:report count n label:attack", "label:attack")
+met = pub.released(cases.reports_and_confirmed(reports, incidents))
 pub.figure(
     "occurrence_intervals",
     figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),

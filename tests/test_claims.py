@@ -122,9 +122,9 @@ def test_a_number_without_a_value_leaves_its_check_open(ledger) -> None:
 def test_the_ledger_shows_the_numbers_of_the_run_and_grades_by_them(ledger, facts) -> None:
     claim = next(claim for claim in ledger.claims if claim.id == "attacks_occur")
     for cases, grade in [
-        (3, "carried (1\u00a0of\u00a01)"),
-        (0, "not carried (0\u00a0of\u00a01)"),
-        ("not estimable", "open (0\u00a0of\u00a01)"),
+        (3, "carried (1\u00a0of\u00a01\u00a0checks)"),
+        (0, "not carried (0\u00a0of\u00a01\u00a0checks)"),
+        ("not estimable", "open (0\u00a0of\u00a01\u00a0checks)"),
     ]:
         numbers = numbers_of(ledger, evasion_confirmed=cases)
         row = claims.ledger_table(ledger, facts, numbers).set_index("id").loc[claim.id]

@@ -129,7 +129,7 @@ class Columns:
             columns = (
                 self._by_option(name, entry, present)
                 if name.endswith(_ANY)
-                else [self._one(name, entry or name)]
+                else [self.column(name, entry or name)]
             )
             for column in columns:
                 if column.name not in present:
@@ -153,7 +153,12 @@ class Columns:
         described = [entry.described() for entry in self.entries.values()]
         return pd.DataFrame(described).rename(columns={"name": "column"}).drop(columns="entry")
 
-    def _one(self, name: str, entry: str) -> Column:
+    def column(self, name: str, entry: str) -> Column:
+        """Return what an entry of the registry says, for the column of that name.
+
+        Raises:
+            InputError: the registry has no such entry.
+        """
         if entry in self.entries:
             return replace(self.entries[entry], name=name)
         start, _, value = entry.rpartition("_")
@@ -177,7 +182,7 @@ class Columns:
 
     def _about(self, pattern: str, name: str, label: str) -> Column:
         """Return the column of one option, as the pattern describes columns of its kind."""
-        general = self._one(name, pattern)
+        general = self.column(name, pattern)
         return replace(
             general,
             heading=_filled(general.heading, label),

@@ -51,7 +51,7 @@ _NO_PEOPLE = re.compile(
     r"|steps?|levels?|decimals?|digits?|years?|pages?|studies|things?|ways|kinds?|concerns?|draws"
     r"|permutations?|panels?|rates|designs?|curves?|forms|families|priors?|bounds?|ends|lines?"
     r"|words|parts|readings?|groups?|units|sheets|questions?|defences?|sets|models?|corrections?|odds|counts"
-    r"|is|has|was|does|less|across|versus|plus|its|this|thus|as|us)\b"
+    r"|stands|means|holds|is|has|was|does|less|across|versus|plus|its|this|thus|as|us)\b"
 )
 
 
@@ -219,6 +219,8 @@ def few_told(text: str, n: int | None = None, threshold: int = THRESHOLD) -> lis
         threshold: smallest count that may be told.
     """
     found = []
+    # Blanks at which a line is not broken are blanks.
+    text = re.sub(r"[^\S\n]", " ", text)
     for match in _OF.finditer(text):
         if not _NO_PEOPLE.search(" ".join(match["after"].split()[:3])):
             part, total = _value(match["number"]), _value(match["total"])

@@ -287,11 +287,13 @@ class Publisher:
             InputError: as for `number`, the registry lacks a column, or a text has letters that no
                 font can draw.
         """
+        from mlsec_survey.figures.absence import draw_absence
         from mlsec_survey.figures.style import figure_files
 
         if self._protects(basis):
             told = data is None or self._hidden(data).any(axis=None)
-            figure = withheld(figure) if told else figure
+            figure = draw_absence(WITHHELD) if told else figure
+            narrow = None if told else narrow
             data = None if told else data
             alt = WITHHELD if told else disclosure.safe_text(alt, self.respondents)
             caption = disclosure.safe_text(caption, self.respondents)
@@ -334,15 +336,23 @@ class Publisher:
         """The smallest count of respondents that may be shown."""
         return 1 if self.synthetic else disclosure.THRESHOLD
 
-    def released(self, table: pd.DataFrame) -> pd.DataFrame:
+    def released(
+        self, table: pd.DataFrame, columns: str | None = None, sections: str | None = None
+    ) -> pd.DataFrame:
         """Return the rows of a table that may be shown, for figures; of synthetic answers all.
 
         Args:
-            table: its columns are named as in the registry.
+            table: what a figure is to plot.
+            columns: what its columns are, as for `table`; default what the registry says of their
+                names.
+            sections: column whose equal values stand together, as for `table`.
         """
         if self.synthetic:
             return table
-        return table[~self._hidden(table).any(axis=1)].reset_index(drop=True)
+        known = self.columns.named(columns, table.columns) if columns else self._columns_of(table)
+        above = self.columns.named(sections, table.columns)[0] if sections else None
+        hidden = disclosure.hidden_cells(table, known, above)
+        return table[~hidden.any(axis=1)].reset_index(drop=True)
 
     def close(self) -> None:
         """Write the record for good: keys that this run did not publish are no longer in it."""
@@ -474,15 +484,6 @@ class Publisher:
         columns = ([_csv_cell(value) for value in table[name]] for name in table)
         rows = zip([label] * len(table), *columns, strict=True)
         return safe_csv(["data_basis", *table.columns], rows).encode()
-
-
-def withheld(figure: Figure) -> Figure:
-    """Return a figure of the same width that says why there is none."""
-    from mlsec_survey.figures.style import new_figure
-
-    made = new_figure(figure.get_size_inches()[0], 0.5)
-    made.text(0.5, 0.5, WITHHELD, ha="center", va="center", wrap=True)
-    return made
 
 
 def _flush_right(column: pd.Series) -> bool:

@@ -293,7 +293,7 @@ def ledger_table(
 
     Returns:
         One row per claim: id, label, claim, known (how it is known), rests_on, this_run (its
-        numbers as text), grade (id), strength ("in part (2 of 3)"), may, may_not.
+        numbers as text), grade (id), strength ("in part (2 of 3 checks)"), may, may_not.
 
     Raises:
         InputError: no notebook published a number that a claim names.
@@ -322,10 +322,10 @@ def ledger_table(
 
 
 def strength(grade: Grade, outcomes: list[bool | None]) -> str:
-    """Return a grade with the number of checks that hold, such as "in part (2 of 3)"."""
+    """Return a grade with the number of checks that hold, such as "in part (2 of 3 checks)"."""
     if not outcomes:
         return grade.label
-    return f"{grade.label} ({sum(map(bool, outcomes))}\u00a0of\u00a0{len(outcomes)})"
+    return f"{grade.label} ({sum(map(bool, outcomes))}\u00a0of\u00a0{len(outcomes)}\u00a0checks)"
 
 
 def audience_table(ledger: Ledger) -> pd.DataFrame:
