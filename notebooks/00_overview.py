@@ -24,15 +24,15 @@
 # it. This is not the original authors' code, and they had no part in it.
 
 # %% tags=["parameters"]
-export = "auto"
-codebook = "data/codebook.yml"
+export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the stand-in
+codebook: str = "data/codebook.yml"  # what was asked
 
 # %%
 from mlsec_survey.project import open_project
 from mlsec_survey.study import overview
 from mlsec_survey.study.literature import load_facts
 
-project = open_project("00_overview", export=export, codebook=codebook)
+project = open_project("00_overview", globals())
 pub = project.publisher()
 project.describe()
 

@@ -23,11 +23,11 @@
 # in `data/codebook.yml`; no decision about a single respondent is made here.
 
 # %% tags=["parameters"]
-export = "auto"
-codebook = "data/codebook.yml"
-plan = "data/analysis_plan.yml"
-seed = 20230308
-resamples = 2000
+export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the stand-in
+codebook: str = "data/codebook.yml"  # what was asked
+plan: str = "data/analysis_plan.yml"  # what is tested
+seed: int = 20230308  # of every random draw; a whole number from 0
+resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 
 # %%
 from mlsec_survey.analysis import sample
@@ -38,7 +38,7 @@ from mlsec_survey.responses import contradictions, exclusions, quality, recode, 
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.study.literature import load_facts
 
-project = open_project("01_cleaning", export=export, codebook=codebook, plan=plan)
+project = open_project("01_cleaning", globals())
 pub, book = project.publisher(), project.codebook
 project.describe()
 

@@ -22,12 +22,12 @@
 # respondents came to take part is another matter, which no interval covers.
 
 # %% tags=["parameters"]
-export = "auto"
-codebook = "data/codebook.yml"
-plan = "data/analysis_plan.yml"
-coding = "auto"
-seed = 20230308
-resamples = 2000
+export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the stand-in
+codebook: str = "data/codebook.yml"  # what was asked
+plan: str = "data/analysis_plan.yml"  # what is tested
+coding: str = "auto"  # coders' sheets; auto belongs to the export, none says uncoded
+seed: int = 20230308  # of every random draw; a whole number from 0
+resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 
 # %%
 from mlsec_survey import figures
@@ -40,7 +40,7 @@ from mlsec_survey.study import incidents as cases
 from mlsec_survey.study.attacks import occurrence_table
 from mlsec_survey.study.literature import load_facts
 
-project = open_project("02_sample", export=export, codebook=codebook, plan=plan, coding=coding)
+project = open_project("02_sample", globals())
 pub, book = project.publisher(), project.codebook
 responses, missing = project.read("responses"), project.read("missing_kinds")
 facts = load_facts(project.root / "data/published/facts.csv")

@@ -27,12 +27,12 @@
 # so attacks are compared within respondents throughout.
 
 # %% tags=["parameters"]
-export = "auto"
-codebook = "data/codebook.yml"
-plan = "data/analysis_plan.yml"
-coding = "auto"
-seed = 20230308
-resamples = 2000
+export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the stand-in
+codebook: str = "data/codebook.yml"  # what was asked
+plan: str = "data/analysis_plan.yml"  # what is tested
+coding: str = "auto"  # coders' sheets; auto belongs to the export, none says uncoded
+seed: int = 20230308  # of every random draw; a whole number from 0
+resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 
 # %%
 from mlsec_survey import figures
@@ -46,9 +46,7 @@ from mlsec_survey.stats import ranks
 from mlsec_survey.study import atlas, attacks
 from mlsec_survey.study.attacks import WHY
 
-project = open_project(
-    "03_attack_relevance", export=export, codebook=codebook, plan=plan, coding=coding
-)
+project = open_project("03_attack_relevance", globals())
 pub, book = project.publisher(), project.codebook
 responses, missing = project.read("responses"), project.read("missing_kinds")
 confidence, level, alpha = project.plan.confidence, project.plan.level, project.plan.alpha

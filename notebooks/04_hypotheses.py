@@ -26,11 +26,11 @@
 # time; none of them is shown to be a cause.
 
 # %% tags=["parameters"]
-export = "auto"
-codebook = "data/codebook.yml"
-plan = "data/analysis_plan.yml"
-seed = 20230308
-resamples = 2000
+export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the stand-in
+codebook: str = "data/codebook.yml"  # what was asked
+plan: str = "data/analysis_plan.yml"  # what is tested
+seed: int = 20230308  # of every random draw; a whole number from 0
+resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 
 # %%
 from mlsec_survey import figures
@@ -39,7 +39,7 @@ from mlsec_survey.analysis import null_results
 from mlsec_survey.base.formatting import percent_text
 from mlsec_survey.project import open_project
 
-project = open_project("04_hypotheses", export=export, codebook=codebook, plan=plan)
+project = open_project("04_hypotheses", globals())
 pub, book, the_plan = project.publisher(), project.codebook, project.plan
 responses, missing = project.read("responses"), project.read("missing_kinds")
 data = hyp.analysis_data(responses, book, hyp.plan_variables(the_plan))

@@ -22,13 +22,13 @@
 # answers are. The last part goes back to the answers and asks what other analysts might have found.
 
 # %% tags=["parameters"]
-export = "auto"
-codebook = "data/codebook.yml"
-plan = "data/analysis_plan.yml"
-seed = 20230308
-resamples = 2000
-simulations = 2000
-scheduler = None
+export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the stand-in
+codebook: str = "data/codebook.yml"  # what was asked
+plan: str = "data/analysis_plan.yml"  # what is tested
+seed: int = 20230308  # of every random draw; a whole number from 0
+resamples: int = 2000  # bootstrap and permutation resamples; at least 20
+simulations: int = 2000  # simulated samples per point of a design analysis
+scheduler: str = None  # address of a Dask scheduler; None computes here
 
 # %%
 from functools import partial
@@ -46,7 +46,7 @@ from mlsec_survey.stats import error_rates
 from mlsec_survey.study.company_size import describe_size_question
 from mlsec_survey.study.literature import load_facts
 
-project = open_project("05_robustness", export=export, codebook=codebook, plan=plan)
+project = open_project("05_robustness", globals())
 pub = project.publisher()
 the_plan = project.plan
 facts = load_facts(project.root / "data/published/facts.csv")

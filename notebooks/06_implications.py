@@ -23,14 +23,14 @@
 # concluded. It computes no new statistic: every number comes from the notebook that published it.
 
 # %% tags=["parameters"]
-export = "auto"
+export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the stand-in
 
 # %%
 from mlsec_survey.project import open_project
 from mlsec_survey.study import claims
 from mlsec_survey.study.literature import load_facts
 
-project = open_project("06_implications", export=export)
+project = open_project("06_implications", globals())
 pub = project.publisher()
 project.describe()
 

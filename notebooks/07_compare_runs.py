@@ -24,8 +24,8 @@
 # `runs/`), `reference` the one that the others are compared with; without it that is the first.
 
 # %% tags=["parameters"]
-runs = None
-reference = None
+runs: list = None  # names of the runs to compare; None takes all there are
+reference: str = None  # run that others are compared with; None takes the first
 
 # %%
 from IPython.display import Markdown
@@ -34,7 +34,7 @@ from mlsec_survey.figures import describe_runs, draw_runs
 from mlsec_survey.project import open_project
 from mlsec_survey.report import comparison
 
-project = open_project("07_compare_runs")
+project = open_project("07_compare_runs", globals())
 compared = comparison.read_runs(project.root, runs, reference)
 pub = project.publisher(synthetic=any(run.synthetic for run in compared))
 results = comparison.estimates(compared)

@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PIPELINE = """\
 parameters:
-  export: auto
-  seed: 1
-  scheduler: null
+  export: {type: file, also: [auto], default: auto, meaning: raw export}
+  seed: {type: integer, minimum: 0, default: 1, meaning: of every random draw}
+  scheduler: {type: address, how: true, meaning: address of a Dask scheduler}
 
 notebooks:
   01_first:
@@ -63,7 +63,7 @@ HEAD = """\
 # %%
 from mlsec_survey.project import open_project{more}
 
-project = open_project("{name}", export=export)
+project = open_project("{name}", globals())
 pub = project.publisher()
 
 """
@@ -90,7 +90,10 @@ pub.close()
 
 SECOND = (
     HEAD.format(
-        title="The second", name="02_second", parameters='export = "auto"\nseed = 1', more=""
+        title="The second",
+        name="02_second",
+        parameters='export = "auto"\nseed = 1',
+        more="",
     )
     + """\
 # %%
@@ -110,7 +113,10 @@ pub.close()
 
 THIRD = (
     HEAD.format(
-        title="The third", name="03_third", parameters='export = "auto"\nscheduler = None', more=""
+        title="The third",
+        name="03_third",
+        parameters='export = "auto"\nscheduler = None',
+        more="",
     )
     + """\
 # %%
@@ -125,7 +131,12 @@ pub.close()
 )
 
 FOURTH = (
-    HEAD.format(title="The fourth", name="04_fourth", parameters='export = "auto"', more="")
+    HEAD.format(
+        title="The fourth",
+        name="04_fourth",
+        parameters='export = "auto"',
+        more="",
+    )
     + """\
 # %%
 import json

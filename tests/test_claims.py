@@ -206,7 +206,7 @@ def test_a_bad_ledger_names_entry_and_line(tmp_path: Path, facts, change, messag
 def test_published_records_are_read_from_the_run(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("MLSEC_PROJECT", str(ROOT))
     monkeypatch.setenv("MLSEC_RUN", str(tmp_path))
-    project = open_project("06_implications")
+    project = open_project("06_implications", {"export": "auto"})
     with pytest.raises(InputError, match="04_hypotheses"):
         project.published("04_hypotheses")
     folder = tmp_path / "paper" / "generated" / "records"

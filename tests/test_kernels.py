@@ -19,6 +19,7 @@ import pytest
 from papermill.engines import papermill_engines
 
 from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.base.parameters import read_schema
 from mlsec_survey.parallel import processes
 from mlsec_survey.runner.execute import execute_notebook
 from mlsec_survey.runner.fingerprint import imported_modules
@@ -33,6 +34,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux"),
 ]
 PATIENCE = 120
+PIPELINE = Pipeline(read_schema({}), {}, None)
 
 # Changes everything that a notebook could leave behind for the next one.
 LITTER = """\
@@ -100,7 +102,7 @@ print(json.dumps([random.random(), np.random.normal()]))
 
 @pytest.fixture(autouse=True)
 def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    made = Workspace(tmp_path, Pipeline({}, {}, None))
+    made = Workspace(tmp_path, PIPELINE)
     with made.processes():
         yield made
 
@@ -130,7 +132,7 @@ def test_nothing_leaks_from_one_notebook_to_the_next_and_ordinary_kernels_are_al
     before = Path.cwd()
     work = tmp_path / "work"
     work.mkdir()
-    with Workspace(work, Pipeline({}, {}, None)).processes():
+    with Workspace(work, PIPELINE).processes():
         first = execute(PROBE, work, "first")
         execute(LITTER, work, "litter")
         second = execute(PROBE, work, "second")

@@ -2,9 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
-from collections.abc import Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from mlsec_survey.base.errors import InputError
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a file to write to, which takes the place of `path` when the block ends without error.
+
+    Readers see the old content or the new, never a part, and two who write at a time do not meet.
+
+    Raises:
+        InputError: the folder cannot be written to, or the disk is full.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(path)
+    except OSError as error:
+        raise InputError(
+            f"cannot be written ({error.strerror or error})", file=path, remedy=_remedy(error)
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that readers see the old content or the new, never a part.
+
+    Raises:
+        InputError: as for `whole`.
+    """
+    with whole(path) as part:
+        part.write_bytes(content)
+
+
+def _remedy(error: OSError) -> str:
+    """Return what to do about a file that cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on the disk, then run again; what was finished is kept"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make the folder writable for this user, or copy the project to a place that is"
+    return "look at the folder, then run again"
 
 
 def keep_or_compare(files: Mapping[str, bytes], folder: Path, *, check: bool, source: str) -> int:
@@ -26,10 +74,7 @@ def keep_or_compare(files: Mapping[str, bytes], folder: Path, *, check: bool, so
             if not path.is_file() or path.read_bytes() != content:
                 different.append(path)
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
-        part.write_bytes(content)
-        part.replace(path)
+        write_whole(path, content)
         print(f"{path}: {len(content):,} bytes")
     for path in different:
         print(f"{path}: not what {source}", file=sys.stderr)

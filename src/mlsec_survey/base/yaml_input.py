@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ LARGEST_FILE = 2_000_000
 DEEPEST_NESTING = 30
 # How a drafted file marks what somebody has to decide.
 OPEN = "TODO"
+
+# YAML 1.1 takes 010 for eight and 1:30 for ninety.
+_PLAIN_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9_]*)")
 
 Location = tuple[str | int, ...]
 T = TypeVar("T")
@@ -192,6 +196,15 @@ def _walk(
             first_line[key] = key_line
             lines[(*location, key)] = key_line
             _walk(value_node, (*location, key), lines, seen, path)
+    elif isinstance(node, yaml.ScalarNode):
+        if node.tag == "tag:yaml.org,2002:int" and not _PLAIN_INTEGER.fullmatch(node.value):
+            raise InputError(
+                "a number that YAML reads in another way than it is written",
+                file=path,
+                row=line,
+                value=node.value,
+                remedy="Write it in plain decimal digits, without a zero in front, or quote it.",
+            )
     elif isinstance(node, yaml.SequenceNode):
         for position, child in enumerate(node.value):
             _walk(child, (*location, position), lines, seen, path)

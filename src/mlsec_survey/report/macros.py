@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.files import write_whole
 from mlsec_survey.base.synthetic import SYNTHETIC_LONG, SYNTHETIC_SHORT
 from mlsec_survey.base.text_safety import safe_csv
 from mlsec_survey.report.latex import escape_latex
@@ -175,6 +176,4 @@ def assemble(records: Sequence[Path], paper_root: Path, out_dir: Path) -> None:
         ("numbers.tex", macros(by_notebook)),
         ("data_dictionary.csv", data_dictionary(by_notebook)),
     ):
-        part = out_dir / f"{name}.part"
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(out_dir / name)
+        write_whole(out_dir / name, text.encode())

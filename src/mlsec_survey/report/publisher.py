@@ -41,6 +41,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.files import write_whole
 from mlsec_survey.base.formatting import SUPPRESSED, as_text, significant
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.base.text_safety import safe_csv
@@ -240,8 +241,8 @@ class Publisher:
         }
         self._add("tables", key, entry)
         comment = f"% Data basis: {basis_label(basis, self.synthetic)}.\n"
-        _write(self.output / TABLES / f"{key}.tex", (comment + tabular).encode())
-        _write(self.output / TABLES / f"{key}.csv", self._csv(saved, basis))
+        write_whole(self.output / TABLES / f"{key}.tex", (comment + tabular).encode())
+        write_whole(self.output / TABLES / f"{key}.csv", self._csv(saved, basis))
         page = render(
             "table",
             **self._attributes(key, basis),
@@ -316,9 +317,9 @@ class Publisher:
         origin = f"Source: {source}" if source else ""
         files = figure_files(figure, alt, narrow=narrow, label=label, source=origin)
         for ending, content in files.items():
-            _write(self.output / FIGURES / f"{key}.{ending}", content)
+            write_whole(self.output / FIGURES / f"{key}.{ending}", content)
         if data is not None:
-            _write(self.output / FIGURES / f"{key}.csv", self._csv(data, basis))
+            write_whole(self.output / FIGURES / f"{key}.csv", self._csv(data, basis))
         # Twice the printed size suits a screen; the picture has enough pixels for it.
         width_on_screen = round(figure.get_size_inches()[0] * 110)
         attributes["caption"] = caption
@@ -464,7 +465,7 @@ class Publisher:
         }
         record = {"notebook": self.notebook, "synthetic": self.synthetic} | results
         text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        _write(self.record_path, (text + "\n").encode())
+        write_whole(self.record_path, (text + "\n").encode())
 
     def _read_earlier(self) -> dict[str, dict[str, Any]]:
         """Return what an earlier run published, so that running one cell by hand loses nothing."""
@@ -571,10 +572,3 @@ def _display(data: dict[str, str], metadata: dict[str, Any] | None = None) -> No
     from IPython.display import display
 
     display(data, raw=True, metadata=metadata or {})
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    part.replace(path)

@@ -21,7 +21,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.base.locations import STANDIN_EXPORT
 from mlsec_survey.base.yaml_input import (
     Entry,
     Location,
@@ -38,7 +37,6 @@ from mlsec_survey.runner.pipeline import NotebookEntry, Pipeline, record_path
 from mlsec_survey.runner.selection import forced, state, wanted
 from mlsec_survey.runner.steps import (
     DEFAULT_RUN,
-    HOW,
     Run,
     Step,
     notebook_step,
@@ -120,7 +118,8 @@ def load_batch(path: Path, root: Path, pipeline: Pipeline) -> Batch:
     document = read_yaml(path)
     content = validate(document, BatchFile)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip("._-")[:64] or "batch"
-    _check_parameters(document, ("parameters",), content.parameters, root, pipeline)
+    for key, value in content.parameters.items():
+        _check_parameter(document, ("parameters", key), key, value, root, pipeline)
     runs: dict[str, dict[str, Any]] = {}
     for location, run_name, parameters in _expanded(content):
         owners = {DEFAULT_RUN: "the project itself", name: "the comparison of this batch"}
@@ -183,45 +182,14 @@ def _word(value: Any) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text)
 
 
-def _check_parameters(
-    document: YamlDocument,
-    location: Location,
-    parameters: Mapping[str, Any],
-    root: Path,
-    pipeline: Pipeline,
-) -> None:
-    for key, value in parameters.items():
-        _check_parameter(document, (*location, key), key, value, root, pipeline)
-
-
 def _check_parameter(
-    document: YamlDocument, place: Location, key: str, value: Any, root: Path, pipeline: Pipeline
+    document: YamlDocument, place: Location, name: str, value: Any, root: Path, pipeline: Pipeline
 ) -> None:
-    known = {
-        name for entry in pipeline.analysis for name in entry.parameters if name not in HOW
-    } & set(pipeline.parameters)
-    if key in HOW:
-        raise document.error(
-            place, "says how to compute, not what", remedy=f"give --{key} on the command line"
-        )
-    if key not in known:
-        raise document.error(place, "no notebook has this parameter", remedy=near(key, known))
-    default = pipeline.parameters[key]
-    if type(value) is not type(default):
-        raise document.error(
-            place,
-            f"must be of the same kind as its default, {default!r}",
-            value=value,
-            remedy="quote text, leave numbers unquoted",
-        )
-    read_by_name = any(key in entry.inputs for entry in pipeline.analysis)
-    if read_by_name and not (root / value).exists() and value != "auto":
-        raise document.error(
-            place,
-            "there is no such file",
-            value=value,
-            remedy="give its path below the project's folder, such as " + STANDIN_EXPORT,
-        )
+    try:
+        pipeline.setting(name).check(value, root=root)
+    except InputError as error:
+        details = {"value": error.value, "remedy": error.remedy}
+        raise document.error(place, error.problem, **details) from None
 
 
 def run_batch(options: argparse.Namespace, work: Workspace, store: Store) -> int:

@@ -11,17 +11,15 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from mlsec_survey.base.errors import CompendiumError, InputError
 from mlsec_survey.base.locations import PRIVATE_RUN, resolve_export
 from mlsec_survey.instrument.manifest import may_be_tracked
 from mlsec_survey.runner.engine import Outcome, do
-from mlsec_survey.runner.pipeline import load_pipeline
+from mlsec_survey.runner.pipeline import Pipeline, load_pipeline
 from mlsec_survey.runner.selection import forced, state, tell_why, wanted, would_run_before
 from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, steps_of
 from mlsec_survey.runner.store import Store
@@ -47,19 +45,19 @@ exit status:
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def parser(pipeline: Pipeline | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command line, whose help lists the parameters of a pipeline."""
     made = argparse.ArgumentParser(
         prog="run_all.py",
         description=DESCRIPTION,
-        epilog=EXAMPLES,
+        epilog=f"{_parameter_help(pipeline)}{EXAMPLES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = made.add_argument_group("what to run")
     what.add_argument("--only", nargs="+", metavar="NAME", help="these steps and what they need")
     what.add_argument("--run", metavar="NAME", help="a run of its own, under runs/NAME/")
     what.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="a parameter; repeatable"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="see below; repeatable"
     )
     what.add_argument("--batch", metavar="FILE", type=Path, help="many runs, listed in a YAML file")
     what.add_argument("--no-pdf", action="store_true", help="leave the paper out")
@@ -84,8 +82,28 @@ def parser() -> argparse.ArgumentParser:
     tell.add_argument(
         "--list", action="store_true", help="list the steps and whether they are current"
     )
-    made.add_argument("--root", type=Path, default=None, help=argparse.SUPPRESS)
     return made
+
+
+def _options(arguments: Sequence[str] | None, root: Path) -> argparse.Namespace:
+    pipeline = None
+    if {"-h", "--help"} & set(sys.argv[1:] if arguments is None else arguments):
+        with suppress(InputError):
+            pipeline = load_pipeline(root)
+    return parser(pipeline).parse_args(arguments)
+
+
+def _parameter_help(pipeline: Pipeline | None) -> str:
+    if pipeline is None:
+        return ""
+    lines = ["parameters for --set, for batches and for notebooks:"]
+    for name in pipeline.settable:
+        parameter = pipeline.schema.parameters[name]
+        lines += [
+            f"  {name} = {parameter.default}   {parameter.meaning}",
+            f"      takes {parameter.words}",
+        ]
+    return "\n".join(lines) + "\n\n"
 
 
 def main(
@@ -98,8 +116,8 @@ def main(
         arguments: default those of this process.
         root: folder of the project.
     """
-    options = parser().parse_args(arguments)
-    root = (options.root or root or Path.cwd()).resolve()
+    root = (root or Path.cwd()).resolve()
+    options = _options(arguments, root)
     earlier = signal.signal(signal.SIGTERM, _end)
     try:
         return _main(options, root)
@@ -165,7 +183,7 @@ def _main(options: argparse.Namespace, root: Path) -> int:
 
 def _run(options: argparse.Namespace, work: Workspace) -> Run:
     root = work.root
-    parameters = dict(parse_setting(text) for text in options.set)
+    parameters = dict(parse_setting(text, work.pipeline, root) for text in options.set)
     if parameters and not options.run:
         raise InputError(
             "--set changes results, so it needs a run of its own",
@@ -195,19 +213,17 @@ def valid_name(name: str) -> str:
     return name
 
 
-def parse_setting(text: str) -> tuple[str, Any]:
-    """Return key and value of `key=value`, the value read as YAML.
+def parse_setting(text: str, pipeline: Pipeline, root: Path) -> tuple[str, Any]:
+    """Return name and value of `NAME=VALUE`.
 
     Raises:
-        InputError: there is no `=`.
+        InputError: there is no `=`, no such parameter, or it does not take the value.
     """
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise InputError(f"{text!r} is not KEY=VALUE", remedy="write, for example, --set seed=7")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError:
-        return key.strip(), value
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        raise InputError(f"{text!r} is not NAME=VALUE", remedy="write, for example, --set seed=7")
+    return name, pipeline.setting(name).read(value, root=root)
 
 
 def _tell(options: argparse.Namespace, steps: list[Step], store: Store) -> int:

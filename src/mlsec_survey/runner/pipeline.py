@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.parameters import PIPELINE, Parameter, Schema, read_schema
 
-PIPELINE = Path("notebooks") / "pipeline.yml"
 PUBLISHED = "published:"
 _NOTEBOOK_KEYS = {"title", "question", "parameters", "inputs", "outputs", "kind", "seconds"}
 
@@ -69,13 +69,38 @@ class Pages:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """All notebooks with the defaults of their parameters, the paper and the pages."""
+    """All notebooks with their parameters, the paper and the pages."""
 
-    parameters: Mapping[str, Any]
+    schema: Schema
     notebooks: Mapping[str, NotebookEntry]
     paper_main: Path | None
     paper_inputs: tuple[Path, ...] = ()
     pages: Pages = field(default_factory=lambda: Pages())
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The default of each parameter."""
+        return self.schema.defaults
+
+    @property
+    def settable(self) -> list[str]:
+        """The names of the parameters that a run can be given."""
+        used = {name for entry in self.analysis for name in entry.parameters}
+        entries = self.schema.parameters.items()
+        return [name for name, parameter in entries if name in used and not parameter.how]
+
+    def setting(self, name: str) -> Parameter:
+        """Return the parameter that a run can be given under a name.
+
+        Raises:
+            InputError: no notebook of a run has it, or it says how to compute and not what.
+        """
+        if name in self.schema.parameters and self.schema.parameters[name].how:
+            raise InputError(
+                f"parameter {name} says how to compute, not what",
+                remedy=f"give --{name} on the command line",
+            )
+        return self.schema.find(name, self.settable)
 
     @property
     def analysis(self) -> tuple[NotebookEntry, ...]:
@@ -183,7 +208,7 @@ def _parse(content: Any) -> Pipeline:
         )
     paper = content.get("paper") or {}
     return Pipeline(
-        parameters=content.get("parameters") or {},
+        schema=read_schema(content.get("parameters")),
         notebooks=notebooks,
         paper_main=Path(paper["main"]) if paper else None,
         paper_inputs=tuple(Path(entry) for entry in paper.get("inputs", ())),
@@ -211,9 +236,9 @@ def _check(pipeline: Pipeline, root: Path) -> None:
                 remedy="add it, or remove the entry",
             )
         for name in entry.parameters:
-            if name not in pipeline.parameters:
+            if name not in pipeline.schema.parameters:
                 raise InputError(
-                    f"notebook {entry.name}: parameter {name!r} has no default",
+                    f"notebook {entry.name}: parameter {name!r} is not described",
                     file=PIPELINE,
                     value=name,
                     remedy="add it under `parameters`",

@@ -25,8 +25,6 @@ from mlsec_survey.runner.pipeline import (
 from mlsec_survey.runner.workspace import PACKAGE_FOLDER, Workspace
 
 DEFAULT_RUN = "default"
-# Settings of how a run is computed, not of what: they never change a result.
-HOW = ("scheduler",)
 _PROSE = "text with prose"
 
 
@@ -71,13 +69,6 @@ class Step:
 
 def steps_of(run: Run, work: Workspace) -> list[Step]:
     """Return the steps of one run, in an order in which they can be done."""
-    unknown = sorted(set(run.parameters) - set(work.pipeline.parameters))
-    if unknown:
-        raise InputError(
-            f"no notebook has a parameter {unknown[0]!r}",
-            value=unknown[0],
-            remedy="use one of " + ", ".join(work.pipeline.parameters),
-        )
     steps: list[Step] = []
     entries = work.pipeline.analysis
     # Of what can be done at a time, the first goes first: pages wait for a processor to be free.
@@ -106,7 +97,7 @@ def notebook_step(run: Run, entry: NotebookEntry, work: Workspace) -> Step:
         found = {_PROSE: digest(source.encode())}
         found["code"] = digest(computed_part(source).encode())
         for name in entry.parameters:
-            if name not in HOW:
+            if not work.pipeline.schema.parameters[name].how:
                 found[f"parameter {name}"] = digest(json.dumps(parameters[name]).encode())
         for name, path in input_files(entry, parameters, work, run).items():
             found[name] = file_digest(path)
@@ -166,8 +157,6 @@ def _to_inject(entry: NotebookEntry, source: str, parameters: Mapping[str, Any])
     own = own_parameters(source)
     inject = {}
     for name in entry.parameters:
-        if name in HOW:
-            continue
         if name not in own:
             raise InputError(
                 f"the pipeline gives this notebook a parameter {name!r} that it does not have",

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mlsec_survey.base.files import write_whole
 from mlsec_survey.runner.fingerprint import file_digest
 
 _LISTING = "outputs.json"
@@ -203,11 +204,3 @@ class Store:
 
 def _part_of(target: Path) -> Path:
     return target.with_name(f".{target.name}.part")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{threading.get_ident()}.part")
-    part.write_bytes(content)
-    part.replace(path)
