@@ -7,6 +7,7 @@ compared with what the cleaning concludes from the codebook.
 from __future__ import annotations
 
 import csv
+import hashlib
 import html
 import io
 import json
@@ -34,6 +35,7 @@ from mlsec_survey.report.latex import escape_latex
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers import read_export
+from mlsec_survey.responses.recode import recode
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -482,3 +484,44 @@ def test_the_form_as_a_page_is_accessible_at_any_width(form, tmp_path, language)
                     assert width <= size[0], (size, colours)
                     found = Axe().run(page)
                     assert found.violations_count == 0, found.generate_report()
+
+
+def test_answers_given_in_qualtrics_come_out_the_same(form, codebook, tmp_path) -> None:
+    """The stand-in's answers, written in the numbers of the import, are read as what they are."""
+    raw = read_export(DATA / "raw/standin.csv", codebook)
+    frame = raw.frame.astype("object").fillna("")
+    columns = pd.DataFrame(qualtrics.export_codes(form), columns=["q", "number", "column", "code"])
+    answers = {
+        "StartDate": frame["startdate"],
+        "EndDate": frame["datestamp"],
+        "Finished": frame["submitdate"].map(lambda cell: "1" if cell else "0"),
+        "ResponseId": "R_" + frame["id"],
+        "UserLanguage": frame["startlanguage"].str.upper(),
+    }
+    for name, part in columns.groupby("q", sort=False):
+        (column,) = part["column"].unique()
+        numbers = dict(zip(part["code"], part["number"], strict=True))
+        # What was written in own words has no number.
+        answers[name] = frame[column] if "" in numbers else frame[column].map(numbers).fillna("")
+    table = pd.DataFrame(answers)
+    path = tmp_path / "export.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        writer.writerow([f"words of {name}" for name in table.columns])
+        writer.writerow([json.dumps({"ImportId": name}) for name in table.columns])
+        writer.writerows(table.to_numpy().tolist())
+    manifest = {
+        "version": 1,
+        "synthetic": False,
+        "title": "Answers in Qualtrics",
+        "format": "qualtrics-csv",
+        "rows": len(table),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    (tmp_path / "export.manifest.yml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    wanted = recode(raw, codebook)
+    found = recode(read_export(path, codebook), codebook)
+    names = [v.name for v in codebook.variables() if v.name in wanted]
+    assert len(names) > 70
+    pd.testing.assert_frame_equal(found[names], wanted[names], check_index_type=False)
