@@ -7,7 +7,9 @@
 
 What the file cannot tell is marked TODO, and the loader refuses a codebook in which one is left;
 what was guessed is marked CHECK. For a CSV file NAME.columns.csv says which column of the file is
-which of the codebook. Nothing is overwritten.
+which of the codebook; mend it together with the draft. `--columns` then writes FILE.answers.csv,
+the same answers under those names, which is read like any other export even where headings were
+doubled or said nothing. Nothing is overwritten.
 """
 
 from __future__ import annotations
@@ -41,10 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, help="the codebook to write (default: FILE.codebook.yml beside it)"
     )
+    parser.add_argument(
+        "--columns", type=Path, help="write no draft, but the answers under the names in this file"
+    )
     options = parser.parse_args(arguments)
-    target: Path = options.out or options.file.with_suffix(".codebook.yml")
+    ending = ".answers.csv" if options.columns else ".codebook.yml"
+    target: Path = options.out or options.file.with_suffix(ending)
     try:
-        files = drafted(options.file, target.name)
+        if options.columns:
+            files = {target.name: renamed(options.file, options.columns)}
+        else:
+            files = drafted(options.file, target.name)
         for name in files:
             if (target.parent / name).exists():
                 raise InputError(
@@ -56,6 +65,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_status
     keep_or_compare(files, target.parent, check=False, source="the file tells")
+    if options.columns:
+        return 0
     text = files[target.name].decode()
     print(f"to decide (TODO): {text.count('TODO') - 1}, to look at (CHECK): {text.count('CHECK:')}")
     return 0
@@ -83,6 +94,32 @@ def drafted(path: Path, name: str) -> dict[str, bytes]:
             remedy="Use .lss, .lsa, .qsf, .sav or .csv; --help says where they come from.",
         )
     return {name: codebook_text(draft).encode()}
+
+
+def renamed(path: Path, columns: Path) -> bytes:
+    """Return the answers of a CSV file under the names that `columns` gives its columns."""
+    frame, table = read_table(path), read_table(columns)
+    if not {"position", "column"} <= set(table.columns):
+        raise InputError(
+            "no list of columns",
+            file=columns,
+            remedy="Name the file that came with the draft; it has columns position and column.",
+        )
+    places = []
+    for row, cell in enumerate(table["position"], start=2):
+        if not cell.isdecimal() or not 1 <= int(cell) <= frame.shape[1]:
+            raise InputError(
+                f"{path.name} has no column of this position",
+                file=columns,
+                row=row,
+                column="position",
+                value=cell,
+                remedy=f"It has the positions 1 to {frame.shape[1]}.",
+            )
+        places.append(int(cell) - 1)
+    # Answers stay as they are: this file is for the reader, not for a spreadsheet.
+    text = frame.iloc[:, places].set_axis(list(table["column"]), axis=1)
+    return text.to_csv(index=False, lineterminator="\n").encode()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from mlsec_survey.instrument.drafting.draft import (
 from mlsec_survey.instrument.drafting.limesurvey import draft_from_limesurvey
 from mlsec_survey.instrument.drafting.qualtrics import draft_from_qualtrics
 from mlsec_survey.instrument.drafting.tables import draft_from_spss, draft_from_table, read_table
+from mlsec_survey.responses.readers import read_export
+from mlsec_survey.responses.recode import recode
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -329,6 +331,31 @@ def test_words_become_identifiers_and_kinds_of_missing() -> None:
     assert missing_kind("Weiß nicht") == missing_kind("Unsure / Don't Know") == "dont_know"
     assert missing_kind("I'd rather not say") == "prefer_not"
     assert missing_kind("Knowledge of it") is None
+
+
+def test_answers_under_the_draft_s_names_are_read(tmp_path, capsys) -> None:
+    """From a table with doubled headings to recoded answers, by the draft and the reader alone."""
+    main = runpy.run_path(str(ROOT / "scripts/draft_codebook.py"))["main"]
+    path = tmp_path / "wave.csv"
+    path.write_text(CSV, encoding="cp1252")
+    assert main([str(path)]) == 0
+    columns = tmp_path / "wave.codebook.yml.columns.csv"
+    assert main([str(path), "--columns", str(columns)]) == 0
+    draft, names = draft_from_table(read_table(path), path.name)
+    book = mended(draft, tmp_path)
+    answers = tmp_path / "wave.answers.csv"
+    header = answers.read_text(encoding="utf-8").splitlines()[0].split(",")
+    assert header == [column for _, _, column in names]
+    manifest = {"version": 1, "synthetic": False, "title": "Another survey"}
+    (tmp_path / "wave.answers.manifest.yml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    responses = recode(read_export(answers, book), book)
+    assert responses["c001__ant"].tolist() == ["yes", "no", "no", "yes"]
+    assert responses["q2__q2_1"].tolist()[:3] == [3, 2, 3]
+    assert responses["q2__q2_1"].isna().tolist() == [False, False, False, True]
+    assert responses["note"].tolist()[:3] == ["some words here", "other words", "and more"]
+    columns.write_text("position,heading,column\n99,Ant,C001\n", encoding="utf-8")
+    assert main([str(path), "--columns", str(columns), "--out", str(tmp_path / "x.csv")]) == 2
+    assert "row 2, column 'position'" in capsys.readouterr().err
 
 
 def test_the_script_writes_a_draft_and_overwrites_nothing(tmp_path, capsys) -> None:

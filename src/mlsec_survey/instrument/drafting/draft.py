@@ -112,6 +112,7 @@ class Draft:
         page_titles: by page; a first guess at constructs.
         languages: of the survey.
         left_out: what the file has and a codebook has not, a sentence each.
+        paradata: whether the survey tool writes times, pages and languages into every export.
     """
 
     source: str
@@ -119,6 +120,7 @@ class Draft:
     page_titles: dict[int, str]
     languages: tuple[str, ...] = ("en",)
     left_out: tuple[str, ...] = ()
+    paradata: bool = True
 
 
 def identifier(text: str, taken: Iterable[str] = (), longest: int = 40) -> str:
@@ -194,18 +196,22 @@ def _lines(draft: Draft) -> Iterator[str]:
     yield "version: 1"
     yield f"wording_note: {OPEN} say whose wording the labels are, and where they may be quoted"
     yield ""
-    codes, notes = _missing_codes(draft)
+    codes, labels, notes = _missing_codes(draft)
     yield from (f"# CHECK: {note}" for note in notes)
     yield "missing:"
-    for kind, (label, meaning) in _MISSING.items():
-        yield f"  {kind}: {_flow(code=codes[kind], label=label, meaning=meaning)}"
+    for missing, (usual, meaning) in _MISSING.items():
+        said = labels.get(missing, usual)
+        yield f"  {missing}: {_flow(code=codes[missing], label=said, meaning=meaning)}"
     yield ""
     yield "# What LimeSurvey writes of itself, and what other exports are read into."
     yield "paradata:"
-    for column, variable, kind, label, more in _PARADATA:
+    for column, variable, kind, label, needed in _PARADATA:
         entry: dict[str, object] = {"column": column, "variable": variable, "kind": kind}
         if kind == "category":
             entry["values"] = list(draft.languages)
+        more = dict(needed)
+        if column != "id" and not draft.paradata:
+            more.pop("required", None)
         yield f"  - {_flow(**entry, label=label, **more)}"
     yield f"pages: {max((item.page for item in draft.items), default=1)}"
     yield "timing_columns: {prefix: groupTime, kind: number, minimum: 0}"
@@ -325,26 +331,31 @@ def _item(item: DraftItem, name: str, draft: Draft, sets: _Sets) -> list[str]:
     return [*(f"  # CHECK: {note}" for note in item.notes), f"  - {_flow(**entry)}"]
 
 
-def _missing_codes(draft: Draft) -> tuple[dict[str, str], list[str]]:
-    """Return the code of each chosen kind of missing answer, and where a survey has several."""
+def _missing_codes(draft: Draft) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Return code and label of the chosen kinds of missing answer, and where there are several."""
     codes = {"not_answered": "", "not_shown": "N/A", "dont_know": "DK", "prefer_not": "PN"}
+    labels: dict[str, str] = {}
     notes = []
     for kind in ("dont_know", "prefer_not"):
-        found = Counter(
-            option.code
+        options = [
+            option
             for item in draft.items
             for option in (
                 *item.options,
                 *(row for row in item.rows if row.code in item.exclusive),
             )
             if missing_kind(option.label) == kind
-        )
-        if found:
-            codes[kind] = found.most_common(1)[0][0]
-        if len(found) > 1:
-            others = ", ".join(sorted(set(found) - {codes[kind]}))
-            notes.append(
-                f"{kind} has several codes in this survey ({codes[kind]}, {others}); a codebook "
-                "has one, so recode the others in the survey tool before exporting"
-            )
-    return codes, notes
+        ]
+        for name, found, chosen in (
+            ("code", Counter(option.code for option in options), codes),
+            ("label", Counter(option.label for option in options), labels),
+        ):
+            if found:
+                chosen[kind] = found.most_common(1)[0][0]
+            if len(found) > 1:
+                others = ", ".join(sorted(set(found) - {chosen[kind]}))
+                notes.append(
+                    f"{kind} has more than one {name} in this survey ({chosen[kind]}, {others}), "
+                    "and one in a codebook"
+                )
+    return codes, labels, notes

@@ -64,7 +64,7 @@ def draft_from_spss(path: Path) -> Draft:
         items.append(
             DraftItem(_code(name, len(items)), kind, label, options=options, measure=measure)
         )
-    return Draft(path.name, tuple(items), {})
+    return Draft(path.name, tuple(items), {}, paradata=False)
 
 
 def draft_from_table(frame: pd.DataFrame, name: str) -> tuple[Draft, list[tuple[int, str, str]]]:
@@ -99,7 +99,7 @@ def draft_from_table(frame: pd.DataFrame, name: str) -> tuple[Draft, list[tuple[
             for step, (head, column) in enumerate(zip(heads, _columns(item), strict=False))
         ]
         at += used
-    return Draft(name, tuple(items), {}, left_out=tuple(left_out)), names
+    return Draft(name, tuple(items), {}, left_out=tuple(left_out), paradata=False), names
 
 
 def _columns(item: DraftItem) -> list[str]:
