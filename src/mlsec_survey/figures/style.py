@@ -200,6 +200,10 @@ def figure_files(
             # All files share one layout; without an engine none is looked for again.
             engine.execute(drawn)
             drawn.set_layout_engine(None)
+            # The solver's last bits differ between processes; names inside the SVG rest on them.
+            for axes in drawn.get_axes():
+                place = np.round(axes.get_position(original=True).bounds, 6)
+                axes.set_position(tuple(place.tolist()))
         for ending in endings:
             content = io.BytesIO()
             drawn.savefig(content, **_options(ending, title, dpi))
