@@ -458,7 +458,7 @@ def test_the_explorer_holds_counts_and_no_row_of_anybody(browser: Browser, site:
         released = json.loads(page.text_content("#released") or "")
         csv_text = page.get_attribute("#view-csv", "href") or ""
     assert set(released) == {
-        "threshold", "respondents", "items", "groupings", "tables", "status",
+        "threshold", "respondents", "items", "groupings", "tables", "status", "level", "z",
     }  # fmt: skip
     for item in released["items"]:
         for table in released["tables"][item["id"]].values():

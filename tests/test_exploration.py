@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from mlsec_survey import explore
 from mlsec_survey.analysis import exploration
 from mlsec_survey.analysis.hypotheses import analysis_data
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
@@ -102,13 +106,15 @@ def test_no_hidden_count_follows_from_a_total(counts: np.ndarray, data: st.DataO
     answered = np.array(
         data.draw(st.lists(st.booleans(), min_size=counts.shape[1], max_size=counts.shape[1]))
     )
-    hidden = suppress_cross_table(counts, answered)
+    hidden, few = suppress_cross_table(counts, answered)
     assert not ((counts > 0) & (counts < 5) & ~hidden).any()
-    lines = [
-        (row[kind], mask[kind])
-        for row, mask in zip(counts, hidden, strict=True)
-        for kind in (answered, ~answered)
-    ]
+    lines = list(zip(counts, hidden, strict=True))
+    totals = np.column_stack([counts.sum(axis=1), counts[:, answered].sum(axis=1)])
+    rest = totals[:, 0] - totals[:, 1]
+    assert not ((totals > 0) & (totals < 5) & ~few).any()
+    assert not ((rest > 0) & (rest < 5) & ~few[:, 1]).any()
+    for row, mask, secret in zip(counts, hidden, few[:, 1], strict=True):
+        lines += [] if secret else [(row[kind], mask[kind]) for kind in (answered, ~answered)]
     if len(counts) > 1:
         lines += list(zip(counts.T, hidden.T, strict=True))
     for line, mask in lines:
@@ -165,3 +171,56 @@ def test_the_smallest_effect_of_interest_comes_from_the_plan(codebook: Codebook)
     found = exploration.usual_sesoi(plan, TESTS["kendall_tau_b"])
     assert found is not None
     assert found.sesoi.measure.key == "tau_b"
+
+
+@pytest.mark.parametrize("synthetic", [True, False])
+def test_the_notebook_shows_what_is_chosen(
+    answers: tuple[pd.DataFrame, pd.DataFrame],
+    codebook: Codebook,
+    synthetic: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    responses, missing = answers
+    plan = load_plan(ROOT / "data" / "analysis_plan.yml", codebook)
+    project: Any = SimpleNamespace(
+        read={"responses": responses, "missing_kinds": missing}.__getitem__,
+        codebook=codebook,
+        plan=plan,
+        manifest=SimpleNamespace(is_synthetic=synthetic),
+    )
+    item, by, of, _ = explore.tables(project).children
+    assert [label for label, _ in item.options][:2] == ["Role", "Experience with ML"]
+    assert "array" not in repr(item)
+    assert by.value is None
+    assert of.value == "answered"
+    chosen = {entry.name: entry for _, entry in item.options}
+    table = explore.table_shown(project, chosen["org_size"], chosen["role"], "all")
+    assert bool(table["count"].isna().any()) is not synthetic
+    assert not ((table["count"] > 0) & (table["count"] < 5)).any() or synthetic
+
+    outcome, predictor, test, _ = explore.tests(project, seed=1, resamples=99).children
+    variables = {variable.name: variable for _, variable in outcome.options}
+    outcome.value, predictor.value = variables["defence_count"], variables["target_likelihood"]
+    assert "Kendall's tau-b" in [label for label, _ in test.options]
+    test.value = TESTS["kendall_tau_b"]
+    text = explore.pair_in_words(
+        outcome.value,
+        predictor.value,
+        test.value,
+        analysis_data(responses, codebook),
+        plan,
+        rng=np.random.default_rng(1),
+        resamples=99,
+    )
+    assert text.startswith("EXPLORATORY")
+    assert re.search(r"Kendall's tau-b −?0\.\d\d \(95 % interval .*; n = \d+\), p \d", text)
+    assert "Smallest effect of interest elsewhere in the plan: 0.15" in text
+    predictor.value = outcome.value
+    assert test.options == ()
+    capsys.readouterr()
+
+
+def test_exploring_publishes_nothing() -> None:
+    source = (ROOT / "notebooks" / "08_explore.py").read_text(encoding="utf-8")
+    assert "publisher" not in source
+    assert "08_explore" not in (ROOT / "notebooks" / "pipeline.yml").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ whoever looks at many tables sees differences that are none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -46,7 +46,8 @@ class ListedAnswers:
     construct: str
     answers: tuple[str, ...]
     kinds: tuple[str, ...]
-    codes: NDArray[np.int64]
+    # Not in the representation, which a saved notebook can hold.
+    codes: NDArray[np.int64] = field(repr=False)
 
     @property
     def answered(self) -> NDArray[np.bool_]:

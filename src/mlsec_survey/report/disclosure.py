@@ -157,14 +157,15 @@ def _guessable(hidden: Sequence[float] | NDArray[np.int64], threshold: int) -> b
 
 
 def suppress_cross_table(
-    counts: NDArray[np.int64], answered: NDArray[np.bool_], threshold: int = 5
-) -> NDArray[np.bool_]:
-    """Say which counts of a cross-table to hide when its totals can be known.
+    counts: NDArray[np.int64], answered: NDArray[np.bool_], threshold: int = THRESHOLD
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Say which counts and totals of a cross-table to hide.
 
     Totals that a reader can know are those of each group (all answers, and substantive answers
-    alone) and, from the table without groups, those of each answer. In each such line the rule of
-    `hidden_cells` holds: small counts are hidden, and as many more as it takes to have at
-    least two hidden that add up to at least `threshold`, or all of the line.
+    alone unless few of the group have none) and, from the table without groups, those of each
+    answer. In each such line the rule of `hidden_cells` holds: small counts are hidden, and as
+    many more as it takes to have at least two hidden that add up to at least `threshold`, or all
+    of the line.
 
     Args:
         counts: groups × answers.
@@ -172,11 +173,18 @@ def suppress_cross_table(
         threshold: smallest count that may be shown.
 
     Returns:
-        Groups × answers, True where hidden.
+        Groups × answers, True where hidden; and groups × 2, the same of the totals of all answers
+        and of substantive answers.
     """
     hidden = (counts > 0) & (counts < threshold)
+    totals = np.column_stack([counts.sum(axis=1), counts[:, answered].sum(axis=1)])
+    few = (totals > 0) & (totals < threshold)
+    rest = totals[:, 0] - totals[:, 1]
+    few[:, 1] |= (rest > 0) & (rest < threshold)
     places = np.arange(counts.size).reshape(counts.shape)
-    lines = [row[kind] for row in places for kind in (answered, ~answered)]
+    lines = list(places)
+    for row, secret in zip(places, few[:, 1], strict=True):
+        lines += [] if secret else [row[answered], row[~answered]]
     if len(counts) > 1:
         lines += list(places.T)
     flat, whole = hidden.ravel(), counts.ravel()
@@ -191,7 +199,7 @@ def suppress_cross_table(
                 chosen = np.append(chosen, further.pop(0))
                 settled = False
             flat[chosen] = True
-    return flat.reshape(counts.shape)
+    return flat.reshape(counts.shape), few
 
 
 def _numbers(column: pd.Series) -> np.ndarray:

@@ -348,7 +348,7 @@ def _explorer_step(run: Run, notebook: str, work: Workspace) -> Step:
     files = {
         name: run.folder / "data" / "processed" / f"{file}.parquet"
         for name, file in (("responses", "responses"), ("missing", "missing_kinds"))
-    } | {"codebook": work.root / str(parameters["codebook"])}
+    } | {name: work.root / str(parameters[name]) for name in ("codebook", "plan")}
 
     def facts() -> dict[str, Any]:
         synthetic = _synthetic(run.folder / record_path(notebook))

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
 from mlsec_survey.analysis.exploration import (
     EVERYBODY,
     ListedAnswers,
@@ -14,13 +18,14 @@ from mlsec_survey.analysis.exploration import (
 )
 from mlsec_survey.base.formatting import SMALLEST_COUNT
 from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.report.basis import basis_label
 from mlsec_survey.report.disclosure import suppress_cross_table
 from mlsec_survey.runner.outputs.pages import json_in_page, render_template, write_page
 
 
 def render_explorer(
-    responses: str, missing: str, codebook: str, output: str, entry: dict[str, Any]
+    responses: str, missing: str, codebook: str, plan: str, output: str, entry: dict[str, Any]
 ) -> None:
     """Render the page on which readers choose item, grouping and denominator.
 
@@ -28,6 +33,7 @@ def render_explorer(
         responses: path of the analysis file.
         missing: path of the kinds of missing answer.
         codebook: path of the codebook.
+        plan: path of the analysis plan, which sets the level of intervals.
         output: path of the page to write.
         entry: as for `pages.render_page`.
     """
@@ -36,7 +42,12 @@ def render_explorer(
     book = load_codebook(Path(codebook))
     items = explorable(pd.read_parquet(responses), pd.read_parquet(missing), book)
     released = released_counts(items, groupings(items, book), suppress=not entry["synthetic"])
-    released["status"] = basis_label("responses", entry["synthetic"])
+    confidence = load_plan(Path(plan), book).confidence
+    released |= {
+        "status": basis_label("responses", entry["synthetic"]),
+        "level": f"{100 * confidence:g} %",
+        "z": float(stats.norm.ppf((1 + confidence) / 2)),
+    }
     body = render_template("explore", released=released, data=json_in_page(released))
     write_page(output, entry, body, [])
 
@@ -90,11 +101,12 @@ def _table(item: ListedAnswers, by: ListedAnswers | None, suppress: bool) -> dic
     totals = [[int(row.sum()), int(row[item.answered].sum())] for row in counts]
     if not suppress:
         return {"counts": counts.tolist(), "n": totals}
-    hidden = suppress_cross_table(counts, item.answered, SMALLEST_COUNT)
-    return {
-        "counts": [
-            [None if secret else int(count) for count, secret in zip(row, mask, strict=True)]
-            for row, mask in zip(counts, hidden, strict=True)
-        ],
-        "n": [[None if 0 < n < SMALLEST_COUNT else n for n in row] for row in totals],
-    }
+    hidden, few = suppress_cross_table(counts, item.answered)
+    return {"counts": _known(counts.tolist(), hidden), "n": _known(totals, few)}
+
+
+def _known(values: list[list[int]], hidden: NDArray[np.bool_]) -> list[list[int | None]]:
+    return [
+        [None if secret else value for value, secret in zip(row, mask, strict=True)]
+        for row, mask in zip(values, hidden, strict=True)
+    ]

@@ -5,7 +5,7 @@
   const fields = { item: at("item"), by: at("by"), of: at("of") };
   const items = new Map(released.items.map((item) => [item.id, item]));
   const groupings = new Map(released.groupings.map((by) => [by.id, by]));
-  const Z = 1.959963984540054, HIDDEN = "(s)", NONE = "–", MANY = 5;
+  const Z = released.z, HIDDEN = "(s)", NONE = "–", MANY = 5;
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
