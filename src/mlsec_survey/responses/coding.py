@@ -89,9 +89,7 @@ class Coding:
         """Say how far the coding of a field has come, in a clause."""
         units = self._units(field)
         n, final = len(units), int((units["decided"] != "open").sum())
-        given = (
-            units[list(self.coders)].notna().sum(axis=1) if self.coders else units["field"].eq(0)
-        )
+        given = units[list(self.coders)].notna().sum(axis=1)
         if not n:
             return "there is no answer in own words"
         if self.state(field) == "uncoded":
