@@ -152,6 +152,14 @@ pub.table(
     note="n: respondents who gave every rating. Low, high: Feldt's interval; (b.): bootstrap, BCa.",
 )
 
+# %%
+pub.number(
+    "scale_alpha_low",
+    reliability["bootstrap_low"].min(),
+    "least lower end of the bootstrap intervals of alpha, over the rating scales",
+    digits=2,
+)
+
 # %% [markdown]
 # ## How carefully people answered
 #

@@ -240,6 +240,12 @@ pub.numbers(
     "Confirmed incidents, attack by attack",
 )
 
+# %%
+pub.numbers(
+    cases.undoubted_numbers(coded, len(responses), confidence=confidence),
+    "Respondents with a confirmed incident that nobody doubts",
+)
+
 # %% [markdown]
 # ## Exposure to any attack
 #

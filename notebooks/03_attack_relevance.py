@@ -433,6 +433,8 @@ pub.number(
     "the coded reasons in words",
 )
 pub.numbers(attacks.concern_numbers(coded, confidence=confidence), "Who names which concerns")
+asked = attacks.coding_checks(coded, overall, by_code, confidence=confidence)
+pub.numbers(asked, "What the claim ledger asks of the coding")
 
 # %% [markdown]
 # ### Which concerns come together

@@ -434,6 +434,18 @@ pub.table(
     "know is handled where it is an option of a single item and somebody chose it. Unknown as "
     "none, as met: unknown exposure counts as 0, or as 1. Occurrence is imputed attack by attack.",
 )
+
+# %% [markdown]
+# How far results hold under all of these, in numbers that the claim ledger reads.
+
+# %%
+for key, hypotheses, about in (
+    ("exposure", exposure, "exposure"),
+    ("defences", defences, "defences"),
+    ("perception", perception, "threat perception"),
+):
+    held = hyp.handling_numbers(key, hypotheses, handling, about)
+    pub.numbers(held, f"Under all handlings: {about}")
 pub.close()
 
 # %% [markdown]

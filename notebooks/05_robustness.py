@@ -392,6 +392,10 @@ pub.number(
     multiverse.describe_robustness(robust.table, alpha),
     "reading of the table",
 )
+keys = dict(zip(claims, ("exposure", "defences", "perception"), strict=True))
+pub.numbers(
+    multiverse.claim_numbers(robust.table, the_plan, keys), "How far choices agree, claim by claim"
+)
 
 # %%
 pub.close()

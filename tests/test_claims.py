@@ -121,35 +121,54 @@ def test_a_number_without_a_value_leaves_its_check_open(ledger) -> None:
 # The join
 def test_the_ledger_shows_the_numbers_of_the_run_and_grades_by_them(ledger, facts) -> None:
     claim = next(claim for claim in ledger.claims if claim.id == "attacks_occur")
-    for cases, grade in [
-        (3, "carried (1\u00a0of\u00a01\u00a0checks)"),
-        (0, "not carried (0\u00a0of\u00a01\u00a0checks)"),
-        ("not estimable", "open (0\u00a0of\u00a01\u00a0checks)"),
+    keys = [check.number for check in claim.checks]
+    whole = dict.fromkeys(keys, 1)
+    for values, grade in [
+        (whole, "carried (3\u00a0of\u00a03\u00a0checks)"),
+        (whole | {keys[0]: 0}, "in part (2\u00a0of\u00a03\u00a0checks)"),
+        (dict.fromkeys(keys, 0), "not carried (0\u00a0of\u00a03\u00a0checks)"),
+        (whole | {keys[0]: "not estimable"}, "open (2\u00a0of\u00a03\u00a0checks)"),
     ]:
-        numbers = numbers_of(ledger, evasion_confirmed=cases)
+        numbers = numbers_of(ledger, **values)
         row = claims.ledger_table(ledger, facts, numbers).set_index("id").loc[claim.id]
         assert row["strength"] == grade
-        assert "what evasion_confirmed_share is: 1 units" in row["this_run"]
         assert row["this_run"].count(";") == len(claim.numbers) - 1
         checks = claims.check_table(ledger, numbers).set_index("number")
-        expected = {3: "yes", 0: "no"}.get(cases, "open")
-        assert checks.loc["evasion_confirmed", "holds"] == expected
+        expected = {1: "yes", 0: "no"}.get(values[keys[0]], "open")
+        assert checks.loc[keys[0], "holds"] == expected
+
+
+def test_the_same_is_asked_of_all_claims_that_are_checked(ledger) -> None:
+    """A bound that is not the estimate alone, other choices, and reliability where it applies."""
+    asked = {claim.id: [check.number for check in claim.checks] for claim in ledger.claims}
+    for name in ("exposure", "defences", "perception"):
+        numbers = [number for checks in asked.values() for number in checks]
+        assert f"{name}_specifications" in numbers
+        assert {f"{name}_held", f"{name}_held_any"} & set(numbers)
+    for checks in asked.values():
+        assert not checks or len(checks) >= 3
+    for claim, reliability in (
+        ("attacks_occur", "incident_alpha_low"),
+        ("concerns", "concern_alpha_low"),
+        ("knowledge", "scale_alpha_low"),
+    ):
+        assert reliability in asked[claim]
 
 
 def test_a_number_that_nobody_published_stops_with_its_key(ledger, facts) -> None:
     numbers = numbers_of(ledger)
-    del numbers["concern_alpha"]
-    numbers["concern_alfa"] = numbers["evasion_confirmed"]
+    for key in ("concern_alpha", "concern_alpha_low"):
+        numbers[key.replace("alpha", "alfa")] = numbers.pop(key)
     for make in (
         lambda: claims.ledger_table(ledger, facts, numbers),
         lambda: claims.check_table(ledger, numbers),
     ):
-        with pytest.raises(InputError, match=r"'concern_alpha'(.|\n)*concern_alfa"):
+        with pytest.raises(InputError, match=r"'concern_alpha\w*'(.|\n)*concern_alfa"):
             make()
 
 
 def test_a_bound_cannot_be_set_to_words(ledger, facts) -> None:
-    numbers = numbers_of(ledger, evasion_confirmed="2 % (1 to 6 %)")
+    numbers = numbers_of(ledger, undoubted_share_low="2 % (1 to 6 %)")
     with pytest.raises(InputError, match="published as text"):
         claims.check_table(ledger, numbers)
 

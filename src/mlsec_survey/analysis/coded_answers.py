@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -391,11 +391,40 @@ def most_named(
     return table.reset_index(drop=True)
 
 
-def cross_cutting(coding: Coding, field: str, *, confidence: float = 0.95) -> dict[str, float]:
+def reliable_codes(coding: Coding, field: str, by_code: pd.DataFrame) -> tuple[str, ...]:
+    """Return the codes of a field that coders apply alike enough for tentative conclusions.
+
+    The rule by which codes are dropped: of each pair of coders, Krippendorff's alpha of the code is
+    at least 0.667. A code that no pair could be compared on is not among them.
+
+    Args:
+        coding: the sheets.
+        field: coded item of free text.
+        by_code: of `agreement`.
+    """
+    rows = by_code[by_code["field"] == field]
+    least = rows.groupby("code")["alpha"].agg(lambda alphas: alphas.min(skipna=False))
+    labels = coding.scheme.labels(field)
+    return tuple(code for code, label in labels.items() if least.get(label, 0.0) >= _TENTATIVE)
+
+
+def cross_cutting(
+    coding: Coding,
+    field: str,
+    *,
+    codes: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> dict[str, float]:
     """Return the share of respondents who name one concern about at least two parts of an item.
 
     Among respondents who name a concern (a code whose theme is one) about at least two parts; the
     others could not name the same twice.
+
+    Args:
+        coding: adjudicated coding.
+        field: coded item of free text.
+        codes: concerns to count, by default all.
+        confidence: level of the interval.
 
     Returns:
         count, n, estimate, low, high (Wilson); NaN where n is 0.
@@ -403,10 +432,12 @@ def cross_cutting(coding: Coding, field: str, *, confidence: float = 0.95) -> di
     from mlsec_survey.stats.proportions import wilson
 
     units, concerns = coding.of_field(field), list(coding.scheme.concerns(field))
-    codes = coding.indicators(field)[concerns]
+    if codes is not None:
+        concerns = [code for code in concerns if code in codes]
+    named = coding.indicators(field)[concerns]
     people = units[RESPONDENT].to_numpy()
-    with_concern = codes.any(axis=1).groupby(people).sum()
-    repeated = (codes.groupby(people).sum() >= 2).any(axis=1)
+    with_concern = named.any(axis=1).groupby(people).sum()
+    repeated = (named.groupby(people).sum() >= 2).any(axis=1)
     able = with_concern >= 2
     count, n = int((repeated & able).sum()), int(able.sum())
     (low,), (high,) = wilson([count], [n], confidence)

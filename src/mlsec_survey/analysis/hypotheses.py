@@ -870,6 +870,53 @@ def missing_handling_table(
     return table
 
 
+def handling_numbers(
+    key: str, hypotheses: Sequence[Hypothesis], handling: pd.DataFrame, about: str
+) -> pd.DataFrame:
+    """Say how far results hold whatever becomes of missing answers, for publishing.
+
+    A hypothesis holds under a handling if the interval excludes no effect, on the predicted side
+    where one is predicted. Handlings that need another effect size are left out.
+
+    Args:
+        key: start of the keys.
+        hypotheses: that belong together.
+        handling: as `missing_handling_table` returns it.
+        about: what they are about.
+
+    Returns:
+        key, value, description, unit, digits: the largest share of handlings under which one
+        hypothesis holds, and the number of hypotheses that hold under any; NaN where nothing was
+        compared.
+    """
+    nulls = {effect.name: effect.null for effect in EFFECTS.values()}
+    shares = []
+    for entry in hypotheses:
+        rows = handling[(handling["id"] == entry.id) & handling["low"].notna()]
+        rows = rows[rows["effect"] == rows["effect"].iloc[0]] if len(rows) else rows
+        if rows.empty:
+            continue
+        null = nulls[str(rows["effect"].iloc[0])]
+        above, below = rows["low"] > null, rows["high"] < null
+        held = {"positive": above, "negative": below}.get(entry.direction, above | below)
+        shares.append(float(held.mean()))
+    best = max(shares) if shares else math.nan
+    any_of = float(sum(share > 0 for share in shares)) if shares else math.nan
+    what = "missing answers under which a hypothesis on"
+    total = f"of {len(hypotheses)}"
+    numbers = [
+        (f"{key}_held", best, f"largest share of handlings of {what} {about} holds", "", 2),
+        (
+            f"{key}_held_any",
+            any_of,
+            f"hypotheses on {about} that hold under some handling",
+            total,
+            0,
+        ),
+    ]
+    return pd.DataFrame(numbers, columns=["key", "value", "description", "unit", "digits"])
+
+
 def _bounds(
     data: pd.DataFrame, any_of: Mapping[str, pd.DataFrame], run: _Analysis
 ) -> dict[str, TestResult]:

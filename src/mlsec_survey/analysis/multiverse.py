@@ -11,7 +11,7 @@ the whole curve again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -1001,6 +1001,28 @@ def curves_shown(
         name = fact.partition(".")[2] if fact in facts and fact else family.lower()
         found[name] = found.get(name) or space.hypothesis
     return found
+
+
+def claim_numbers(table: pd.DataFrame, plan: AnalysisPlan, keys: Mapping[str, str]) -> pd.DataFrame:
+    """Say for each published claim how far its best curve is significant, for publishing.
+
+    Args:
+        table: of `infer`.
+        plan: says which family examines which fact.
+        keys: start of the key by fact.
+
+    Returns:
+        key, value, description, digits: the largest share of specifications of one hypothesis that
+        are significant as predicted; NaN where none of them has a curve.
+    """
+    families = {family.id: family.fact for family in plan.families}
+    facts = table["hypothesis"].map(lambda name: families[plan.hypothesis(str(name)).family])
+    what = "largest share of significant specifications of a hypothesis on"
+    rows = []
+    for fact, key in keys.items():
+        share = float(table.loc[facts == fact, "significant"].max())
+        rows.append((f"{key}_specifications", share, f"{what} {key}", 2))
+    return pd.DataFrame(rows, columns=["key", "value", "description", "digits"])
 
 
 def describe_monte_carlo(table: pd.DataFrame, alpha: float) -> str:

@@ -44,31 +44,32 @@ def share_text(count: int, n: int, *, confidence: float = 0.95) -> str:
 
 
 def share_numbers(shares: pd.DataFrame, *, confidence: float) -> pd.DataFrame:
-    """Return 0/1 quantities and what they are out of: key, value, description, counts behind it.
+    """Return 0/1 quantities and what they are out of, for publishing.
 
     Args:
         shares: as `binary_scales` returns them.
         confidence: level of the intervals.
+
+    Returns:
+        key, value, description, counts (behind the value), digits.
     """
-    rows: list[tuple[str, object, str, tuple[int, ...]]] = []
+    rows: list[tuple[str, object, str, tuple[int, ...], int]] = []
     for row in shares.to_dict("records"):
         scale, label = row["scale"], row["label"]
         within = f"{label[:1].lower()}{label[1:]}"
         counts = (row["count"], row["n"] - row["count"], row["n"])
         share = share_text(row["count"], row["n"], confidence=confidence)
         bounds = interval_text(row["bound_low"], row["bound_high"], 0, percent=True)
+        known, unknown = f"for whom {within} is known", f"for whom {within} is unknown"
+        whole, least = f"{label} among all", "each unknown counted as none"
         rows += [
-            (f"{scale}_share", share, f"{label}, of those for whom it is known", counts),
-            (f"{scale}_n", row["n"], f"respondents for whom {within} is known", ()),
-            (f"{scale}_unknown", row["unknown"], f"respondents for whom {within} is unknown", ()),
-            (
-                f"{scale}_bounds",
-                bounds,
-                f"{label} among all, whatever the unknown ones are",
-                counts,
-            ),
+            (f"{scale}_share", share, f"{label}, of those for whom it is known", counts, 0),
+            (f"{scale}_n", row["n"], f"respondents {known}", (), 0),
+            (f"{scale}_unknown", row["unknown"], f"respondents {unknown}", (), 0),
+            (f"{scale}_bounds", bounds, f"{whole}, whatever the unknown ones are", counts, 0),
+            (f"{scale}_outer_low", row["outer_low"], f"{whole}: lower end, {least}", counts, 3),
         ]
-    return pd.DataFrame(rows, columns=["key", "value", "description", "counts"])
+    return pd.DataFrame(rows, columns=["key", "value", "description", "counts", "digits"])
 
 
 def intervals_of_counts(n: int, counts: Sequence[int], *, confidence: float) -> pd.DataFrame:

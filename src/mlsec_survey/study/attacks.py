@@ -14,8 +14,10 @@ from scipy import stats as distributions
 from mlsec_survey.analysis.coded_answers import (
     alpha_reading,
     cross_cutting,
+    least_agreement,
     most_named,
     range_text,
+    reliable_codes,
 )
 from mlsec_survey.analysis.ratings import grid_values, option_names
 from mlsec_survey.analysis.sample import missing_counts, rating_distribution, share_row, share_text
@@ -482,6 +484,40 @@ def agreement_numbers(least: Mapping[str, float], by_code: pd.DataFrame) -> pd.D
             0,
         ),
     ]
+    return pd.DataFrame(rows, columns=["key", "value", "description", "digits"])
+
+
+def coding_checks(
+    coding: Coding, overall: pd.DataFrame, by_code: pd.DataFrame, *, confidence: float
+) -> pd.DataFrame:
+    """Return what the claim ledger asks of the coding: key, value, description, digits.
+
+    Args:
+        coding: adjudicated coding.
+        overall, by_code: from `agreement`.
+        confidence: level of the intervals.
+    """
+    rows: list[tuple[str, object, str, int]] = []
+    for key, field in (("concern", WHY), ("incident", "incident")):
+        low = least_agreement(overall, field)["alpha_low"]
+        what = f"lower end of the interval of Krippendorff's alpha of the field {field}"
+        rows.append((f"{key}_alpha_low", low, what, 2))
+    reliable = reliable_codes(coding, WHY, by_code)
+    for key, codes, which in (
+        ("cross_cutting_concern_low", None, "any concern"),
+        ("cross_cutting_reliable_low", reliable, "a concern that coders apply reliably"),
+    ):
+        across = cross_cutting(coding, WHY, codes=codes, confidence=confidence)
+        what = f"lower end of the interval of the share who name {which} for several attacks"
+        rows.append((key, coding.known(WHY, across["low"]), what, 2))
+    rows.append(
+        (
+            "concern_codes_reliable",
+            len(reliable),
+            f"codes of reasons, of {len(coding.scheme.labels(WHY))}, that coders apply reliably",
+            0,
+        )
+    )
     return pd.DataFrame(rows, columns=["key", "value", "description", "digits"])
 
 

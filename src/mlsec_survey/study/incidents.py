@@ -10,7 +10,7 @@ import pandas as pd
 from mlsec_survey.analysis.sample import share_text
 from mlsec_survey.base.formatting import SMALLEST_COUNT, count_words
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import PARTS
+from mlsec_survey.instrument.entries import PARTS, RESPONDENT
 from mlsec_survey.responses.coding import NOT_CODED, Coding
 from mlsec_survey.stats.proportions import clopper_pearson, none_observed_bound, wilson
 
@@ -132,6 +132,31 @@ def reports_and_confirmed(
     coded = incidents.rename(columns={"confirmed": "count"}).assign(kind=confirmed)
     coded = coded.dropna(subset="count")
     return pd.concat([reports[columns], coded[columns]], ignore_index=True)
+
+
+def undoubted_numbers(coding: Coding, n: int, *, confidence: float) -> pd.DataFrame:
+    """Return who describes an attack that nobody doubts: key, value, description, digits.
+
+    Args:
+        coding: adjudicated coding of the descriptions.
+        n: analysed respondents.
+        confidence: level of the exact interval (Clopper and Pearson).
+    """
+    units, codes = coding.of_field(INCIDENT), coding.indicators(INCIDENT)
+    plain = (codes[CONFIRMED] & ~codes[DOUBTED]).to_numpy()
+    people = int(units.loc[plain, RESPONDENT].nunique())
+    low, _ = clopper_pearson([people], [n], confidence)
+    what = "respondents with a confirmed incident of any attack whose intent is not doubted"
+    rows = [
+        ("undoubted_cases", coding.known(INCIDENT, people), what, 0),
+        (
+            "undoubted_share_low",
+            coding.known(INCIDENT, float(low[0]) if n else math.nan),
+            f"lower end of the exact interval of the share of {what}",
+            3,
+        ),
+    ]
+    return pd.DataFrame(rows, columns=["key", "value", "description", "digits"])
 
 
 def incident_numbers(incidents: pd.DataFrame, coding: Coding, *, confidence: float) -> pd.DataFrame:
