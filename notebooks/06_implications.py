@@ -27,7 +27,7 @@ export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the
 
 # %%
 from mlsec_survey.project import open_project
-from mlsec_survey.study import claims
+from mlsec_survey.study import claims, regulation
 from mlsec_survey.study.literature import load_facts
 
 project = open_project("06_implications", globals())
@@ -87,6 +87,44 @@ pub.table(
     audiences,
     "label:claim regulator researcher",
     caption="What follows from each claim for those who make rules and for those who do research.",
+    basis="published",
+)
+
+# %% [markdown]
+# ## What may be quoted
+#
+# A sentence leaves its table behind when it is quoted. These are the sentences that this run
+# carries, each with its strength and with what has to be said beside it.
+
+# %%
+pub.table(
+    "quotable",
+    regulation.quotable_table(table),
+    "label:claim may:quotable strength may_not",
+    caption="What a regulator or an auditor may quote from this run, and what belongs beside it.",
+)
+
+# %% [markdown]
+# ## Laws, standards and lists
+#
+# Where a reader of a law and of this survey would look: which provision each claim bears on, and
+# what the evidence can and cannot say to it. It is a mapping, not legal advice, and the provisions
+# are given in this project's words. Where a text was not read, the table says so and nothing more.
+
+# %%
+rules = regulation.load_regulation(project.root / "data/regulation.yml", ledger)
+pub.table(
+    "regulation_map",
+    regulation.mapping_table(rules, ledger, dict(zip(table["id"], table["strength"], strict=True))),
+    "claim strength provision asks can_say cannot_say text_read",
+    caption="Provisions that the claims bear on, and what the evidence can and cannot say to them.",
+    note=rules.note,
+)
+pub.table(
+    "regulation_sources",
+    regulation.source_table(rules),
+    "source address text_read provisions",
+    caption="The laws, standards and lists of the mapping, and how their text was seen.",
     basis="published",
 )
 
