@@ -12,6 +12,8 @@ import pandas as pd
 import pyreadstat
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
@@ -120,6 +122,64 @@ def test_what_is_no_structure_is_named(content, message) -> None:
     with pytest.raises(InputError, match=message) as error:
         draft_from_limesurvey(content, "file.lss")
     assert error.value.remedy
+
+
+def test_structures_of_older_versions_are_read() -> None:
+    """Before version 4 words stood in the tables of questions and answers, once per language."""
+
+    def table(name: str, *rows: dict[str, str]) -> str:
+        cells = "".join(
+            "<row>" + "".join(f"<{k}>{v}</{k}>" for k, v in row.items()) + "</row>" for row in rows
+        )
+        return f"<{name}><rows>{cells}</rows></{name}>"
+
+    def words(row: dict[str, str], **texts: str) -> list[dict[str, str]]:
+        (column,) = texts
+        en, de = texts[column].split("|")
+        return [row | {"language": "en", column: en}, row | {"language": "de", column: de}]
+
+    question = {"qid": "7", "gid": "3", "type": "L", "title": "Q1", "other": "N"}
+    question |= {"question_order": "1", "relevance": "1"}
+    content = "<document><LimeSurveyDocType>Survey</LimeSurveyDocType>"
+    content += table("surveys", {"language": "en", "additional_languages": "de"})
+    content += table("groups", *words({"gid": "3", "group_order": "1"}, group_name="Work|Arbeit"))
+    content += table("questions", *words(question, question="Which?|Welche?"))
+    answers = []
+    for order, (code, text) in enumerate((("A1", "One|Eins"), ("A2", "Two|Zwei"))):
+        row = {"qid": "7", "code": code, "sortorder": str(order)}
+        answers += words(row, answer=text)
+    content += table("answers", *answers) + "</document>"
+    draft = draft_from_limesurvey(content.encode(), "old.lss")
+    (item,) = draft.items
+    assert (item.label, item.page, draft.page_titles) == ("Which?", 1, {1: "Work"})
+    assert [(o.code, o.label) for o in item.options] == [("A1", "One"), ("A2", "Two")]
+    assert draft.languages == ("en", "de")
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_damaged_files_are_refused_or_drafted_and_never_crash(data) -> None:
+    survey = json.dumps(qsf()).encode()
+    start = data.draw(st.integers(0, len(survey) - 1))
+    end = data.draw(st.integers(start, min(len(survey), start + 80)))
+    filler = data.draw(st.sampled_from([b"", b"null", b"0", b'""', b"[]", b"{}"]))
+    damaged = survey[:start] + filler + survey[end:]
+    try:
+        codebook_text(draft_from_qualtrics(damaged, "survey.qsf"))
+    except InputError as error:
+        assert error.remedy
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_damaged_structures_are_refused_or_drafted_and_never_crash(structure, data) -> None:
+    lines = structure.splitlines()
+    at = data.draw(st.integers(0, len(lines) - 1))
+    count = data.draw(st.integers(1, 4))
+    try:
+        codebook_text(draft_from_limesurvey(b"\n".join(lines[:at] + lines[at + count :]), "x.lss"))
+    except InputError as error:
+        assert error.remedy
 
 
 def qsf() -> dict:

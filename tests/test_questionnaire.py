@@ -35,6 +35,8 @@ from mlsec_survey.report.latex import escape_latex
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers import read_export
+from mlsec_survey.responses.readers.limesurvey_archive import read_structure
+from mlsec_survey.responses.readers.structure import differences
 from mlsec_survey.responses.recode import recode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -525,3 +527,11 @@ def test_answers_given_in_qualtrics_come_out_the_same(form, codebook, tmp_path) 
     names = [v.name for v in codebook.variables() if v.name in wanted]
     assert len(names) > 70
     pd.testing.assert_frame_equal(found[names], wanted[names], check_index_type=False)
+
+
+def test_the_reader_of_archives_finds_nothing_that_differs(form, codebook) -> None:
+    """The structure that is imported is, to the reader of its archive, the codebook's survey."""
+    content = lss.structure_lss(limesurvey.structure_rows(form))
+    structure = read_structure(io.BytesIO(content))
+    assert list(differences(structure, codebook)) == []
+    assert [question.code for question in structure.questions] == [i.code for i in codebook.items]

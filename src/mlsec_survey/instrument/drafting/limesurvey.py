@@ -74,7 +74,14 @@ def draft_from_limesurvey(content: bytes, name: str) -> Draft:
             file=name,
             remedy="Export the survey: Tools > Export > Survey structure (.lss).",
         )
-    return _draft(document, name)
+    try:
+        return _draft(document, name)
+    except (KeyError, ValueError) as error:
+        raise InputError(
+            f"a part of this survey structure is missing or damaged ({error})",
+            file=name,
+            remedy="Export the survey again: Tools > Export > Survey structure (.lss).",
+        ) from None
 
 
 def _structure_of(content: bytes, name: str) -> bytes:

@@ -32,15 +32,18 @@ def draft_from_qualtrics(content: bytes, name: str) -> Draft:
         InputError: it is no survey file of Qualtrics.
     """
     try:
-        survey = json.loads(content.decode("utf-8-sig"))
-        elements = [e for e in survey["SurveyElements"] if isinstance(e, dict)]
-        language = str(survey["SurveyEntry"].get("SurveyLanguage") or "EN").lower()
+        return _draft(json.loads(content.decode("utf-8-sig")), name)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(
             "no survey file of Qualtrics",
             file=name,
             remedy="In Qualtrics: Tools > Import/Export > Export survey, which gives a .qsf file.",
         ) from None
+
+
+def _draft(survey: Any, name: str) -> Draft:
+    elements = [e for e in survey["SurveyElements"] if isinstance(e, dict)]
+    language = str(survey["SurveyEntry"].get("SurveyLanguage") or "EN").lower()
     pages, titles = _pages(elements)
     items, left_out = [], []
     payloads = {
@@ -48,19 +51,21 @@ def draft_from_qualtrics(content: bytes, name: str) -> Draft:
         for e in elements
         if e.get("Element") == "SQ" and isinstance(payload := e.get("Payload"), dict)
     }
-    order = [number for number in pages if number in payloads]
-    for number in (*order, *(n for n in payloads if pages and n not in pages)):
+    asked = [number for number in pages if number in payloads]
+    for number in asked:
         payload = payloads[number]
         label = _plain(payload.get("QuestionText", ""))
-        if number not in pages:
-            left_out.append(f"{payload.get('DataExportTag')} ({label}), which is in no block")
-            continue
         item = _item(payload, label, pages[number])
         if item is None:
             kind = payload.get("QuestionType")
             left_out.append(f"{payload.get('DataExportTag')} ({label}), of Qualtrics' type {kind}")
         else:
             items.append(item)
+    left_out += [
+        f"{payload.get('DataExportTag')}, which is in no block"
+        for number, payload in payloads.items()
+        if number not in pages
+    ]
     return Draft(name, tuple(items), titles, (language[:2],), tuple(left_out))
 
 
