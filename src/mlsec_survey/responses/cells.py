@@ -23,7 +23,7 @@ def looked_up(cells: pd.Series, value_of: Callable[[str], int], null: int) -> np
     """
     if not isinstance(cells.dtype, pd.CategoricalDtype):
         cells = cells.astype("category")
-    values = [value_of(str(value)) for value in cells.cat.categories]
+    values = [value_of(value) for value in cells.cat.categories.tolist()]
     return np.array([*values, null], dtype=np.int64)[cells.cat.codes.to_numpy()]
 
 
@@ -31,7 +31,8 @@ def is_filled(cells: pd.Series) -> np.ndarray:
     """Return which cells hold anything but blanks."""
     if not isinstance(cells.dtype, pd.CategoricalDtype):
         return (cells.notna() & (cells.str.strip() != "")).to_numpy()
-    return looked_up(cells, lambda value: bool(value.strip()), 0).astype(bool)
+    filled = (cells.cat.categories.str.strip() != "").astype(bool)
+    return np.append(filled, False)[cells.cat.codes.to_numpy()].astype(bool)
 
 
 def is_one_of(cells: pd.Series, strings: Iterable[str]) -> np.ndarray:

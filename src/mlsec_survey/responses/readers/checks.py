@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +17,7 @@ from mlsec_survey.instrument.codebook import Codebook, Column
 LONGEST_CELL = 65_535
 # Submission date that LimeSurvey gives to a response of a survey without date stamps.
 NO_DATE = "1980-01-01 00:00:00"
+_MIDNIGHT = " 00:00:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +52,11 @@ def first_problem(problems: Sequence[Problem]) -> InputError:
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """What the cells of one column must satisfy: name of the problem, test, remedy."""
+    """What the distinct cells of one column must satisfy: name of the problem, test, remedy."""
 
     kind: str
     problem: str
-    accepts: Callable[[str], bool]
+    accepts: Callable[[pd.Series], pd.Series]
     remedy: str
 
 
@@ -82,22 +80,22 @@ def cell_problems(
             continue
         cells = columns[spec.name]
         codes = cells.cat.codes.to_numpy()
-        distinct = [str(value) for value in cells.cat.categories]
+        distinct = pd.Series(cells.cat.categories, dtype="str")
         for check in _checks(spec, codebook):
-            bad = np.array([not check.accepts(value) for value in distinct], dtype=bool)
+            bad = ~check.accepts(distinct).to_numpy(dtype=bool)
             if bad.any():
                 rows = np.flatnonzero(np.append(bad, False)[codes])
                 if len(rows):
                     found[check.kind].append(_error(check, rows, cells, path))
         # The survey tool fills these in for everybody.
         if spec.name == "id" or (spec.paradata is not None and spec.paradata.kind == "category"):
-            blank = np.array([*(not value.strip() for value in distinct), True])
-            rows = np.flatnonzero(blank[codes])
+            blank = (distinct.str.strip() == "").to_numpy(dtype=bool)
+            rows = np.flatnonzero(np.append(blank, True)[codes])
             if len(rows):
                 check = _Check(
                     "empty",
                     "the cell is empty",
-                    bool,
+                    pd.Series.notna,
                     "Every response has this entry. Export the responses again.",
                 )
                 found["empty"].append(_error(check, rows, cells, path))
@@ -161,7 +159,7 @@ def _checks(column: Column, codebook: Codebook) -> Iterator[_Check]:
     yield _Check(
         "too long",
         f"the cell has more than {LONGEST_CELL:,} characters",
-        lambda value: len(value) <= LONGEST_CELL,
+        lambda values: values.str.len() <= LONGEST_CELL,
         "A quotation mark was probably lost and the cell runs on. Export the responses again.",
     )
     if column.kind == "timing":
@@ -177,7 +175,7 @@ def _checks(column: Column, codebook: Codebook) -> Iterator[_Check]:
         yield _Check(
             "impossible date",
             "not a date that exists",
-            lambda value: _is_datetime(f"{value} 00:00:00" if len(value) == 10 else value),
+            lambda values: _are_times(values.where(values.str.len() != 10, values + _MIDNIGHT)),
             "Dates are written YYYY-MM-DD; a spreadsheet has probably rewritten them. Export the "
             "responses again and use the file as it comes.",
         )
@@ -199,7 +197,7 @@ def _paradata_checks(column: Column, codebook: Codebook) -> Iterable[_Check]:
         yield _Check(
             "impossible date",
             "not a date and time that exists",
-            _is_datetime,
+            _are_times,
             "Dates are written YYYY-MM-DD HH:MM:SS; a spreadsheet has probably rewritten them. "
             "Export the responses again and use the file as it comes.",
         )
@@ -207,7 +205,7 @@ def _paradata_checks(column: Column, codebook: Codebook) -> Iterable[_Check]:
         yield _Check(
             "unknown code",
             f"the codebook has no such {entry.label.lower()}",
-            {*entry.values, ""}.__contains__,
+            lambda values: values.isin({*entry.values, ""}),
             f"Known: {', '.join(entry.values)}. Add it to values of {entry.column} in the "
             "codebook.",
         )
@@ -227,7 +225,7 @@ def _code_check(codes: set[str], remedy: str) -> _Check:
     return _Check(
         "unknown code",
         "the codebook has no such response code",
-        codes.__contains__,
+        lambda values: values.isin(codes),
         f"{remedy}. If the questionnaire has this option, add it to the codebook; if not, export "
         "again with answers as answer codes.",
     )
@@ -255,16 +253,16 @@ def _number_check(
     if maximum is not None:
         wanted += f" of at most {maximum:g}"
     decimals = r"(\.0*)?" if answer else ""
-    pattern = re.compile(rf"[+-]?\d{{1,15}}{decimals}" if whole else r"[+-]?\d{1,15}(\.\d{1,15})?")
+    pattern = rf"[+-]?[0-9]{{1,15}}{decimals}" if whole else r"[+-]?[0-9]{1,15}(\.[0-9]{1,15})?"
 
-    def accepts(value: str) -> bool:
-        if value == "":
-            return True
-        if pattern.fullmatch(value) is None or not value.isascii():
-            return False
-        number = float(value)
-        least, most = minimum is None or number >= minimum, maximum is None or number <= maximum
-        return math.isfinite(number) and least and most
+    def accepts(values: pd.Series) -> pd.Series:
+        fits = values.str.fullmatch(pattern)
+        numbers = pd.to_numeric(values.where(fits)).astype(float)
+        if minimum is not None:
+            fits &= numbers >= minimum
+        if maximum is not None:
+            fits &= numbers <= maximum
+        return fits | (values == "")
 
     return _Check(
         "not a number",
@@ -274,13 +272,7 @@ def _number_check(
     )
 
 
-def _is_datetime(value: str) -> bool:
-    if value == "":
-        return True
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", value, re.ASCII) is None:
-        return False
-    try:
-        moment = datetime.strptime(value, "%Y-%m-%d %H:%M:%S")
-    except ValueError:
-        return False
-    return 1980 <= moment.year <= 2100
+def _are_times(values: pd.Series) -> pd.Series:
+    fits = values.str.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+    moments = pd.to_datetime(values.where(fits), format="%Y-%m-%d %H:%M:%S", errors="coerce")
+    return moments.dt.year.between(1980, 2100) | (values == "")

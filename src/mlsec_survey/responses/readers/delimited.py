@@ -13,10 +13,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.csv
 
 from mlsec_survey.base.errors import InputError
@@ -27,7 +29,7 @@ LARGEST_FILE = 4_000_000_000
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # Enough for the header and the first record of any survey.
 _FIRST_PART = 4_000_000
-_BLOCK = 1 << 24
+_BLOCK = 1 << 22
 AGAIN = "Export the responses again from the survey tool, and use the file as it comes."
 
 
@@ -42,24 +44,24 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the text is written: separator, encoding, and what stood before the header."""
+    """How the text is written: separator, header, and where in the bytes the header ends."""
 
     separator: str
-    body: bytes
     header: list[str | None]
     header_end: int
     next_line: int
     settings: tuple[str, ...]
 
 
-def decoded(data: bytes, path: Path, encoding: str | None = None) -> tuple[bytes, tuple[str, ...]]:
-    """Return the text as UTF-8 without byte-order marks, and in words what was found.
+def decoded(
+    data: bytes, path: Path, encoding: str | None = None
+) -> tuple[bytes, int, tuple[str, ...]]:
+    """Return the text as UTF-8, where it begins after byte-order marks, and what was found.
 
     Raises:
         InputError: the file is empty, damaged, or in an encoding that it does not declare.
     """
     found: list[str] = []
-    size = len(data)
     if encoding is not None:
         try:
             data = data.decode(encoding).encode()
@@ -79,44 +81,58 @@ def decoded(data: bytes, path: Path, encoding: str | None = None) -> tuple[bytes
             ) from None
         found.append("encoded as UTF-16")
     marks = 0
-    while data.startswith(codecs.BOM_UTF8):
-        data = data[len(codecs.BOM_UTF8) :]
+    while data.startswith(codecs.BOM_UTF8, marks * len(codecs.BOM_UTF8)):
         marks += 1
     if marks > 1:
         found.append(f"{marks} byte-order marks")
-    if not data.strip(b" \t\r\n"):
+    start = marks * len(codecs.BOM_UTF8)
+    if re.compile(rb"[^ \t\r\n]").search(data, start) is None:
         raise InputError(
             "the file is empty",
             file=path,
             remedy="Export the responses again; the first line must hold the headings.",
         )
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
+    wrong = _not_utf8(data)
+    if wrong is not None:
         raise InputError(
-            f"not valid UTF-8 at byte {error.start + size - len(data)} (0x{data[error.start]:02x})",
+            f"not valid UTF-8 at byte {wrong} (0x{data[wrong]:02x})",
             file=path,
-            row=_lines(data[: error.start]) + 1,
+            row=_lines(data, wrong) + 1,
             remedy="Export again with the character set UTF-8 and use the file as it comes. If "
             "only a copy that a spreadsheet saved is left, write encoding: windows-1252 (or what "
             "it is) under reading in the manifest.",
-        ) from None
+        )
     nothing = data.find(b"\0")
     if nothing >= 0:
         raise InputError(
             "control character U+0000 in the file: it is damaged, or no text at all",
             file=path,
-            row=_lines(data[:nothing]) + 1,
+            row=_lines(data, nothing) + 1,
             remedy=AGAIN,
         )
-    return data, tuple(found)
+    return data, start, tuple(found)
 
 
-def _lines(data: bytes) -> int:
-    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+def _not_utf8(data: bytes) -> int | None:
+    """Return the place of the first byte that is not UTF-8, without a copy of all as text."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    for start in range(0, len(data), _BLOCK):
+        kept = len(decoder.getstate()[0])
+        end = start + _BLOCK
+        try:
+            decoder.decode(data[start:end], final=end >= len(data))
+        except UnicodeDecodeError as error:
+            return start - kept + error.start
+    return None
 
 
-def laid_out(data: bytes, path: Path, separator: str | None = None) -> Layout:
+def _lines(data: bytes, end: int | None = None, start: int = 0) -> int:
+    """Return the number of line ends between two places."""
+    feeds, returns = data.count(b"\n", start, end), data.count(b"\r", start, end)
+    return feeds + returns - data.count(b"\r\n", start, end)
+
+
+def laid_out(data: bytes, path: Path, separator: str | None = None, start: int = 0) -> Layout:
     """Find the separator and read the header of text in UTF-8 without byte-order mark.
 
     Args:
@@ -127,13 +143,13 @@ def laid_out(data: bytes, path: Path, separator: str | None = None) -> Layout:
     """
     settings: list[str] = []
     line = 1
-    said = re.match(rb'"?sep=(.)"?\r?\n', data, re.IGNORECASE)
+    said = _SAID.match(data, start)
     if said:
         separator = separator or said.group(1).decode("latin-1")
-        data = data[said.end() :]
+        start = said.end()
         line = 2
         settings.append("a line that names the separator")
-    text = data[:_FIRST_PART].decode("utf-8", errors="ignore")
+    text = data[start : start + _FIRST_PART].decode("utf-8", errors="ignore")
     best: tuple[int, int, str, list[Record]] | None = None
     refused: list[InputError] = []
     for candidate in [separator] if separator else SEPARATORS:
@@ -153,9 +169,12 @@ def laid_out(data: bytes, path: Path, separator: str | None = None) -> Layout:
         raise refused[0]
     _, _, chosen, first = best
     settings.insert(0, f"separated by {SEPARATORS.get(chosen, repr(chosen))}")
-    end = len(text[: first[0].end].encode())
-    next_line = line + _lines(text[: first[0].end].encode())
-    return Layout(chosen, data, first[0].cells, end, next_line, tuple(settings))
+    header = text[: first[0].end].encode()
+    next_line = line + _lines(header)
+    return Layout(chosen, first[0].cells, start + len(header), next_line, tuple(settings))
+
+
+_SAID = re.compile(rb'"?sep=(.)"?(?:\r\n|\n|\r)', re.IGNORECASE)
 
 
 def _first_two(text: str, separator: str, path: Path, line: int) -> list[Record]:
@@ -179,12 +198,12 @@ def first_records(data: bytes, count: int) -> list[list[str]]:
         start = start[: start.rfind(b"\n")]
     path = Path("-")
     try:
-        body, _ = decoded(start, path)
-        layout = laid_out(body, path)
+        body, begin, _ = decoded(start, path)
+        layout = laid_out(body, path, None, begin)
     except InputError:
         return []
     found = [[(cell or "").strip() for cell in layout.header]]
-    text = layout.body[layout.header_end :].decode("utf-8")
+    text = body[layout.header_end :].decode("utf-8")
     try:
         for record in tokenised(text, layout.separator, path):
             if len(found) == count:
@@ -289,27 +308,27 @@ def read_delimited(
     Raises:
         InputError: the text is empty, wrongly encoded, cut off or malformed.
     """
-    body, settings = decoded(data, path, encoding)
-    layout = laid_out(body, path, separator)
+    data, start, settings = decoded(data, path, encoding)
+    layout = laid_out(data, path, separator, start)
     headings = [(cell or "").strip() for cell in layout.header]
     while len(headings) > 1 and not headings[-1]:
         headings.pop()
-    body = layout.body[layout.header_end :]
-    line = layout.next_line
+    start, line = layout.header_end, layout.next_line
     questions: dict[int, str] = {}
     if skip:
-        text = body[:_FIRST_PART].decode("utf-8", errors="ignore")
-        skipped = tokenised(text, layout.separator, path, line=line)
+        text = data[start : start + _FIRST_PART].decode("utf-8", errors="ignore")
         end = 0
-        for _, record in zip(range(skip), skipped, strict=False):
-            end = len(text[: record.end].encode())
+        for _, record in zip(
+            range(skip), tokenised(text, layout.separator, path, line=line), strict=False
+        ):
+            end = record.end
             if not questions:
                 questions = {at: (cell or "").strip() for at, cell in enumerate(record.cells)}
-        line += _lines(body[:end])
-        body = body[end:]
-    cells = _read_cells(body, layout.separator, headings, line, path)
+        skipped = text[:end].encode()
+        start, line = start + len(skipped), line + _lines(skipped)
+    cells = _read_cells(data, start, layout.separator, headings, line, path)
     if cells is None:
-        cells = _read_slowly(body, layout.separator, headings, line, path)
+        cells = _read_slowly(data[start:], layout.separator, headings, line, path)
     return Table(
         tuple(headings),
         cells,
@@ -320,28 +339,29 @@ def read_delimited(
 
 
 def _read_cells(
-    body: bytes, separator: str, headings: list[str], line: int, path: Path
+    data: bytes, start: int, separator: str, headings: list[str], line: int, path: Path
 ) -> pd.DataFrame | None:
     """Read all cells with Arrow; None if the text is not what Arrow and we both understand."""
-    if not body.strip(b"\r\n"):
+    if re.compile(rb"[^\r\n]").search(data, start) is None:
         return pd.DataFrame(
             {at: categories([]) for at in range(len(headings))},
             index=pd.Index([], dtype="int64", name="line"),
         )
-    if _stray_mark(body, separator):
+    if _stray_mark(data, start, separator):
         return None
     # A separator after the last cell of each record says nothing.
-    start = body[:_FIRST_PART].decode("utf-8", errors="ignore")
-    width = max(len(headings), len(_first_two(start, separator, path, line)[0].cells))
+    text = data[start : start + _FIRST_PART].decode("utf-8", errors="ignore")
+    width = max(len(headings), len(_first_two(text, separator, path, line)[0].cells))
     names = [str(at) for at in range(width)]
-    text = pa.dictionary(pa.int32(), pa.string())
+    kind = pa.dictionary(pa.int32(), pa.string())
     try:
         table = pa.csv.read_csv(
-            pa.BufferReader(body),
+            pa.BufferReader(memoryview(data)[start:]),
             read_options=pa.csv.ReadOptions(column_names=names, block_size=_BLOCK),
             parse_options=pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(names, text),
+                check_utf8=False,
+                column_types=dict.fromkeys(names, kind),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
@@ -356,28 +376,42 @@ def _read_cells(
     for at, name in enumerate(names):
         column = table.column(name).combine_chunks()
         table = table.remove_column(0)
-        distinct = column.dictionary.to_pylist()
         codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        within = [len(_BREAK.findall(value)) for value in distinct]
-        if any(within):
-            breaks += np.array([*within, 0])[codes]
-            distinct = [_BREAK.sub("\n", value) for value in distinct]
+        distinct = column.dictionary
+        within = _breaks_in(distinct)
+        if within.any():
+            breaks += np.append(within, 0)[codes]
+            distinct = pa.compute.replace_substring_regex(distinct, "\r\n|\r", "\n")
         if at < len(headings):
-            columns[at] = _as_categorical(codes, distinct)
-        elif any(distinct):
+            columns[at] = _as_categorical(codes, distinct.to_pandas())
+        elif distinct.to_pylist() not in ([], [""]):
             return None
     lines = line + np.arange(count) + np.concatenate([[0], np.cumsum(breaks)[:-1]])
-    if len(lines) and lines[-1] + breaks[-1] - line + 1 != _lines(body.rstrip(b"\r\n")) + 1:
+    if lines[-1] + breaks[-1] - line != _lines(data, len(data) - _line_ends(data), start):
         # Lines without anything stand between records; only the slow way counts them.
         return None
     return pd.DataFrame(columns, index=pd.Index(lines, name="line"), copy=False)
 
 
-def _as_categorical(codes: np.ndarray, distinct: list[str]) -> pd.Categorical:
-    if len(set(distinct)) != len(distinct):
-        places, kept = pd.factorize(np.array(distinct, dtype=object))
-        codes = np.append(places, -1)[codes]
-        distinct = list(kept)
+def _breaks_in(texts: pa.Array) -> np.ndarray:
+    """Return the number of line ends in each text."""
+    count = pa.compute.count_substring
+    found = pa.compute.subtract(
+        pa.compute.add(count(texts, "\n"), count(texts, "\r")), count(texts, "\r\n")
+    )
+    return found.to_numpy(zero_copy_only=False)
+
+
+def _line_ends(body: bytes) -> int:
+    """Return how many bytes of line ends stand at the end."""
+    tail = body[-4096:]
+    return len(tail) - len(tail.rstrip(b"\r\n"))
+
+
+def _as_categorical(codes: np.ndarray, distinct: pd.Series) -> pd.Categorical[Any]:
+    if not distinct.is_unique:
+        places, kept = pd.factorize(distinct)
+        codes, distinct = np.append(places, -1)[codes], pd.Series(kept)
     dtype = pd.CategoricalDtype(pd.Index(distinct, dtype="str"))
     return pd.Categorical.from_codes(codes, dtype=dtype, validate=False)
 
@@ -407,20 +441,22 @@ def _read_slowly(
     return pd.DataFrame(columns, index=pd.Index([r.line for r in records], name="line"))
 
 
-def _stray_mark(body: bytes, separator: str) -> bool:
+def _stray_mark(data: bytes, begin: int, separator: str) -> bool:
     """Say whether a quotation mark stands where none can: not at an end of a cell, not doubled."""
-    delimiters = np.frombuffer(f"{separator}\r\n".encode("latin-1"), dtype=np.uint8)
-    for start in range(0, len(body), _BLOCK):
+    delimiter = np.zeros(256, dtype=bool)
+    delimiter[list(f"{separator}\r\n".encode("latin-1"))] = True
+    text = np.frombuffer(data, dtype=np.uint8, offset=begin)
+    for start in range(0, len(text), _BLOCK):
         # Runs of marks that a border of blocks cuts are seen whole in one of them.
-        end = min(len(body), start + _BLOCK)
-        while end < len(body) and body[end] == 34:
+        end = min(len(text), start + _BLOCK)
+        while end < len(text) and text[end] == 34:
             end += 1
-        block = np.frombuffer(body[max(0, start - 1) : end + 1], dtype=np.uint8)
+        block = text[max(0, start - 1) : end + 1]
         marks = np.concatenate([[False], block == 34, [False]])
         edges = np.flatnonzero(marks[1:] != marks[:-1])
         first, last = edges[::2], edges[1::2]
         inner = (first > 0) & (last < len(block)) & ((last - first) % 2 == 1)
         before, after = block[first[inner] - 1], block[last[inner]]
-        if np.any(~np.isin(before, delimiters) & ~np.isin(after, delimiters)):
+        if np.any(~delimiter[before] & ~delimiter[after]):
             return True
     return False

@@ -144,17 +144,9 @@ def unmasked(table: Table) -> Table:
     It is taken away only if no cell of the file begins with an equals sign, since a file that has
     one was written with the setting off, and the apostrophe is then the respondent's own.
     """
-    masked = [
-        at
-        for at in table.cells.columns
-        if any(str(value).startswith("'=") for value in table.cells[at].cat.categories)
-    ]
-    plain = any(
-        str(value).startswith("=")
-        for at in table.cells.columns
-        for value in table.cells[at].cat.categories
-    )
-    if not masked or plain:
+    distinct = {at: table.cells[at].cat.categories.str for at in table.cells.columns}
+    masked = [at for at, texts in distinct.items() if texts.startswith("'=").any()]
+    if not masked or any(texts.startswith("=").any() for texts in distinct.values()):
         return table
     count = 0
     cells = table.cells.copy(deep=False)

@@ -19,6 +19,8 @@ from mlsec_survey.responses.readers.registry import Recognition, recognise, regi
 from mlsec_survey.responses.readers.table import Table, categories
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{80,}[A-Za-z0-9+/\s]*={0,2}\s*")
+# How such a file begins: base64, or a JSON-RPC answer or string that holds it.
+_BASE64_START = re.compile(rb"\"?[A-Za-z0-9+/]{80}|\{")
 
 
 class LimeSurveyJson:
@@ -37,7 +39,8 @@ class LimeSurveyJson:
         inner = _wrapped(data)
         if inner is not None:
             return Recognition(0.95, "an export in base64, as RemoteControl returns it")
-        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") and b'"responses"' in data[:4096]:
+        start = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+        if start.startswith(b"{") and b'"responses"' in start:
             return Recognition(0.95, "JSON with responses")
         return Recognition(0.0, "no JSON with responses, no base64")
 
@@ -79,6 +82,8 @@ class LimeSurveyJson:
 
 def _wrapped(data: bytes) -> bytes | None:
     """Return what stands in the file as base64, plain, quoted or in a JSON-RPC answer."""
+    if _BASE64_START.match(data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")) is None:
+        return None
     start = data.lstrip(b"\xef\xbb\xbf \t\r\n")
     text: Any = start
     if start.startswith((b"{", b'"')):

@@ -50,9 +50,9 @@ class LimeSurveyVv:
 
     def read(self, data: bytes, path: Path, reading: Reading) -> Table:
         """See `Reader`."""
-        body, settings = decoded(data, path, reading.encoding)
-        texts = laid_out(body, path, "\t")
-        below = texts.body[texts.header_end :]
+        body, start, settings = decoded(data, path, reading.encoding)
+        texts = laid_out(body, path, "\t", start)
+        below = body[texts.header_end :]
         if not below.strip():
             raise InputError("the file has no question codes", file=path, remedy=self.better)
         table = read_delimited(below, path, null="always", separator="\t")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -341,7 +340,7 @@ def _tells_null(
     return False
 
 
-_DECIMAL_COMMA = re.compile(r"[+-]?\d{1,15},\d{1,15}")
+_DECIMAL_COMMA = r"[+-]?[0-9]{1,15},[0-9]{1,15}"
 
 
 def _with_decimal_points(
@@ -354,10 +353,9 @@ def _with_decimal_points(
         if specs[name].kind in {"number", "timing"}
         or (specs[name].paradata is not None and specs[name].paradata.kind == "number")  # type: ignore[union-attr]
     ]
-    values = [str(value) for name in numbers for value in columns[name].cat.categories]
-    if not any(_DECIMAL_COMMA.fullmatch(value) for value in values):
-        return columns
-    if any("." in value for value in values):
+    texts = [columns[name].cat.categories.str for name in numbers]
+    commas = any(text.fullmatch(_DECIMAL_COMMA).any() for text in texts)
+    if not commas or any(text.contains(".", regex=False).any() for text in texts):
         return columns
     notes.append("decimal commas were read as decimal points")
     changed = {name: replaced(columns[name], lambda v: v.replace(",", ".")) for name in numbers}
@@ -369,8 +367,8 @@ def _text_notes(columns: Mapping[str, pd.Series], specs: Mapping[str, Column]) -
     count = 0
     for name, cells in columns.items():
         if specs[name].kind in {"text", "other"}:
-            found = [bool(CONTROL_CHARACTERS.search(str(v))) for v in cells.cat.categories]
-            count += int(np.array([*found, False])[cells.cat.codes.to_numpy()].sum())
+            found = cells.cat.categories.str.contains(CONTROL_CHARACTERS.pattern)
+            count += int(np.append(found, False)[cells.cat.codes.to_numpy()].sum())
     if not count:
         return []
     return [

@@ -59,7 +59,7 @@ def categories(values: Sequence[str | None]) -> pd.Categorical[Any]:
 
 def replaced(cells: pd.Series, change: Callable[[str], str | None]) -> pd.Series:
     """Return categorical cells with each distinct string changed; None stands for NULL."""
-    old = [str(value) for value in cells.cat.categories]
+    old = cells.cat.categories.tolist()
     new = [change(value) for value in old]
     if new == old:
         return cells
