@@ -120,7 +120,7 @@ pub.figure(
 pub.table(
     "confirmatory_methods",
     confirmatory.table,
-    "id method statistic notes",
+    "id label:hypothesis method statistic notes",
     caption="How each confirmatory hypothesis was tested: method, test statistic, and notes on "
     "p-value and interval.",
 )

@@ -147,7 +147,7 @@ summary = design_analysis.design_summary(designs, at_n, least)
 # %%
 pub.table(
     "design_analysis",
-    summary,
+    design_analysis.named(summary, the_plan),
     "hypothesis test effect:effect_size smallest:sesoi_value power power_uncorrected "
     "detectable:found_with_target detectable_uncorrected:found_uncorrected type_s type_m",
     caption=f"What {n} respondents can show, per confirmatory hypothesis and primary test. SESOI: "
@@ -277,7 +277,7 @@ replication = design_analysis.replication_table(
 )
 pub.table(
     "replication_n",
-    replication,
+    design_analysis.named(replication, the_plan),
     "hypothesis:hypotheses effect:effect_size value:sesoi_value n_*",
     caption="Respondents with both answers that a replication needs in order to find the smallest "
     "effect size of interest.",

@@ -450,3 +450,14 @@ def test_effects_that_come_with_a_test_are_the_estimates_of_the_design(test, eff
         rtol=1e-6,
         atol=1e-7,
     )
+
+
+def test_hypotheses_stand_with_their_names(codebook):
+    plan = load_plan(ROOT / "data/analysis_plan.yml", codebook)
+    table = pd.DataFrame({"hypothesis": ["E1, E3", "D1"], "power": [0.5, 0.6]})
+    named = design_analysis.named(table, plan)
+    assert named["hypothesis"].tolist() == [
+        f"E1 {plan.hypothesis('E1').label}; E3 {plan.hypothesis('E3').label}",
+        f"D1 {plan.hypothesis('D1').label}",
+    ]
+    assert named["power"].tolist() == table["power"].tolist()

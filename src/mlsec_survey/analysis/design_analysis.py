@@ -704,6 +704,19 @@ def design_summary(
     )
 
 
+def named(table: pd.DataFrame, plan: AnalysisPlan) -> pd.DataFrame:
+    """Return a table whose hypotheses have their names, since "E1" alone tells a reader nothing.
+
+    Args:
+        table: its column hypothesis holds ids, several separated by commas.
+        plan: the analysis plan.
+    """
+    names = {entry.id: f"{entry.id} {entry.label}" for entry in plan.hypotheses}
+    return table.assign(
+        hypothesis=["; ".join(names[one] for one in ids.split(", ")) for ids in table["hypothesis"]]
+    )
+
+
 def design_labels(designs: Mapping[str, Design], plan: AnalysisPlan) -> dict[str, str]:
     """Return for each joined id in a table of this module a label with the first hypothesis."""
     labels = {}

@@ -146,7 +146,7 @@ def _picture(run: Path, key: str, shown: Mapping[str, Any]) -> str:
         bitmap = (run / "figures" / f"{key}.png").read_bytes()
         wide = "data:image/png;base64," + base64.b64encode(bitmap).decode()
     narrow = picture_source(run, key, narrow=True)
-    return render_template("picture", wide=wide, narrow=narrow, alt=shown["alt"], width="")
+    return render_template("picture", wide=wide, narrow=narrow, alt=shown["alt"], width=462)
 
 
 def _listed(record: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

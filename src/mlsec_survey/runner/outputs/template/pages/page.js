@@ -39,7 +39,7 @@
     link.addEventListener("click", () => { menu.checked = false; }));
 
   // Tables.
-  const LONG = 20, SHOWN = 12, WORDY = 36;
+  const LONG = 16, SHOWN = 12, WORDY = 36;
   const MISSING = new Set(["", "–", "(s)", "not estimable"]);
   const value = (cell) => {
     const text = cell.textContent.trim();
@@ -133,6 +133,9 @@
     });
     if (wordy && !live) {
       table.classList.add("cards");
+      // A short name, as of a hypothesis, never heads a card alone.
+      const short = rows.every((row) => row.cells[0].textContent.trim().length < 4);
+      table.classList.toggle("numbered", short);
       rows.forEach((row) => [...row.cells].forEach((cell, column) => {
         cell.dataset.label = heads[column]?.textContent.trim() || "";
       }));
