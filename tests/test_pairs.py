@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jupytext import TextFileContentsManager
 
-from mlsec_survey.runner.execute import read_notebook, sources_of
+from mlsec_survey.runner.execute import read_notebook, sources_in
 from mlsec_survey.runner.fingerprint import Modules
 from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import load_pipeline
@@ -36,7 +36,7 @@ def test_every_notebook_is_in_the_pipeline() -> None:
 def test_the_pair_has_the_same_cells(name: str) -> None:
     executed = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     nbformat.validate(executed)
-    assert sources_of(executed) == sources_of(read_notebook(text_of(name)))
+    assert sources_in(executed) == sources_in(read_notebook(text_of(name)))
     tags = [cell.metadata.get("tags") for cell in executed.cells]
     assert tags == [cell.metadata.get("tags") for cell in read_notebook(text_of(name)).cells]
     assert not any("injected-parameters" in (tag or []) for tag in tags)
@@ -59,7 +59,7 @@ def test_opened_and_saved_in_jupyterlab_either_of_the_pair_leaves_the_other_as_i
     for path in pair:
         model = manager.get(path)
         # Either shows the text of the one with the outputs of the other.
-        assert sources_of(model["content"]) == sources_of(executed)
+        assert sources_in(model["content"]) == sources_in(executed)
         assert outputs(model["content"]) == outputs(executed)
         manager.save(model, path=path)
         assert (tmp_path / pair[0]).read_text(encoding="utf-8") == text_of(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -28,9 +29,7 @@ def whole(path: Path) -> Iterator[Path]:
         yield part
         part.replace(path)
     except OSError as error:
-        raise InputError(
-            f"cannot be written ({error.strerror or error})", file=path, remedy=_remedy(error)
-        ) from error
+        raise input_error(error, path) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
@@ -46,8 +45,27 @@ def write_whole(path: Path, content: bytes) -> None:
         part.write_bytes(content)
 
 
+def input_error(error: OSError, path: Path | None = None) -> InputError:
+    """Return in words what the operating system said of a file.
+
+    Args:
+        error: what it said.
+        path: the file, if it is not the one that the error names.
+    """
+    problem = f"cannot be used ({error.strerror or error})"
+    return InputError(problem, file=path or error.filename, remedy=_remedy(error))
+
+
+def remove(path: Path) -> None:
+    """Remove whatever is there under a name: a file, a link, or a folder with all in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _remedy(error: OSError) -> str:
-    """Return what to do about a file that cannot be written."""
+    """Return what to do about a file that cannot be used."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "make room on the disk, then run again; what was finished is kept"
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

@@ -49,7 +49,7 @@ def resolve_export(root: Path, export: str) -> Path:
         found = sorted(
             path
             for path in place.parent.glob(f"{place.name}.*")
-            if path.name != f"{place.name}.manifest.yml" and path.is_file()
+            if path.name != f"{place.name}.manifest.yml"
         )
         if len(found) > 1:
             raise InputError(
@@ -58,11 +58,32 @@ def resolve_export(root: Path, export: str) -> Path:
                 value=", ".join(path.name for path in found),
                 remedy="Keep one there, or name one by the parameter `export`.",
             )
-        return found[0] if found else root / STANDIN_EXPORT
+        return _regular(found[0], root) if found else root / STANDIN_EXPORT
     path = root / export
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise InputError("no such export", file=export, remedy="check the parameter `export`")
-    return path
+    return _regular(path, root)
+
+
+def _regular(path: Path, root: Path) -> Path:
+    """Return the path of an export if it is a file, or a link to one.
+
+    Anything else must not be passed over, since results of other answers would be taken for its.
+    """
+    if path.is_file():
+        return path
+    shown = path.relative_to(root) if path.is_relative_to(root) else path
+    if path.is_symlink() and not path.exists():
+        raise InputError(
+            "the export is a link to a file that is not there",
+            file=shown,
+            remedy="mount the volume or mend the link; to go without this export, remove the link",
+        )
+    raise InputError(
+        "the export is a folder, a pipe or a device, not a file",
+        file=shown,
+        remedy="write the answers to a file first, and put that here",
+    )
 
 
 def resolve_coding(root: Path, coding: str, export: Path) -> Path | None:

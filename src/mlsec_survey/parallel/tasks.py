@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import logging
 import multiprocessing
 import os
@@ -32,7 +33,7 @@ import numpy as np
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.base.randomness import seed_sequence
 from mlsec_survey.parallel.environment import fixed_environment_is_set
-from mlsec_survey.parallel.processes import PRELOAD, end_with_parent, fork_server
+from mlsec_survey.parallel.processes import PRELOAD, end_with_parent, fork_server, processors
 
 SCHEDULER_VARIABLE = "MLSEC_SCHEDULER"
 WORKERS_VARIABLE = "MLSEC_WORKERS"
@@ -108,14 +109,8 @@ def task_generator(seed: int, purpose: Sequence[str], position: int) -> np.rando
 def _count(workers: int | None) -> int:
     if workers is None:
         given = os.environ.get(WORKERS_VARIABLE, "")
-        workers = int(given) if given.isdecimal() else len(_affinity())
+        workers = int(given) if given.isdecimal() else processors()
     return max(1, workers)
-
-
-def _affinity() -> Sequence[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return range(os.cpu_count() or 1)
 
 
 def _chunk(
@@ -274,21 +269,17 @@ def connected(address: str) -> Iterator[Any]:
     Raises:
         InputError: there is no scheduler, or no worker joins it within a minute.
     """
+    check_scheduler(address)
     from distributed import Client
 
     for name in ("distributed.client", "distributed.core", "distributed.batched"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        _knock(address)
         client = Client(
             address, timeout=_CONNECT_SECONDS, set_as_default=False, heartbeat_interval="2s"
         )
     except (OSError, ValueError, TimeoutError) as error:
-        raise InputError(
-            f"no Dask scheduler answers ({type(error).__name__})",
-            value=address,
-            remedy="start one as docs/cluster.md says, or leave the scheduler out",
-        ) from None
+        raise _no_scheduler(address, error) from None
     try:
         try:
             client.wait_for_workers(1, timeout=_WAIT_FOR_WORKER)
@@ -303,12 +294,35 @@ def connected(address: str) -> Iterator[Any]:
         client.close(timeout=5)
 
 
-def _knock(address: str) -> None:
-    """Raise at once what Dask's client would raise after many attempts to connect."""
-    parts = urlsplit(address)
-    if not parts.hostname or not parts.port:
-        raise ValueError(address)
-    socket.create_connection((parts.hostname, parts.port), timeout=_CONNECT_SECONDS).close()
+def check_scheduler(address: str) -> None:
+    """Check that Dask is installed and that somebody listens at an address.
+
+    It says at once what Dask's client would say after many attempts to connect.
+
+    Raises:
+        InputError: one of the two is not so.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise InputError(
+            "Dask is not installed, which a scheduler needs",
+            value=address,
+            remedy="install the extra `cluster`: make setup-lab, or pip install -e '.[cluster]'",
+        )
+    try:
+        parts = urlsplit(address)
+        if not parts.hostname or not parts.port:
+            raise ValueError(address)
+        socket.create_connection((parts.hostname, parts.port), timeout=_CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise _no_scheduler(address, error) from None
+
+
+def _no_scheduler(address: str, error: Exception) -> InputError:
+    return InputError(
+        f"no Dask scheduler answers ({type(error).__name__})",
+        value=address,
+        remedy="start one as docs/cluster.md says, or leave the scheduler out",
+    )
 
 
 def completed(

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.base.errors import CompendiumError, InputError
+from mlsec_survey.base.files import input_error, remove
 from mlsec_survey.base.locations import PRIVATE_RUN, resolve_export
 from mlsec_survey.instrument.manifest import may_be_tracked
+from mlsec_survey.parallel.processes import jobs
 from mlsec_survey.runner.engine import Outcome, do
 from mlsec_survey.runner.pipeline import Pipeline, load_pipeline
 from mlsec_survey.runner.selection import forced, state, tell_why, wanted, would_run_before
@@ -67,7 +69,7 @@ def parser(pipeline: Pipeline | None = None) -> argparse.ArgumentParser:
     how.add_argument(
         "--jobs",
         type=int,
-        default=os.cpu_count() or 1,
+        default=jobs(),
         metavar="N",
         help="side by side (default: %(default)s)",
     )
@@ -134,6 +136,9 @@ def main(
         # Whoever read what this prints has read enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        print(f"error: {input_error(error)}", file=sys.stderr)
+        return InputError.exit_status
     finally:
         signal.signal(signal.SIGTERM, earlier)
 
@@ -155,10 +160,17 @@ def _main(options: argparse.Namespace, root: Path) -> int:
     work = Workspace(
         root, pipeline, jobs=options.jobs, fork=not options.cold, scheduler=options.scheduler
     )
+    if options.scheduler is not None:
+        # Loaded only where there is a cluster.
+        from mlsec_survey.parallel.tasks import check_scheduler
+
+        check_scheduler(options.scheduler)
     store = Store(work.cache)
     if (options.why or options.list) and not options.batch:
         return _tell(options, steps_of(_run(options, work), work), store)
     with _alone(work.cache):
+        for path in store.mend():
+            print(f"rebuilt, since it was not what it should be: .cache/{path}", file=sys.stderr)
         repaired = store.recover()
         if repaired:
             print(
@@ -289,6 +301,9 @@ def export_line(folder: Path) -> str:
 @contextmanager
 def _alone(cache: Path) -> Iterator[None]:
     """Let one runner at a time work in a project."""
+    for path, wanted_there in ((cache, Path.is_dir), (cache / "lock", Path.is_file)):
+        if os.path.lexists(path) and not wanted_there(path):
+            remove(path)
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as handle:
         try:

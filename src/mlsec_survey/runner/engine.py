@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mlsec_survey.base.errors import AnalysisError, CompendiumError
+from mlsec_survey.base.files import input_error
 from mlsec_survey.runner.fingerprint import combined
 from mlsec_survey.runner.steps import Step
 from mlsec_survey.runner.store import Store
@@ -177,8 +178,11 @@ def do(
                 if not reused:
                     store.make(sha, make)
             with lock:
+                if step.rescue is not None:
+                    step.rescue(store.record(step.run.name, step.name))
                 store.install(step.run.name, step.name, step.run.folder, sha, inputs)
-        except Exception as error:
+        except Exception as problem:
+            error = input_error(problem) if isinstance(problem, OSError) else problem
             with lock:
                 outcome.failed[step.label] = error
             if not isinstance(error, CompendiumError):

@@ -55,12 +55,18 @@ def read_notebook(source: str) -> NotebookNode:
     return _plain(notebook)
 
 
-def sources_of(notebook: NotebookNode) -> list[tuple[str, str]]:
-    """Return kind and source of each cell, parameters that papermill injected left out."""
+def sources_in(notebook: NotebookNode | Path) -> list[tuple[str, str]]:
+    """Return kind and source of each cell, parameters that papermill injected left out.
+
+    Args:
+        notebook: or its file; nothing is found in a file that is no notebook.
+    """
+    try:
+        read = nbformat.read(notebook, as_version=4) if isinstance(notebook, Path) else notebook
+    except (OSError, ValueError, nbformat.ValidationError):
+        return []
     return [
-        (cell.cell_type, cell.source.rstrip("\n"))
-        for cell in notebook.cells
-        if not _is_injected(cell)
+        (cell.cell_type, cell.source.rstrip("\n")) for cell in read.cells if not _is_injected(cell)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.files import write_whole
 from mlsec_survey.base.locations import COLUMNS, resolve_coding, resolve_export
 from mlsec_survey.base.system import TEX, install
 from mlsec_survey.runner.fingerprint import code_of, combined, computed_part, digest, file_digest
@@ -22,6 +24,7 @@ from mlsec_survey.runner.pipeline import (
     NotebookJob,
     record_path,
 )
+from mlsec_survey.runner.store import Record
 from mlsec_survey.runner.workspace import PACKAGE_FOLDER, Workspace
 
 DEFAULT_RUN = "default"
@@ -49,6 +52,7 @@ class Step:
         inputs: returns the digest of each input by name, once the earlier steps are done.
         make: writes all outputs below an empty folder.
         shown_only: names of inputs that outputs show and no result depends on.
+        rescue: called before outputs take their places, with the record of the earlier ones.
         revise: called in place of `make` when just such inputs have changed, with the folder of
             the earlier outputs and an empty one.
     """
@@ -60,6 +64,7 @@ class Step:
     make: Callable[[Path], None]
     shown_only: frozenset[str] = frozenset()
     revise: Callable[[Path, Path], None] | None = None
+    rescue: Callable[[Record | None], None] | None = None
 
     @property
     def label(self) -> str:
@@ -147,9 +152,57 @@ def notebook_step(run: Run, entry: NotebookEntry, work: Workspace) -> Step:
         revised = with_prose_of(source, notebook.read_text(encoding="utf-8"))
         notebook.write_text(revised, encoding="utf-8")
 
+    def rescue(record: Record | None) -> None:
+        keep_edits(run, entry, work, record)
+
     return Step(
-        run, entry.name, work.pipeline.after(entry), inputs, make, frozenset({_PROSE}), revise
+        run,
+        entry.name,
+        work.pipeline.after(entry),
+        inputs,
+        make,
+        frozenset({_PROSE}),
+        revise,
+        rescue,
     )
+
+
+def keep_edits(run: Run, entry: NotebookEntry, work: Workspace, record: Record | None) -> None:
+    """Keep an executed notebook that was edited, before it is replaced by one from the text.
+
+    Executed notebooks are outputs. JupyterLab keeps their text in step, other programs do not, and
+    then the edits are in the executed notebook alone.
+    """
+    path = run.folder / entry.executed
+    known = record.outputs.get(entry.executed.as_posix()) if record else None
+    if not path.is_file() or file_digest(path) == known or _git_has(path):
+        return
+    from mlsec_survey.runner.execute import read_notebook, sources_in
+
+    if sources_in(path) == sources_in(read_notebook(work.source(entry))):
+        return
+    kept = work.cache / "edited" / run.name / f"{entry.name}-{file_digest(path)[:8]}.ipynb"
+    write_whole(kept, path.read_bytes())
+    print(
+        f"note: {path.relative_to(work.root)} was edited, and its text {entry.source} was not; the "
+        f"edited one is kept as {kept.relative_to(work.root)}",
+        file=sys.stderr,
+    )
+
+
+def _git_has(path: Path) -> bool:
+    """Return whether git has a file as it is, so that nothing is lost when it is replaced."""
+    commands = (["ls-files", "--error-unmatch"], ["diff", "--quiet", "HEAD", "--"])
+    try:
+        return all(
+            subprocess.run(
+                ["git", *command, path.name], cwd=path.parent, capture_output=True, check=False
+            ).returncode
+            == 0
+            for command in commands
+        )
+    except OSError:
+        return False
 
 
 def _to_inject(entry: NotebookEntry, source: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -428,6 +481,11 @@ def _numbers_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
 
 def _paper_sources(work: Workspace) -> dict[str, str]:
     paths = [work.pipeline.paper_main, *work.pipeline.paper_inputs]
+    for path in paths:
+        texts = [work.root / path, *(work.root / path).rglob("*.tex")] if path is not None else []
+        for text in texts:
+            if text.suffix == ".tex":
+                work.text(text.relative_to(work.root))
     return {str(path): file_digest(work.root / path) for path in paths if path is not None}
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mlsec_survey.base.files import write_whole
+from mlsec_survey.base.files import remove, write_whole
 from mlsec_survey.runner.fingerprint import file_digest
 
 _LISTING = "outputs.json"
@@ -123,6 +123,22 @@ class Store:
         journal.unlink()
         return record
 
+    def mend(self) -> list[str]:
+        """Remove what is a file where a folder should be, or the other way round.
+
+        Returns:
+            What was removed, by its path below the cache's folder; it is made again when needed.
+        """
+        folders = ["store", "records", "journal", "staging", "failed", "ipython"]
+        wrong = [path for path in map(self.cache.joinpath, folders) if _is_no_folder(path)]
+        for place in ("store", "records"):
+            wrong += filter(_is_no_folder, sorted((self.cache / place).glob("*")))
+        files = [self.cache / "imports.json", *(self.cache / "journal").glob("*.json")]
+        wrong += [path for path in (*files, *self.cache.glob("records/*/*")) if path.is_dir()]
+        for path in wrong:
+            remove(path)
+        return [path.relative_to(self.cache).as_posix() for path in wrong]
+
     def recover(self) -> list[str]:
         """Complete what an earlier process left half-installed; return the steps concerned.
 
@@ -200,6 +216,10 @@ class Store:
 
     def _record_path(self, run: str, step: str) -> Path:
         return self.cache / "records" / run / f"{step}.json"
+
+
+def _is_no_folder(path: Path) -> bool:
+    return os.path.lexists(path) and not path.is_dir()
 
 
 def _part_of(target: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -12,13 +13,15 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.errors import AnalysisError, CompendiumError, InputError
 from mlsec_survey.parallel.environment import fixed_environment
 from mlsec_survey.parallel.processes import end_with_parent, fork_server
 from mlsec_survey.runner.fingerprint import Modules, code_of, imported_modules
 from mlsec_survey.runner.kernels import LOADED_FIRST
 from mlsec_survey.runner.pipeline import NotebookEntry, NotebookJob, Pipeline
 
+# What git puts around two versions; in a notebook's prose it may have become a comment.
+_CONFLICT = re.compile(r"^(?:# )?(?:<{7}|>{7}) \S.*$", re.MULTILINE)
 PACKAGE_FOLDER = Path(__file__).resolve().parents[1]
 
 
@@ -70,7 +73,24 @@ class Workspace:
 
     def source(self, entry: NotebookEntry) -> str:
         """Return the text of a notebook as it is now."""
-        return (self.root / entry.source).read_text(encoding="utf-8")
+        return self.text(entry.source)
+
+    def text(self, path: Path) -> str:
+        """Return the content of a text of the project.
+
+        Raises:
+            InputError: two versions of it were merged and the conflict is not resolved.
+        """
+        text = (self.root / path).read_text(encoding="utf-8")
+        if found := _CONFLICT.search(text):
+            raise InputError(
+                "a conflict of two versions is not resolved here",
+                file=path,
+                row=text.count("\n", 0, found.start()) + 1,
+                value=found.group(),
+                remedy="choose between the versions, and remove the three lines of marks",
+            )
+        return text
 
     @contextlib.contextmanager
     def processes(self) -> Iterator[None]:
@@ -123,7 +143,7 @@ class Workspace:
         found = dict.fromkeys(LOADED_FIRST)
         for entry in self.pipeline.notebooks.values():
             # What is wrong with a source, its step will say.
-            with contextlib.suppress(OSError, AnalysisError):
+            with contextlib.suppress(OSError, CompendiumError):
                 code = code_of(self.source(entry))
                 found |= dict.fromkeys(imported_modules(code))
                 found |= dict.fromkeys(self.modules.used_by(code))
