@@ -7,7 +7,7 @@ ARGS   ?=
 # Tests run in two processes; more only where there are more processors to spare.
 TESTS  ?= -n 2 --dist loadgroup
 
-.PHONY: all help setup setup-lab setup-test quick check test coverage site archive verify home standin survey clean
+.PHONY: all help setup setup-lab setup-test quick check test coverage site archive verify home standin survey release clean
 
 all: setup ## set up, then everything that a change made necessary: notebooks, figures, pages, PDF
 	@$(BIN)/python scripts/run_all.py $(ARGS)

@@ -32,8 +32,10 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     )
     parser.add_argument("--run", default=PRIVATE_RUN, help="folder of the run (%(default)s)")
     parser.add_argument("--names", type=Path, help="invitation list: a CSV file with names")
+    parser.add_argument("--root", type=Path, default=root, help=argparse.SUPPRESS)
     parser.add_argument("--check-only", action="store_true", help="copy nothing")
     options = parser.parse_args(arguments)
+    root = options.root
     try:
         run = root / options.run
         if not (run / release.RECORDS).is_dir():

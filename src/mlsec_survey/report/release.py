@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -363,15 +364,17 @@ def _check_table(
         parsed = pd.to_numeric(cleaned, errors="coerce")
         numbers[column.name] = parsed if parsed.notna().any() else table[column.name]
     hidden = hidden_cells(numbers, columns)
-    for name in hidden.columns[hidden.any()]:
-        column = next(c for c in columns if c.name == name)
-        rule = "dominance" if column.role in ("extreme", "base", "") else "threshold"
-        for at in hidden.index[hidden[name]]:
-            value = numbers[name][at]
-            small = isinstance(value, (int, float)) and 0 < value < THRESHOLD
-            if column.role in ("count", "aside") and not small:
-                rule = "complement"
-            state.find(place, rule, f"{column.heading or name} in {_row_words(table, columns, at)}")
+    for column in columns:
+        for at in hidden.index[hidden[column.name]]:
+            value = numbers[column.name][at]
+            small = isinstance(value, Real) and 0 < float(value) < THRESHOLD
+            rule = "complement"
+            if column.role == "extreme" or (column.role == "base" and small):
+                rule = "dominance"
+            elif column.role and small:
+                rule = "threshold"
+            what = f"{column.heading or column.name} in {_row_words(table, columns, at)}"
+            state.find(place, rule, what)
     for column in columns:
         if not pd.api.types.is_numeric_dtype(numbers[column.name]):
             for at, text in table[column.name].items():
