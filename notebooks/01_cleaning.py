@@ -31,10 +31,11 @@ resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 
 # %%
 from mlsec_survey.analysis import sample
+from mlsec_survey.analysis.anonymity import anonymity
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.figures import describe_exclusion_flow, draw_exclusion_flow
 from mlsec_survey.project import open_project
-from mlsec_survey.responses import contradictions, exclusions, quality, recode, scales
+from mlsec_survey.responses import contradictions, exclusions, private, quality, recode, scales
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.study.literature import load_facts
 
@@ -89,6 +90,8 @@ pub.figure(
     alt=describe_exclusion_flow(shown),
     data=shown,
 )
+
+# %%
 pub.number("n_respondents", len(kept), "analysed respondents", unit="respondents")
 pub.number("n_excluded", int(flow["excluded"].sum()), "excluded rows", unit="rows")
 pub.number("export_line", contradictions.in_one_line(raw, len(kept)), "the export in one line")
@@ -119,6 +122,8 @@ missing = missing_kinds(kept, book)
 responses = recode.recode(kept, book, missing)
 responses = scales.derive_scales(responses, missing, book)
 responses = responses.join(quality.quality_flags(responses, book))
+
+# %%
 pub.table(
     "missing_kinds",
     sample.missing_kind_counts(missing, book),
@@ -143,6 +148,8 @@ reliability = scales.scale_reliability(
     resamples=resamples,
     confidence=project.plan.confidence,
 )
+
+# %%
 pub.table(
     "scale_reliability",
     reliability,
@@ -175,13 +182,47 @@ pub.table(
 )
 
 # %% [markdown]
+# ## What could single a respondent out
+#
+# Direct identifiers can stand in any column, also where nobody asked for them. Names are looked for
+# if an invitation list is at hand in `data/raw/invited.csv`, which git ignores as it does the
+# export.
+
+# %%
+names = private.invited_names(project.root)
+pub.table(
+    "identifiers",
+    private.identifier_columns(raw.frame, book, names),
+    "column kind:kind_of_identifier cells:holding treated:treatment",
+    caption="Columns of the export that hold direct identifiers, and what becomes of them.",
+)
+
+# %% [markdown]
+# Without a name, too, role, experience and organisation together can point to one person. The table
+# says how small a group somebody finds who knows some of these answers, and how many different
+# answers on occurrence it holds. A group of one is why the analysis file must not be passed on, and
+# why tables of several answers at once are suppressed.
+
+# %%
+known = sample.items_about(book, "respondent", "organisation")
+sensitive = [part.name for part in book.parts("occurrence").values()]
+pub.table(
+    "anonymity",
+    anonymity(responses, known, sensitive),
+    "known smallest:smallest_group alone diversity",
+    caption=f"Groups of respondents with the same answers to {len(known)} identifying items.",
+    note="Smallest group: k of k-anonymity; different answers: l of l-diversity, each at worst.",
+)
+
+# %% [markdown]
 # ## What is written
 #
 # The analysis file, its twin of missing kinds, a list of variables, the flow, and the wider set of
 # candidates (with the reason that excluded each), which the specification curve of notebook 05
 # draws on. These files hold every answer and must not be passed on. The labelled CSV leaves out
-# answers in the respondents' own words, dates, response numbers and all that the codebook marks as
-# identifying, and its rows are in another order than the export's.
+# answers in the respondents' own words, dates, response numbers, all that the codebook marks as
+# identifying and every column in which most values occur once, such as seeds and timings; its rows
+# are in another order than the export's.
 
 # %%
 project.write("responses.parquet", responses)

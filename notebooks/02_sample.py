@@ -98,6 +98,8 @@ numbers = sample.number_table(
     resamples=resamples,
     confidence=confidence,
 )
+
+# %%
 if len(numbers):
     pub.table(
         "number_items",
@@ -165,6 +167,8 @@ incidents = cases.incident_shares(
 )
 reports = pub.released(occurrence, "report_label:report count n label:attack", "label:attack")
 met = pub.released(cases.reports_and_confirmed(reports, incidents))
+
+# %%
 pub.figure(
     "occurrence_intervals",
     figures.draw_intervals(met, row="label", series="kind", axis="% (count/n beside each point)"),
@@ -271,6 +275,8 @@ pub.table(
     f"respondents if none, or all, of the unknown are exposed; outer ends: of their {level} "
     "intervals.",
 )
+
+# %%
 pub.numbers(sample.share_numbers(exposure, confidence=confidence), "The same shares, in words")
 
 # %% [markdown]
@@ -284,6 +290,8 @@ pub.numbers(sample.share_numbers(exposure, confidence=confidence), "The same sha
 concern = sample.rating_distribution(responses, missing, book, "concern", confidence=confidence)
 drawn = pub.released(concern)
 panels = [(book.label("concern"), drawn)]
+
+# %%
 pub.figure(
     "concern_ratings",
     figures.draw_ratings(panels, [[option.label for option in book.options("concern")]]),
@@ -335,6 +343,8 @@ defences = sample.checklists_together(
     responses, missing, book, ["defence", "planned"], confidence=confidence
 )
 drawn = pub.released(defences)
+
+# %%
 pub.figure(
     "defences_intervals",
     figures.draw_intervals(drawn, row="label", series="list", axis="% (count/n beside each point)"),
@@ -353,6 +363,8 @@ pub.table(
     sections="list",
     note=f"{shares} n and share: in the reading that the codebook chooses.",
 )
+
+# %%
 pub.number(
     "nothing_ticked",
     sample.describe_nothing_ticked(missing, book, ["defence", "planned"]),
@@ -368,6 +380,8 @@ numbers = sample.count_scales(
     resamples=resamples,
     confidence=confidence,
 )
+
+# %%
 pub.table(
     "defence_numbers",
     numbers,

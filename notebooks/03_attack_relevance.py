@@ -68,6 +68,8 @@ ranking = ratings.ranking(
 rated = sample.rating_distribution(responses, missing, book, "relevance", confidence=confidence)
 rated = pub.released(rated.set_index("subquestion").loc[ranking["part"]].reset_index())
 panel = [(book.label("relevance"), rated)]
+
+# %%
 pub.figure(
     "relevance_ratings",
     figures.draw_ratings(panel, [[option.label for option in book.options("relevance")]]),
@@ -95,6 +97,8 @@ pub.figure(
     alt=figures.describe_ranking(ranking),
     data=ranking,
 )
+
+# %%
 pub.number("relevance_order", ratings.describe_order(ranking), "order by mean rank")
 
 # %%
@@ -121,6 +125,8 @@ friedman = ranks.friedman(rated_attacks, rng=generator(seed, "friedman"), **at)
 skillings_mack = ranks.skillings_mack(rated_attacks, rng=generator(seed, "skillings mack"), **at)
 model = ratings.fitted_model(rated_attacks, confidence=confidence)
 tests = [friedman, skillings_mack, *([model.difference] if model else [])]
+
+# %%
 pub.table(
     "relevance_tests",
     ratings.tests_table(tests),
@@ -146,6 +152,8 @@ pairs = ranks.pairwise_signed_rank(
     rated_attacks[ranking["part"]], rng=generator(seed, "pairs"), **at
 )
 pairs = ratings.pairs_table(pairs, labels)
+
+# %%
 pub.figure(
     "relevance_pairwise",
     figures.draw_pairwise(pairs, alpha=alpha),
@@ -199,6 +207,8 @@ pub.table(
     "average attack. Thresholds with too few ratings of an attack on one side are left out.",
 )
 proportional = ratings.describe_assumption(check, alpha=alpha)
+
+# %%
 pub.number("relevance_assumption", proportional, "test of proportional odds")
 
 # %% [markdown]
@@ -276,6 +286,8 @@ pub.number("relevance_exposure_reading", reading, "relevance, having met an atta
 scheme = load_coding_scheme(project.root / "data/concern_codes.yml", book)
 coded = load_coding(project.coding_path, scheme, responses, book)
 pub.number("concern_coding", coded.describe(WHY), "coding of reasons")
+
+# %%
 pub.table(
     "concern_code_book",
     scheme.table(),
@@ -378,6 +390,8 @@ counted = coded_answers.count_codes(
     coded, WHY, rng=generator(seed, "codes by attack"), alpha=alpha, **drawn
 )
 cells = (counted.counts, counted.residuals, counted.replies, counted.firm)
+
+# %%
 pub.figure(
     "concern_by_attack",
     figures.draw_code_by_attack(*cells),
@@ -479,6 +493,8 @@ outside = atlas.load_atlas(project.root / "data/published")
 mapping = atlas.load_attack_map(project.root / "data/published/atlas_attack_map.yml", outside, book)
 source = outside.manifest.citation
 years = atlas.cases_by_year(outside)
+
+# %%
 pub.figure(
     "atlas_by_year",
     figures.draw_incidents_by_year(years),
@@ -488,6 +504,8 @@ pub.figure(
     source=source,
     data=years,
 )
+
+# %%
 pub.numbers(atlas.case_numbers(years), "Documented cases", basis="published")
 
 # %% [markdown]
@@ -530,6 +548,8 @@ relevance = rated_attacks.astype("float64")
 compared = atlas.compare_ranking(
     relevance, documented, rng=generator(seed, "documented ranking"), **drawn
 )
+
+# %%
 pub.figure(
     "documented_against_ranking",
     figures.draw_documented_against_ranking(compared.table),
@@ -547,6 +567,8 @@ pub.number(
     "Kendall's tau-b of relevance and documented incidents over attacks",
     digits=2,
 )
+
+# %%
 pub.number(
     "documented_rank_correlation_interval",
     interval_text(tau.low, tau.high),

@@ -87,6 +87,8 @@ permutations = 50 * resamples - 1
 confirmatory = hyp.run_plan(
     the_plan, data, book, kind="confirmatory", seed=seed, resamples=permutations
 )
+
+# %%
 pub.table(
     "confirmatory_results",
     confirmatory.table,
@@ -202,6 +204,8 @@ pub.table(
     f"{percent_text(1 - 2 * the_plan.alpha / max(1, len(exposure)))} each. Adjusted p and "
     f"reading: Holm. {null_results.describe_sparse_tables(exposure, confirmatory)}",
 )
+
+# %%
 if len(readings):
     pub.table(
         "exposure_evidence",
@@ -248,6 +252,8 @@ pub.number(
     "over predictors",
 )
 found = hyp.found_numbers("exposure", exposure, confirmatory, "exposure", alpha=the_plan.alpha)
+
+# %%
 pub.numbers(found, "What is found on exposure")
 pub.number(
     "exposure_open",
@@ -266,6 +272,8 @@ sentence = null_results.sentence_on(
     alpha=the_plan.alpha,
     power=the_plan.power,
 )
+
+# %%
 pub.number(
     "exposure_null_sentence",
     sentence,
@@ -331,6 +339,8 @@ pub.number(
     hyp.effect_on(defences, confirmatory, book, "threat exposure"),
     "effect of exposure on the number of defences",
 )
+
+# %%
 pub.number(
     "defences_likelihood_effect",
     hyp.effect_on(defences, confirmatory, book, "threat perception"),
@@ -450,6 +460,8 @@ pub.number("perception_functioning", works, "whether items work alike for differ
 odds = hyp.proportional_odds_table(
     perception, data, book, alpha=the_plan.alpha, confidence=the_plan.confidence
 )
+
+# %%
 if len(odds):
     pub.table(
         "perception_proportional_odds",
@@ -457,7 +469,7 @@ if len(odds):
         "id label:hypothesis n estimate:odds_ratio low high p brant brant_thresholds brant_df "
         "brant_p reading",
         caption="Odds ratio of a higher rating per step of the predictor, and Brant's test.",
-        note="Thresholds: those that Brant's test compares after levels with fewer than ten "
+        note="Thresholds: those that Brant's test compares after levels with few "
         "answers were merged; the odds ratio uses all levels. p and p (Brant) are not adjusted.",
     )
 

@@ -46,6 +46,7 @@ from mlsec_survey.stats import error_rates
 from mlsec_survey.study.company_size import describe_size_question
 from mlsec_survey.study.literature import load_facts
 
+# %%
 project = open_project("05_robustness", globals())
 pub = project.publisher()
 the_plan = project.plan
@@ -78,6 +79,8 @@ pub.table(
     basis="published",
     note=f"Intervals at {the_plan.level}.",
 )
+
+# %%
 pub.number(
     "detectable_share_none",
     percent_text(shares["exact_high"].iloc[0], 1),
@@ -122,6 +125,8 @@ curves = design_analysis.power_curves(curves, at_n, assumed.curve_multiples)
 curves["panel"] = curves["hypothesis"].map(labels)
 axes = {"n": "respondents", "effect": "effect ÷ SESOI: "}
 how = {"panel": "panel", "line": "effect", "x": "n", "labels": axes, "mark": n}
+
+# %%
 pub.figure(
     "power_curves",
     figures.draw_power_curves(curves, **how),
@@ -217,6 +222,8 @@ pub.number(
     digits=2,
     basis="design",
 )
+
+# %%
 pub.number(
     "company_size_power_uncorrected",
     design_analysis.at_cell(grid, n, size.at, "power_uncorrected"),
@@ -224,6 +231,8 @@ pub.number(
     digits=2,
     basis="design",
 )
+
+# %%
 pub.number(
     "company_size_reading",
     describe_size_question(grid, size.at, the_plan.power),
@@ -275,6 +284,8 @@ replication = design_analysis.replication_table(
     start=n,
     run=partial(run, purpose="replication"),
 )
+
+# %%
 pub.table(
     "replication_n",
     design_analysis.named(replication, the_plan),
@@ -308,6 +319,8 @@ pub.table(
     note=error_rates.describe_basis(rates),
     basis="design",
 )
+
+# %%
 pub.number(
     "error_rates_reading",
     error_rates.describe_rates(checked, [h.test for h in the_plan.of_kind("confirmatory")]),
@@ -387,6 +400,8 @@ pub.table(
     "predicted (–), each specification by itself at the level of the plan. "
     f"{multiverse.describe_monte_carlo(robust.table, alpha)}",
 )
+
+# %%
 pub.number(
     "specification_reading",
     multiverse.describe_robustness(robust.table, alpha),

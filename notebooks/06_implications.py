@@ -62,6 +62,8 @@ pub.table(
     note="Claims in the words of this project, after the publication's abstract. Strength: grade "
     "by the checks in data/claims.yml, in brackets how many of them hold.",
 )
+
+# %%
 pub.number("ledger_reading", claims.describe_ledger(table, ledger), "grades in this run")
 
 # %% [markdown]
@@ -158,6 +160,8 @@ pub.table(
     "claim check value:check_value condition holds",
     caption="Every check of the ledger: the number it reads, the bound, and whether it holds.",
 )
+
+# %%
 pub.number("checks_made", len(checks), "checks in the ledger", unit="checks", basis="published")
 pub.number(
     "checks_held",
@@ -181,6 +185,8 @@ pub.table(
     caption="Counts stated in public, and the same counts in this run.",
     note="Source: data/published/facts.csv, which names the source of each fact.",
 )
+
+# %%
 pub.number(
     "comparison_reading",
     claims.describe_comparison(comparisons, synthetic=project.manifest.is_synthetic),

@@ -113,6 +113,8 @@ pub.table(
     sections="notebook",
     data=numbers,
 )
+
+# %%
 pub.close()
 
 # %% [markdown]

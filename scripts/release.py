@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mlsec_survey.base.errors import CompendiumError, InputError
+from mlsec_survey.base.identifiers import host_of
 from mlsec_survey.base.locations import COLUMNS, PRIVATE_RUN
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.report import release
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         secrets = release.Secrets(
             words_of_respondents(run, book),
             invited_names(root, options.names),
-            frozenset(map(release.host_of, project_links(root))),
+            frozenset(map(host_of, project_links(root))),
             [path.read_text(encoding="utf-8") for path in sorted((root / "data").glob("*.yml"))],
         )
         columns = load_columns(root / COLUMNS, labels.__getitem__)

@@ -14,6 +14,7 @@ import pytest
 
 import figure_examples as examples
 from mlsec_survey.base.formatting import SUPPRESSED
+from mlsec_survey.base.identifiers import identifiers
 from mlsec_survey.report import publisher, release
 from mlsec_survey.report.columns import load_columns
 from mlsec_survey.report.html import render
@@ -267,7 +268,7 @@ def test_a_planted_leak_is_found_and_its_mending_passes(
     ],
 )
 def test_direct_identifiers_are_found(text: str, kinds: list[str]) -> None:
-    found = release.identifiers(text, SECRETS.names, SECRETS.links)
+    found = identifiers(text, SECRETS.names, SECRETS.links)
     assert [kind for kind, _ in found] == kinds
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.identifiers import identifiers
 from mlsec_survey.instrument.codebook import Codebook
 
 # Where an invitation list is looked for; git ignores it.
@@ -99,3 +100,40 @@ def nearly_unique(table: pd.DataFrame) -> list[str]:
         if len(values) >= _FEWEST and once > LARGEST_UNIQUE * len(values):
             found.append(str(name))
     return found
+
+
+def identifier_columns(
+    frame: pd.DataFrame, codebook: Codebook, names: Iterable[str] = ()
+) -> pd.DataFrame:
+    """Say which columns of an export hold direct identifiers, and what becomes of them.
+
+    Args:
+        frame: the export as read, all cells text.
+        codebook: says which columns are left out, and which hold own words.
+        names: of invited persons.
+
+    Returns:
+        One row per column and kind: column, kind of identifier, cells (that hold one), treated.
+    """
+    specs = {column.name: column for column in codebook.column_specs}
+    names = list(names)
+    rows = []
+    for name in frame.columns:
+        counts = frame[name].astype(str).value_counts()
+        kinds: dict[str, int] = {}
+        for text, cells in counts.items():
+            for kind in {kind for kind, _ in identifiers(str(text), names)}:
+                kinds[kind] = kinds.get(kind, 0) + int(cells)
+        column = specs.get(str(name))
+        paradata = column.paradata if column is not None else None
+        left_out = column is None or (paradata is not None and paradata.identifying)
+        own_words = column is not None and column.kind in ("text", "other")
+        treated = (
+            "left out of the analysis file"
+            if left_out
+            else "own words: coded, never shown"
+            if own_words
+            else "in the analysis file: look at it"
+        )
+        rows += [(str(name), kind, cells, treated) for kind, cells in sorted(kinds.items())]
+    return pd.DataFrame(rows, columns=["column", "kind", "cells", "treated"])

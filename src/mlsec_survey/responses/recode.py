@@ -14,6 +14,7 @@ from mlsec_survey.instrument.entries import RESPONDENT, Item, Option
 from mlsec_survey.instrument.variables import Variable
 from mlsec_survey.responses.cells import as_numbers, looked_up
 from mlsec_survey.responses.missing import IS_ANSWERED, missing_kinds, places_of
+from mlsec_survey.responses.private import nearly_unique
 from mlsec_survey.responses.readers import RawExport
 from mlsec_survey.responses.readers.checks import NO_DATE
 
@@ -200,7 +201,8 @@ def labelled(
         codebook: defines labels.
         texts: keep free text, escaped against execution by a spreadsheet; dropped otherwise.
         identifying: keep what can point to a person together with other columns: the items that the
-            codebook marks so, the response number, and dates and times; dropped otherwise.
+            codebook marks so, the response number, dates and times, and every column in which most
+            values occur once, such as seeds and timings; dropped otherwise.
 
     Returns:
         One row per response. Without response numbers rows are in the order of their answers, so
@@ -240,4 +242,5 @@ def labelled(
     table = pd.DataFrame(result, index=responses.index)
     if identifying or not len(table.columns):
         return table
+    table = table.drop(columns=nearly_unique(table))
     return table.sort_values(list(table.columns), ignore_index=True)
