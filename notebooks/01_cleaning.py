@@ -209,7 +209,7 @@ sensitive = [part.name for part in book.parts("occurrence").values()]
 pub.table(
     "anonymity",
     anonymity(responses, known, sensitive),
-    "known smallest:smallest_group alone diversity",
+    "known smallest:smallest_group alone:nobody_else diversity",
     caption=f"Groups of respondents with the same answers to {len(known)} identifying items.",
     note="Smallest group: k of k-anonymity; different answers: l of l-diversity, each at worst.",
 )
