@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = [path.stem for path in sorted((ROOT / "notebooks").glob("0[0-6]_*.py"))]
-PAGES = ["index", *NOTEBOOKS, "explore", "glossary", "search"]
+PAGES = ["index", *NOTEBOOKS, "explore", "audit", "glossary", "search"]
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.xdist_group("browser")]
@@ -519,3 +519,44 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(
                 seen.append(tag)
                 assert outline != "none"
             assert {"A"} <= set(seen)
+
+
+# The self-assessment
+
+
+def test_the_self_assessment_shows_an_answer_beside_the_sample_and_keeps_a_record(
+    site: Path, browser: Browser, tmp_path: Path
+) -> None:
+    rows = table_of(site, "occurrence_answers")
+    with opened(browser, site / "audit.html") as page:
+        count = page.locator("#open-count")
+        asked = page.locator("#answers select, #answers textarea").count()
+        assert count.text_content() == f"{asked} of {asked} questions are open."
+        page.select_option("#a-occurrence__evasion", label="It did not happen")
+        beside = page.locator("#s-occurrence__evasion").text_content() or ""
+        assert beside.endswith("synthetic stand-in")
+        expected = next(row for row in rows if row["label"] == "Evasion")
+        known = sum(int(expected[f"count_{answer}"]) for answer in ("yes", "suspected", "no"))
+        assert beside.startswith(f"{expected['count_no']} of {known} respondents")
+        page.fill("#a-claim-defences", 'A test of "each" <b>defence</b>')
+        assert count.text_content() == f"{asked - 2} of {asked} questions are open."
+        with page.expect_download() as saved:
+            page.click("#save")
+        record = tmp_path / "record.json"
+        saved.value.save_as(record)
+    content = json.loads(record.read_text(encoding="utf-8"))
+    assert content["answers"]["occurrence__evasion"] == "It did not happen"
+    content["answers"]["no_longer_asked"] = "x"
+    record.write_text(json.dumps(content), encoding="utf-8")
+    with opened(browser, site / "audit.html", size=PHONE) as page:
+        page.set_input_files("#load", record)
+        told = page.locator("#told")
+        told.get_by_text("no_longer_asked").wait_for()
+        assert page.input_value("#a-claim-defences") == 'A test of "each" <b>defence</b>'
+        assert page.locator("#open-count").text_content() == (
+            f"{asked - 2} of {asked} questions are open."
+        )
+        record.write_text("[]", encoding="utf-8")
+        page.set_input_files("#load", record)
+        told.get_by_text("nothing was changed").wait_for()
+        assert page.input_value("#a-occurrence__evasion") == "It did not happen"

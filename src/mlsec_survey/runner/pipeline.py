@@ -60,11 +60,13 @@ class Pages:
         answers: what the first page opens with, or None.
         glossary: the terms, or None for pages without a glossary.
         explorer: the notebook that writes the analysis file which the explorer counts, or None.
+        audit: what the self-assessment asks about, or None; it needs an explorer.
     """
 
     answers: Path | None = None
     glossary: Path | None = None
     explorer: str | None = None
+    audit: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -217,13 +219,14 @@ def _parse(content: Any) -> Pipeline:
 
 
 def _pages(content: Mapping[str, str]) -> Pages:
-    unknown = set(content) - {"answers", "glossary", "explorer"}
+    unknown = set(content) - {"answers", "glossary", "explorer", "audit"}
     if unknown:
         raise KeyError(f"pages has unknown entries {sorted(unknown)}")
-    answers, glossary = (
-        Path(content[name]) if name in content else None for name in ("answers", "glossary")
+    answers, glossary, audit = (
+        Path(content[name]) if name in content else None
+        for name in ("answers", "glossary", "audit")
     )
-    return Pages(answers, glossary, content.get("explorer"))
+    return Pages(answers, glossary, content.get("explorer"), audit)
 
 
 def _check(pipeline: Pipeline, root: Path) -> None:

@@ -87,6 +87,8 @@ def steps_of(run: Run, work: Workspace) -> list[Step]:
     steps.append(_index_step(run, names, work))
     if work.pipeline.pages.explorer is not None:
         steps.append(_explorer_step(run, work.pipeline.pages.explorer, work))
+        if work.pipeline.pages.audit is not None:
+            steps.append(_audit_step(run, work.pipeline.pages.explorer, work))
     if work.pipeline.pages.glossary is not None:
         steps.append(_glossary_step(run, names, work))
     steps.append(_search_step(run, names, work))
@@ -266,6 +268,8 @@ def _navigation(work: Workspace) -> list[tuple[str, str]]:
     ]
     if work.pipeline.pages.explorer is not None:
         pages.append(("explore", "Explore the answers"))
+        if work.pipeline.pages.audit is not None:
+            pages.append(("audit", "Self-assessment"))
     if work.pipeline.pages.glossary is not None:
         pages.append(("glossary", "Glossary"))
     return [*pages, ("search", "Search")]
@@ -397,33 +401,66 @@ def _index_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
 
 def _explorer_step(run: Run, notebook: str, work: Workspace) -> Step:
     """Return the step that makes the explorer from the analysis file that `notebook` writes."""
+    title = "Explore the answers"
+    return _counted_page(run, notebook, work, ("explore", title), "explorer", {})
+
+
+def _audit_step(run: Run, notebook: str, work: Workspace) -> Step:
+    """Return the step that makes the self-assessment, beside the answers in the same file."""
+    files = {
+        "claims": Path("data/claims.yml"),
+        "facts": Path("data/published/facts.csv"),
+        "audit": work.pipeline.pages.audit or Path(),
+    }
+    page = ("audit", "Self-assessment for one organisation")
+    return _counted_page(run, notebook, work, page, "audit", files)
+
+
+def _counted_page(
+    run: Run,
+    notebook: str,
+    work: Workspace,
+    page: tuple[str, str],
+    module: str,
+    more: Mapping[str, Path],
+) -> Step:
+    """Return the step of a page with counts of the analysis file that `notebook` writes.
+
+    Args:
+        run: that the page belongs to.
+        notebook: that writes the analysis file.
+        work: what steps need.
+        page: its name and title.
+        module: of `runner.outputs`, with a function `render_` of the same name.
+        more: further files that it takes, below the project, by parameter.
+    """
+    name, title = page
     parameters = {**work.pipeline.parameters, **run.parameters}
     files = {
         name: run.folder / "data" / "processed" / f"{file}.parquet"
         for name, file in (("responses", "responses"), ("missing", "missing_kinds"))
     } | {name: work.root / str(parameters[name]) for name in ("codebook", "plan")}
+    files |= {name: work.root / path for name, path in more.items()}
 
     def facts() -> dict[str, Any]:
         synthetic = _synthetic(run.folder / record_path(notebook))
-        return _page_facts(work, "explore", "Explore the answers", synthetic)
+        return _page_facts(work, name, title, synthetic)
 
     def inputs() -> dict[str, str]:
         return {name: file_digest(path) for name, path in files.items()} | _page_inputs(
-            work, facts(), "explorer"
+            work, facts(), module
         )
 
     def make(output: Path) -> None:
-        paths = {name: str(path) for name, path in files.items()}
-        page = output / "html" / "explore.html"
         work.call(
-            "mlsec_survey.runner.outputs.explorer",
-            "render_explorer",
-            **paths,
-            output=str(page),
+            f"mlsec_survey.runner.outputs.{module}",
+            f"render_{module}",
+            **{name: str(path) for name, path in files.items()},
+            output=str(output / "html" / f"{name}.html"),
             entry=facts(),
         )
 
-    return Step(run, "explore.html", (notebook,), inputs, make)
+    return Step(run, f"{name}.html", (notebook,), inputs, make)
 
 
 def _glossary_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
