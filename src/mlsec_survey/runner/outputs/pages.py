@@ -63,7 +63,7 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
     body = re.sub(r'href="(\w+)\.ipynb(?=["#])', r'href="\1.html', body)
     body = re.sub(r"[ \t]+\n", "\n", re.sub(r"\n{3,}", "\n\n", body)).strip()
     sections = [
-        (anchor, html.unescape(re.sub(r"<[^>]+>", "", text)).strip())
+        (html.unescape(anchor), html.unescape(re.sub(r"<[^>]+>", "", text)).strip())
         for anchor, text in re.findall(
             r'<h2 id="([^"]+)">(.*?)(?:<a class="anchor-link"[^>]*>.*?</a>)?</h2>', body, flags=re.S
         )
