@@ -153,10 +153,12 @@ reliability = scales.scale_reliability(
 pub.table(
     "scale_reliability",
     reliability,
-    "label:scale n alpha low high bootstrap_low bootstrap_high",
+    "label:scale scale_n alpha_pairwise n:complete_n alpha low high bootstrap_low bootstrap_high",
     caption="Reliability of the rating scales: Cronbach's alpha with two intervals "
     f"({project.plan.level}).",
-    note="n: respondents who gave every rating. Low, high: Feldt's interval; (b.): bootstrap, BCa.",
+    note="The scale is used for all who gave enough ratings; their alpha is computed from pairs of "
+    "ratings. The intervals are of those who gave every rating. Low, high: Feldt's; (b.): "
+    "bootstrap, BCa.",
 )
 
 # %%

@@ -206,7 +206,7 @@ pub.table(
         values=("yes", "suspected"),
         confidence=confidence,
     ),
-    "label:attack count_*:occurrence dont_know prefer_not no_answer "
+    "label:attack count_*:occurrence dont_know prefer_not no_answer n:chosen_n "
     "estimate:share_dont_know bound_low bound_high",
     caption="All answers on occurrence, and what the unknown ones leave open.",
 )

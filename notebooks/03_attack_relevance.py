@@ -37,7 +37,7 @@ resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 # %%
 from mlsec_survey import figures
 from mlsec_survey.analysis import coded_answers, ratings, sample
-from mlsec_survey.base.formatting import interval_text, percent_text
+from mlsec_survey.base.formatting import interval_text, p_text, percent_text
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import load_coding_scheme
 from mlsec_survey.project import open_project
@@ -413,12 +413,11 @@ pub.number(
 pub.table(
     "concern_counts",
     counted.cells,
-    "label:attack count replies:of_reasons share low high expected residual p_adjusted",
+    "label:attack count replies:of_reasons share low high expected z:deviate p_adjusted",
     caption="Reasons with each code, by attack: counts, shares, and what chance would give.",
     sections="code",
-    note=f"{sample.wilson_note(level)} Expected: mean over exchanges of attacks within "
-    "respondents. Residual: adjusted standardised residual. Adjusted p: step-down maxima over the "
-    "table.",
+    note=f"{sample.wilson_note(level)} Expected, deviate and p are of one null: attacks are "
+    "exchanged within respondents. Adjusted p: step-down maxima over the table.",
 )
 
 # %% [markdown]
@@ -572,8 +571,9 @@ pub.number(
 pub.number(
     "documented_rank_correlation_interval",
     interval_text(tau.low, tau.high),
-    f"{level} interval of this tau-b, over respondents",
+    f"{level} interval of this tau-b, over respondents, with the attacks held fixed",
 )
+pub.number("documented_rank_p", p_text(tau.p), "p of this tau-b, over exchanges of attacks")
 
 # %%
 variants = atlas.correlation_variants(

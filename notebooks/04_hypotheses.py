@@ -571,8 +571,9 @@ pub.close()
 # - *Independence of the answers about one person.* Knowledge, concern and expectation are ratings
 #   by one person in one sitting; a habit of choosing high options links them without any other
 #   reason.
-# - *Exposure itself.* An attack that nobody noticed counts as none, and whether one is
-#   noticed may well depend on the organisation.
+# - *Exposure itself.* An attack that nobody noticed counts as none where somebody says *no*, and
+#   whether one is noticed may well depend on the organisation. Where it is not known, the tests of
+#   exposure leave the respondent out; *missing answers* above shows what that might hide.
 # - *Other organisations.* Respondents chose to take part. Intervals cover chance in drawing people
 #   like them, not the way in which they were found.
 # - *Other choices.* Results under other exclusions, codings and tests are in notebook 05.

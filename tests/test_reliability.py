@@ -11,7 +11,12 @@ import pandas as pd
 import pytest
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats.reliability import alpha_bootstrap, cronbach_alpha, item_rest_correlations
+from mlsec_survey.stats.reliability import (
+    alpha_bootstrap,
+    cronbach_alpha,
+    item_rest_correlations,
+    pairwise_alpha,
+)
 
 ORACLE = Path(__file__).parent / "oracle" / "proportions.json"
 R = json.loads(ORACLE.read_text())["reliability"]
@@ -112,3 +117,20 @@ def test_bootstrap_statistic_is_alpha_itself() -> None:
     by_hand = [cronbach_alpha(RATINGS.iloc[rng.integers(0, 139, 139)]).estimate for _ in range(600)]
     spread = np.quantile(by_hand, 0.975) - np.quantile(by_hand, 0.025)
     assert high - low == pytest.approx(spread, rel=0.12)
+
+
+def test_alpha_from_pairs_is_alpha_where_nothing_is_missing() -> None:
+    rng = np.random.default_rng(3)
+    items = pd.DataFrame(rng.normal(size=(60, 1)) + rng.normal(size=(60, 4)))
+    assert pairwise_alpha(items) == pytest.approx(cronbach_alpha(items).estimate, rel=1e-12)
+    gaps = items.mask(rng.random(items.shape) < 0.2)
+    # By hand: each covariance over those who answered both items.
+    k = items.shape[1]
+    pairs = [[gaps[[a, b]].dropna() for b in gaps] for a in gaps]
+    covariance = np.array(
+        [[np.cov(pairs[a][b].iloc[:, 0], pairs[a][b].iloc[:, -1])[0, 1] for b in range(k)]
+         for a in range(k)]
+    )  # fmt: skip
+    want = k / (k - 1) * (1 - np.trace(covariance) / covariance.sum())
+    assert pairwise_alpha(gaps) == pytest.approx(want, rel=1e-12)
+    assert math.isnan(pairwise_alpha(items.head(1)))

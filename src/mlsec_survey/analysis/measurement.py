@@ -95,7 +95,7 @@ def measure(responses: pd.DataFrame, grids: Sequence[Grid]) -> Measurement:
     """Estimate the correlations of all ratings and fit one factor and one factor per grid.
 
     Each of the two comes without and with what two ratings of the same part share beyond their
-    factors: who has a view of one attack has it in both grids.
+    factors: who has a view of one part has it in both grids.
 
     Args:
         responses: the analysis file of notebook 01.

@@ -40,7 +40,18 @@ Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
-Coding = Literal["steps", "split", "extremes_merged", "item_median", "top_two", "groups", "merged"]
+Coding = Literal[
+    "steps",
+    "split",
+    "extremes_merged",
+    "item_adjusted",
+    "item_median",
+    "top_two",
+    "groups",
+    "merged",
+]
+# Codings of a mean scale that go back to its ratings.
+_OF_ITEMS = ("item_adjusted", "item_median", "top_two")
 MissingRule = Literal["complete", "dont_know_lowest", "dont_know_highest", "median"]
 ModelName = Literal["linear_model", "rank_model"]
 _MODELS = get_args(ModelName)
@@ -366,7 +377,7 @@ def _variants(
         measure = meant.measure
         label = "" if name == variable else meant.label
         for coding in specifications.codings.get(measure, ("steps",)):
-            if coding in ("item_median", "top_two") and not isinstance(meant.derived, MeanScale):
+            if coding in _OF_ITEMS and not isinstance(meant.derived, MeanScale):
                 continue
             plain = coding in ("steps", "groups")
             words = _PLAIN if plain else coding.replace("_", " ")
@@ -412,13 +423,19 @@ def _handled(
 
 def _numbers(variable: Variable, candidates: pd.DataFrame, coding: Coding) -> Floats:
     scale = variable.derived
-    if coding in ("item_median", "top_two") and scale is not None:
+    if coding in _OF_ITEMS and scale is not None:
         answers = (
             candidates[list(variable.parts)]
             .astype("Float64")
             .to_numpy(dtype=float, na_value=np.nan)
         )
         enough = np.isfinite(answers).sum(1) >= scale.minimum
+        if coding == "item_adjusted":
+            # Each rating less the mean of its item, so that it does not matter which were given.
+            means = np.nanmean(answers, axis=0)
+            value = np.full(len(answers), np.nan)
+            value[enough] = np.nanmean(answers[enough] - means, axis=1) + means.mean()
+            return value.round(6)
         if coding == "item_median":
             with np.errstate(all="ignore"):
                 value = np.full(len(answers), np.nan)

@@ -74,8 +74,19 @@ def interval_text(low: float, high: float, digits: int | str = 2, *, percent: bo
 
 
 def percent_text(share: float, digits: int | str = 0) -> str:
-    """Return a share as per cent ("12 %"); "not estimable" when it is undefined."""
-    return NOT_ESTIMABLE if math.isnan(share) else f"{as_text(100 * share, digits)} %"
+    """Return a share as per cent ("12 %"); "not estimable" when it is undefined.
+
+    A share never reads as 0 or 100 % unless it is exactly that: "< 1 %", "> 99 %".
+    """
+    if math.isnan(share):
+        return NOT_ESTIMABLE
+    if isinstance(digits, int) and 0 < share < 1:
+        step = 10.0**-digits
+        if 100 * share < step / 2:
+            return f"< {as_text(step, digits)} %"
+        if 100 * share >= 100 - step / 2:
+            return f"> {as_text(100 - step, digits)} %"
+    return f"{as_text(100 * share, digits)} %"
 
 
 def listed(words: Sequence[str]) -> str:

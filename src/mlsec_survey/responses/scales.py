@@ -124,6 +124,8 @@ _RELIABILITY = [
     "label",
     "parts",
     "n",
+    "scale_n",
+    "alpha_pairwise",
     "alpha",
     "low",
     "high",
@@ -153,15 +155,17 @@ def scale_reliability(
 
     Returns:
         One row per mean scale: scale, label, parts (sub-questions), n (respondents who answered
-        all of them), alpha with low and high (Feldt's interval) and bootstrap_low and
-        bootstrap_high (BCa), weakest, the smallest correlation of a sub-question with the sum of
-        the others, and mean_correlation, the mean correlation between two sub-questions. NaN where
-        too few answered for a value.
+        all of them), scale_n (with a value of the scale), alpha_pairwise (from all who answered
+        both parts of a pair), alpha of those with all parts, with low and high (Feldt's interval)
+        and bootstrap_low and bootstrap_high (BCa), weakest, the smallest correlation of a
+        sub-question with the sum of the others, and mean_correlation, the mean correlation between
+        two sub-questions. NaN where too few answered for a value.
     """
     from mlsec_survey.stats.reliability import (
         alpha_bootstrap,
         cronbach_alpha,
         item_rest_correlations,
+        pairwise_alpha,
     )
 
     rows = []
@@ -170,7 +174,14 @@ def scale_reliability(
             continue
         names = list(codebook.variable(scale.id).parts)
         complete = responses[names].dropna().astype("float64")
-        row = {"scale": scale.id, "label": scale.label, "parts": len(names), "n": len(complete)}
+        row = {
+            "scale": scale.id,
+            "label": scale.label,
+            "parts": len(names),
+            "n": len(complete),
+            "scale_n": int(responses[scale.id].notna().sum()),
+            "alpha_pairwise": pairwise_alpha(responses[names].astype("Float64").astype("float64")),
+        }
         try:
             result = cronbach_alpha(complete, confidence=confidence)
         except AnalysisError:

@@ -49,6 +49,22 @@ def cronbach_alpha(items: pd.DataFrame, *, confidence: float = 0.95) -> TestResu
     )
 
 
+def pairwise_alpha(items: pd.DataFrame) -> float:
+    """Return Cronbach's alpha from covariances of all who answered both items of a pair.
+
+    Uses every respondent who answered two items or more, where `cronbach_alpha` needs all items.
+    With complete answers the two are the same. NaN where a pair has fewer than two respondents.
+
+    Args:
+        items: respondents × items, numeric.
+    """
+    covariance = items.astype(float).cov(min_periods=2).to_numpy()
+    k, total = len(covariance), covariance.sum()
+    if k < 2 or not np.isfinite(total) or total <= 0:
+        return math.nan
+    return float(k / (k - 1) * (1 - np.trace(covariance) / total))
+
+
 def alpha_bootstrap(
     items: pd.DataFrame, rng: np.random.Generator, *, resamples: int, confidence: float = 0.95
 ) -> tuple[float, float]:

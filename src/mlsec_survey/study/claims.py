@@ -355,6 +355,26 @@ def grade_table(ledger: Ledger) -> pd.DataFrame:
     )
 
 
+def grading_rates(path: Path | str) -> pd.DataFrame:
+    """Return how often each grade is given in simulated samples, for display.
+
+    Args:
+        path: data/simulation/grades.csv, as scripts/check_grading.py writes it.
+
+    Returns:
+        One row per claim and truth: claim, truth, open, in_part, carried, not_carried (shares of
+        the simulated samples), simulations, checks_simulated.
+    """
+    import pandas as pd
+
+    drawn = pd.read_csv(path)
+    drawn["share"] = drawn["count"] / drawn["simulations"]
+    drawn["grade"] = drawn["grade"].str.replace(" ", "_")
+    by = ["claim", "truth", "simulations", "checks_simulated"]
+    table = drawn.set_index([*by, "grade"])["share"].unstack("grade", sort=False).reset_index()
+    return table.rename_axis(columns=None)
+
+
 def comparison_table(
     ledger: Ledger, facts: PublishedFacts, numbers: Mapping[str, Number]
 ) -> pd.DataFrame:
