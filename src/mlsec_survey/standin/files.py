@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
+import pandas as pd
+
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.manifest import Generator, Manifest, manifest_text
 from mlsec_survey.standin.coding import adjudication_csv, draw_sheets, sheet_csv
@@ -75,6 +77,14 @@ def export_csv(responses: Iterable[Response], codebook: Codebook) -> bytes:
         cells = _cells(response, codebook)
         lines.append(",".join(_quoted(cells.get(name)) for name in codebook.columns()))
     # The tool ends the file with a blank line.
+    return _BYTE_ORDER_MARK + "\r\n".join([*lines, "", ""]).encode()
+
+
+def twin_csv(twin: pd.DataFrame) -> bytes:
+    """Return a table of cells in the same layout; what is missing is NULL."""
+    lines = [",".join(_quoted(str(name)) for name in twin.columns)]
+    for row in twin.itertuples(index=False, name=None):
+        lines.append(",".join(_quoted(None if pd.isna(cell) else str(cell)) for cell in row))
     return _BYTE_ORDER_MARK + "\r\n".join([*lines, "", ""]).encode()
 
 
