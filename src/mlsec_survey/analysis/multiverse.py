@@ -642,8 +642,8 @@ def _distinct(tables: Floats) -> tuple[Floats, Integers]:
     """
     shape, (rows, columns) = tables.shape[:-2], tables.shape[-2:]
     stack = tables.reshape(-1, rows, columns)
-    base = stack.max(initial=0) + 1
-    if base ** (rows * columns) >= 2**53:
+    base = float(stack.max(initial=0)) + 1
+    if rows * columns * math.log2(base) >= 53:
         return stack, np.arange(len(stack)).reshape(shape)
     keys = np.einsum("kij,ij", stack, (base ** np.arange(rows * columns)).reshape(rows, columns))
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)

@@ -184,7 +184,8 @@ def suppress_cross_table(
     places = np.arange(counts.size).reshape(counts.shape)
     lines = list(places)
     for row, secret in zip(places, few[:, 1], strict=True):
-        lines += [] if secret else [row[answered], row[~answered]]
+        # Of everybody the tables tell how many answered; of a group that may be a secret.
+        lines += [] if secret and len(counts) > 1 else [row[answered], row[~answered]]
     if len(counts) > 1:
         lines += list(places.T)
     flat, whole = hidden.ravel(), counts.ravel()

@@ -637,7 +637,9 @@ def _check_explorer(state: _Run, place: str, content: Mapping[str, Any]) -> Iter
                 for count in (*counts, *totals):
                     if count is not None and 0 < count < THRESHOLD:
                         state.find(where, "threshold", "a small count")
-                for part in (counts[:answered], counts[answered:]):
+                # Where it is a secret how many answered, a row adds up only as a whole.
+                parts = [counts[:answered], counts[answered:]] if totals[1] is not None else []
+                for part in [counts, *parts] if totals[0] is not None else []:
                     if part.count(None) == 1 and len(part) > 1:
                         state.find(where, "complement", "a count is hidden alone in its row")
             if not grouping:
@@ -676,8 +678,10 @@ def copy_released(run: Path, root: Path) -> list[str]:
     """Copy what a passed run wrote into the places that git tracks; return the copied folders."""
     for name in RELEASED:
         if (run / name).is_dir():
-            shutil.rmtree(root / name, ignore_errors=True)
-            shutil.copytree(run / name, root / name)
+            # Nothing of an earlier run stays beside it; pages stand among others.
+            if name != "html":
+                shutil.rmtree(root / name, ignore_errors=True)
+            shutil.copytree(run / name, root / name, dirs_exist_ok=True)
     for path in sorted((run / "notebooks").glob("*.ipynb")):
         shutil.copy(path, root / "notebooks" / path.name)
     pdf = Path("paper") / "main.pdf"
