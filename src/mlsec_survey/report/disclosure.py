@@ -182,11 +182,12 @@ def suppress_cross_table(
     rest = totals[:, 0] - totals[:, 1]
     few[:, 1] |= (rest > 0) & (rest < threshold)
     places = np.arange(counts.size).reshape(counts.shape)
-    lines = list(places)
+    # Of everybody the tables tell how many answered; of a group that may be a secret.
+    alone = len(counts) == 1
+    lines = [] if alone else list(places)
     for row, secret in zip(places, few[:, 1], strict=True):
-        # Of everybody the tables tell how many answered; of a group that may be a secret.
-        lines += [] if secret and len(counts) > 1 else [row[answered], row[~answered]]
-    if len(counts) > 1:
+        lines += [] if secret and not alone else [row[answered], row[~answered]]
+    if not alone:
         lines += list(places.T)
     flat, whole = hidden.ravel(), counts.ravel()
     settled = False

@@ -638,8 +638,9 @@ def _check_explorer(state: _Run, place: str, content: Mapping[str, Any]) -> Iter
                     if count is not None and 0 < count < THRESHOLD:
                         state.find(where, "threshold", "a small count")
                 # Where it is a secret how many answered, a row adds up only as a whole.
-                parts = [counts[:answered], counts[answered:]] if totals[1] is not None else []
-                for part in [counts, *parts] if totals[0] is not None else []:
+                by_kind = totals[1] is not None or not grouping
+                parts = [counts[:answered], counts[answered:]] if by_kind else [counts]
+                for part in parts if totals[0] is not None else []:
                     if part.count(None) == 1 and len(part) > 1:
                         state.find(where, "complement", "a count is hidden alone in its row")
             if not grouping:
