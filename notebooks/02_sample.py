@@ -31,10 +31,13 @@ resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 
 # %%
 from mlsec_survey import figures
+from mlsec_survey.analysis import nonresponse as takers
 from mlsec_survey.analysis import sample
+from mlsec_survey.analysis.hypotheses import analysis_data, plan_variables
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.coding_scheme import load_coding_scheme
 from mlsec_survey.project import open_project
+from mlsec_survey.responses import exclusions
 from mlsec_survey.responses.coding import load_coding
 from mlsec_survey.study import incidents as cases
 from mlsec_survey.study.attacks import occurrence_table
@@ -147,6 +150,82 @@ pub.table(
     sections="construct",
     note=shares,
 )
+
+# %% [markdown]
+# *Don't know* has reasons of its own. The model counts, per respondent, how many of the questions
+# that everybody could answer so were answered so, and asks with what that goes, each predictor
+# given the others.
+
+# %%
+unknown, questions = takers.dont_know_counts(missing, book)
+asked = [v for v in ("prior_knowledge", "experience", "org_size") if v in responses]
+who = takers.dont_know_table(
+    unknown,
+    questions,
+    analysis_data(responses, book, asked),
+    {name: book.label(name) for name in asked},
+    confidence=confidence,
+)
+if len(who):
+    pub.table(
+        "dont_know_model",
+        who,
+        "label:predictor n effect estimate low high p p_adjusted",
+        caption=f"Who says don't know: {questions} questions, all predictors at once.",
+        note="Quasi-binomial regression; odds ratio of a don't know per step. Low and high: "
+        f"{level} interval, not adjusted. Adjusted p: Holm over these rows.",
+    )
+
+# %%
+alpha = project.plan.alpha
+reading = takers.describe_dont_know(who, alpha=alpha)
+pub.number("dont_know_reading", reading, "who says don't know")
+
+# %% [markdown]
+# ## Whether it matters how people took part
+#
+# Nobody knows what those would have said who did not take part. Some who did are nearer to them
+# than others: who came late, without an invitation or over another channel, and who left before the
+# end. If these differ from the rest, those who never came may differ more; if they do not, that is
+# a weak comfort, since the comparison sees large differences only. Compared are all variables of
+# the analysis plan; each comparison is corrected by itself.
+
+# %%
+kept, _ = exclusions.apply_exclusions(project.read_export(), book)
+groups = takers.ways_of_taking_part(responses, book, ["channel"], takers.noted(kept, book))
+examined = plan_variables(project.plan)
+drawn = {"seed": seed, "resamples": resamples, "confidence": confidence}
+by_way = takers.compare_groups(groups, analysis_data(responses, book, examined), book, **drawn)
+candidates = project.read("candidates")
+left = takers.left_early(candidates, book)
+early = takers.compare_groups(left, analysis_data(candidates, book, examined), book, **drawn)
+
+# %%
+columns = "label:quantity n effect estimate low high p p_adjusted"
+about = (
+    f"Low and high: {level} interval, not adjusted. Adjusted p: Holm within each comparison. "
+    "Probability of superiority: that the group named last answers higher, ties half; odds ratio: "
+    "its odds against the other."
+)
+for key, table, what in (
+    ("taking_part", by_way, "ways of taking part"),
+    ("left_early", early, "who left before the end and who did not"),
+):
+    if len(table):
+        pub.table(
+            key,
+            table,
+            columns,
+            caption=f"Answers compared between {what}.",
+            sections="comparison",
+            note=about,
+        )
+
+# %%
+reading = takers.describe_comparisons(by_way, alpha=alpha)
+pub.number("taking_part_reading", reading, "answers by way of taking part")
+reading = takers.describe_comparisons(early, alpha=alpha)
+pub.number("left_early_reading", reading, "answers of those who left early")
 
 # %% [markdown]
 # ## Which attacks occurred

@@ -39,6 +39,7 @@ from mlsec_survey import figures
 from mlsec_survey.analysis import hypotheses as hyp
 from mlsec_survey.analysis import measurement as meas
 from mlsec_survey.analysis import null_results
+from mlsec_survey.analysis import representation as stand_for
 from mlsec_survey.base.formatting import percent_text
 from mlsec_survey.project import open_project
 
@@ -561,6 +562,89 @@ for key, hypotheses, about in (
 ):
     held = hyp.handling_numbers(key, hypotheses, handling, about)
     pub.numbers(held, f"Under all handlings: {about}")
+
+# %% [markdown]
+# ## If the sample stands for another population
+#
+# No list of practitioners exists, so no weights are right. The other way round can be computed: how
+# far would the population have to differ from the sample before a reading changes? For each
+# hypothesis and each characteristic of respondents, the share of each option is moved through the
+# population; the table gives the option and the share nearest to the sample's at which the rank
+# correlation is found where it was not, or no longer found where it was. No entry: at no share.
+
+# %%
+characteristics = stand_for.population_characteristics(book, responses)
+tipping = stand_for.tipping_table(
+    the_plan.of_kind("confirmatory"),
+    confirmatory,
+    responses,
+    data,
+    characteristics,
+    book,
+    alpha=the_plan.alpha,
+)
+if len(tipping):
+    pub.table(
+        "tipping_points",
+        tipping,
+        "characteristic option:moved n share tipping found:reading",
+        caption="Tipping points: how far a margin of the population would have to differ for a "
+        "reading to change, one characteristic at a time.",
+        sections="title:hypothesis",
+        note="Rank correlation with weights, at the level that the correction leaves to the "
+        "hypothesis. Share: of the sample. Options with few respondents are not moved.",
+    )
+first = stand_for.describe_tipping(tipping)
+pub.number("tipping_reading", first, "readings and the margins of the population")
+
+# %% [markdown]
+# Somebody who supposes certain margins can see what follows from them. Those in
+# `data/assumed_margins.yml` are suppositions, chosen to be simple or extreme; none is a statistic.
+# Weights cost precision: the effective n is the size of an unweighted sample that would know as
+# much.
+
+# %%
+assumed = stand_for.load_margins(project.root / "data/assumed_margins.yml", book)
+outcomes = list(dict.fromkeys(h.outcome for h in the_plan.of_kind("confirmatory")))
+raked = stand_for.raked_table(
+    assumed, responses, data, outcomes, book, confidence=the_plan.confidence
+)
+if assumed:
+    pub.table(
+        "assumed_margins",
+        stand_for.margins_table(assumed, book),
+        "margins assumed reason",
+        caption="Assumed margins of the population. None is known; each is a supposition.",
+        basis="design",
+    )
+    pub.table(
+        "raked_outcomes",
+        raked,
+        "margins n effective_n mean low high",
+        caption="Each outcome if the population had the assumed margins (raking).",
+        sections="label:quantity",
+        note=f"Low and high: {level} interval, not adjusted. Mean: of exposure the share.",
+    )
+
+# %% [markdown]
+# Several respondents may work for one organisation, and nobody asked. Their answers would resemble
+# each other, so that the sample tells as much as a smaller one. A design effect of two means half
+# as many. The table corrects each family again under each design effect.
+
+# %%
+clustered = stand_for.design_effect_table(confirmatory, alpha=the_plan.alpha)
+pub.table(
+    "design_effects",
+    clustered,
+    "id label:hypothesis n effective_n deff_* lost_at",
+    caption="Adjusted p if several respondents belong to one organisation, by design effect.",
+    note="Adjusted p: Holm within the family. Effective n: at the largest design effect. Lost at: "
+    "smallest of these design effects at which what was found is no longer found.",
+)
+stays = stand_for.describe_design_effects(clustered, alpha=the_plan.alpha)
+pub.number("design_effect_reading", stays, "findings by design effect")
+
+# %%
 pub.close()
 
 # %% [markdown]

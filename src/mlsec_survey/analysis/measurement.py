@@ -458,7 +458,7 @@ def describe_functioning(table: pd.DataFrame, *, alpha: float) -> str:
         rows = f"n = {table['n'].min()} to {table['n'].max()}"
         return f"no item is shown to work otherwise in any group ({tested}; {rows})"
     parts = [
-        f"{row['label']} by {row['group'].lower()} ("
+        f"“{row['label']}” by “{row['group']}” ("
         f"{'higher' if row['estimate'] > 1 else 'lower'} ratings than the rest of the grid lets "
         f"expect, odds ratio {as_text(row['estimate'], 2)}, n = {row['n']})"
         for row in found.to_dict("records")
