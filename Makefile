@@ -7,7 +7,7 @@ ARGS   ?=
 # Tests run in two processes; more only where there are more processors to spare.
 TESTS  ?= -n 2 --dist loadgroup
 
-.PHONY: all help setup setup-lab setup-test quick check test coverage site archive verify home standin survey release clean
+.PHONY: all help setup setup-lab setup-test quick check test stress coverage site archive verify home standin survey release clean
 
 all: setup ## set up, then everything that a change made necessary: notebooks, figures, pages, PDF
 	@$(BIN)/python scripts/run_all.py $(ARGS)
@@ -39,6 +39,9 @@ test: setup-test ## linters, types, all tests, and a full run compared byte for 
 	$(BIN)/python -m pytest $(TESTS)
 
 check: test ## the same as test
+
+stress: setup-test ## minutes: ten thousand mutated exports, none read wrongly in silence
+	@MLSEC_CASES=3400 $(BIN)/python -m pytest -q $(TESTS) tests/test_mutated_exports.py
 
 coverage: setup-test ## which lines the tests reach
 	$(BIN)/python -m pytest -q $(TESTS) --cov --cov-report=term:skip-covered

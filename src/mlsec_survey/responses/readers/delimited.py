@@ -92,16 +92,8 @@ def decoded(
             file=path,
             remedy="Export the responses again; the first line must hold the headings.",
         )
-    wrong = _not_utf8(data)
-    if wrong is not None:
-        raise InputError(
-            f"not valid UTF-8 at byte {wrong} (0x{data[wrong]:02x})",
-            file=path,
-            row=_lines(data, wrong) + 1,
-            remedy="Export again with the character set UTF-8 and use the file as it comes. If "
-            "only a copy that a spreadsheet saved is left, write encoding: windows-1252 (or what "
-            "it is) under reading in the manifest.",
-        )
+    # Arrow checks the rest of a large file.
+    _refuse_other_encodings(data[:_FIRST_PART], path, whole=len(data) <= _FIRST_PART)
     nothing = data.find(b"\0")
     if nothing >= 0:
         raise InputError(
@@ -113,17 +105,19 @@ def decoded(
     return data, start, tuple(found)
 
 
-def _not_utf8(data: bytes) -> int | None:
-    """Return the place of the first byte that is not UTF-8, without a copy of all as text."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for start in range(0, len(data), _BLOCK):
-        kept = len(decoder.getstate()[0])
-        end = start + _BLOCK
-        try:
-            decoder.decode(data[start:end], final=end >= len(data))
-        except UnicodeDecodeError as error:
-            return start - kept + error.start
-    return None
+def _refuse_other_encodings(data: bytes, path: Path, *, whole: bool = True) -> None:
+    """Raise an InputError at the first byte that is not UTF-8; what is not whole may end midway."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"not valid UTF-8 at byte {error.start} (0x{data[error.start]:02x})",
+            file=path,
+            row=_lines(data, error.start) + 1,
+            remedy="Export again with the character set UTF-8 and use the file as it comes. If "
+            "only a copy that a spreadsheet saved is left, write encoding: windows-1252 (or what "
+            "it is) under reading in the manifest.",
+        ) from None
 
 
 def _lines(data: bytes, end: int | None = None, start: int = 0) -> int:
@@ -328,6 +322,7 @@ def read_delimited(
         start, line = start + len(skipped), line + _lines(skipped)
     cells = _read_cells(data, start, layout.separator, headings, line, path)
     if cells is None:
+        _refuse_other_encodings(data, path)
         cells = _read_slowly(data[start:], layout.separator, headings, line, path)
     return Table(
         tuple(headings),
@@ -360,7 +355,6 @@ def _read_cells(
             read_options=pa.csv.ReadOptions(column_names=names, block_size=_BLOCK),
             parse_options=pa.csv.ParseOptions(delimiter=separator, newlines_in_values=True),
             convert_options=pa.csv.ConvertOptions(
-                check_utf8=False,
                 column_types=dict.fromkeys(names, kind),
                 null_values=[""],
                 strings_can_be_null=True,
@@ -387,7 +381,8 @@ def _read_cells(
         elif distinct.to_pylist() not in ([], [""]):
             return None
     lines = line + np.arange(count) + np.concatenate([[0], np.cumsum(breaks)[:-1]])
-    if lines[-1] + breaks[-1] - line != _lines(data, len(data) - _line_ends(data), start):
+    ends, last = int(lines[-1] + breaks[-1] - line), len(data) - _line_ends(data)
+    if data.count(b"\n", start, last) != ends and _lines(data, last, start) != ends:
         # Lines without anything stand between records; only the slow way counts them.
         return None
     return pd.DataFrame(columns, index=pd.Index(lines, name="line"), copy=False)

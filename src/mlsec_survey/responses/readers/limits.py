@@ -18,8 +18,8 @@ def furthest_item(frame: pd.DataFrame, codebook: Codebook) -> np.ndarray:
     furthest = np.zeros(len(frame), dtype=np.int64)
     for column in _item_columns(codebook):
         assert column.item is not None
-        answered = is_filled(frame[column.name])
-        furthest[answered] = np.maximum(furthest[answered], place[column.item.id])
+        shown = np.where(is_filled(frame[column.name]), place[column.item.id], 0)
+        furthest = np.maximum(furthest, shown)
     return furthest
 
 
