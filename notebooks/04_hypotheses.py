@@ -364,6 +364,8 @@ perception = hyp.hypotheses_on(the_plan, "tifs2023.knowledge")
 grids = meas.grids_of(perception, book)
 measured = meas.measure(responses, grids)
 at_level = {"confidence": the_plan.confidence}
+
+# %%
 if grids:
     pub.table(
         "measurement_reliability",
