@@ -148,7 +148,7 @@ def test_every_link_between_pages_leads_to_a_place_that_is_there(site: Path) -> 
         for name, page in pages.items()
     }
     for name, page in pages.items():
-        for link in re.findall(r'<a [^>]*?href="([^"]+)"', page):
+        for link in map(html.unescape, re.findall(r'<a [^>]*?href="([^"]+)"', page)):
             target, _, anchor = link.partition("#")
             if not target or target.endswith(".html"):
                 assert target in ("", *pages), (name, link)
