@@ -152,6 +152,25 @@ pub.table(
     basis="published",
 )
 
+# %% [markdown]
+# A rule can be too strict or too lenient, and which it is can be tried. For the claims that rest on
+# hypotheses, samples were drawn from the shipped answers with nothing going with anything, and with
+# effects as large as is of interest, and each sample was graded. `scripts/check_grading.py` makes
+# the table; checks that no sample changes (the power of the design, the reliability of scales) are
+# not in it, so that the grades of a run can only be lower.
+
+# %%
+rates = claims.grading_rates(project.root / "data/simulation/grades.csv")
+pub.table(
+    "grading_rates",
+    rates,
+    "claim truth carried:share_carried in_part:share_in_part not_carried:share_not_carried "
+    "open:share_open simulations checks_simulated",
+    caption="How often samples of this size get each grade, by what is true of where they are "
+    "drawn from.",
+    basis="design",
+)
+
 # %%
 checks = claims.check_table(ledger, numbers)
 pub.table(
