@@ -38,7 +38,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 sys.path.insert(0, str(ROOT / "src"))
 
 RUNNER, PLAIN, PAPERMILL, CACHE = "this runner", "one plain script", "papermill", "jupyter-cache"
-EDITED_NOTEBOOK, EDITED_MODULE = "02_sample", "descriptives.py"
+EDITED_NOTEBOOK, EDITED_MODULE = "02_sample", "analysis/sample.py"
 # Long loops are timed over this many runs and scaled up; the table says so.
 SAMPLED_RUNS = 2
 
@@ -84,8 +84,19 @@ def timed(line: list[str], folder: Path) -> float:
     return seconds
 
 
-def peak_memory(line: list[str], folder: Path) -> float:
-    """Run a command and return the largest sum of its process tree's PSS, in megabytes."""
+def peak_memory(
+    line: list[str], folder: Path, limit: float | None = None
+) -> tuple[float, int | None]:
+    """Run a command and return the largest sum of its process tree's PSS, in megabytes.
+
+    Args:
+        line: the command.
+        folder: to run it in.
+        limit: seconds after which it is ended.
+
+    Returns:
+        The megabytes, and the exit status; None if it was ended.
+    """
     import psutil
 
     peak = 0.0
@@ -112,10 +123,15 @@ def peak_memory(line: list[str], folder: Path) -> float:
 
     thread = threading.Thread(target=sample)
     thread.start()
-    process.wait()
+    try:
+        status: int | None = process.wait(limit)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.wait()
+        status = None
     over.set()
     thread.join()
-    return peak
+    return peak, status
 
 
 def fresh_copy(scratch: Path) -> Path:
@@ -171,7 +187,8 @@ def light_copy(scratch: Path) -> Path:
     folder = fresh_copy(scratch)
     shutil.rmtree(folder / "notebooks")
     (folder / "notebooks").mkdir()
-    pipeline = "parameters: {seed: 0}\nnotebooks:\n"
+    pipeline = "parameters:\n  seed: {type: integer, default: 0, meaning: of random draws}\n"
+    pipeline += "notebooks:\n"
     for number in range(1, 7):
         name = f"{number:02}_light"
         entry = f"{{title: Light {number}, question: How long, parameters: [seed]}}"
@@ -279,13 +296,59 @@ def measure(repeats: int, size: int, only: list[str] | None) -> dict[str, dict[s
                     folder = fresh_copy(scratch)
                     options = ["--notebooks-only"] if contender == RUNNER else []
                     line = command(contender, folder, *options)
-                    results[scenario][contender].megabytes = peak_memory(line, folder)
+                    results[scenario][contender].megabytes, _ = peak_memory(line, folder)
             if scenario.startswith("batch"):
                 for contender in contenders[1:]:
                     results[scenario][contender].note = f"{SAMPLED_RUNS} runs, scaled up"
             if CACHE in results[scenario] and "function" in scenario:
                 results[scenario][CACHE].note = "does not see the edit: results are stale"
     return results
+
+
+def limit(scratch: Path) -> tuple[float, float]:
+    """Return the limit of a full run on two cores, in seconds, and this runner's time.
+
+    Every notebook runs alone, in a kernel that has everything loaded. The limit is the larger of
+    the critical path through the notebooks and half of the sum of all, to which the libraries are
+    added that have to be loaded once before any of them.
+    """
+    from mlsec_survey.runner.pipeline import load_pipeline
+
+    folder = fresh_copy(scratch)
+    pipeline = load_pipeline(folder)
+    code = (
+        "import json, sys; from pathlib import Path; sys.path.insert(0, 'src')\n"
+        "from mlsec_survey.runner.pipeline import load_pipeline\n"
+        "from mlsec_survey.runner.engine import do\n"
+        "from mlsec_survey.runner.steps import Run, steps_of\n"
+        "from mlsec_survey.runner.store import Store\n"
+        "from mlsec_survey.runner.workspace import Workspace\n"
+        "def main():\n"
+        "    root = Path.cwd(); pipeline = load_pipeline(root)\n"
+        "    work = Workspace(root, pipeline, jobs=1); store = Store(work.cache)\n"
+        "    steps = steps_of(Run('default', root, pdf=False), work)\n"
+        "    steps = [step for step in steps if step.name in pipeline.notebooks]\n"
+        "    do(steps, store, work, quiet=True)\n"
+        "    names = frozenset(step.label for step in steps)\n"
+        "    print(json.dumps(do(steps, store, work, force=names, quiet=True).seconds))\n"
+        "if __name__ == '__main__': main()\n"
+    )
+    (folder / "alone.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "alone.py"],
+        cwd=folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    alone: dict[str, float] = json.loads(done.stdout)
+    ends: dict[str, float] = {}
+    for entry in pipeline.analysis:
+        begin = max((ends[name] for name in pipeline.after(entry)), default=0.0)
+        ends[entry.name] = begin + alone[entry.name]
+    bound = max(max(ends.values()), sum(alone.values()) / 2)
+    return bound, full(RUNNER, scratch)
 
 
 def table(results: dict[str, dict[str, Timing]]) -> str:
@@ -358,10 +421,10 @@ def rounds(results: dict[str, dict[str, Timing]]) -> str:
     return " to ".join(str(number) for number in sorted({min(numbers), max(numbers)}))
 
 
-def write_into_readme(text: str) -> None:
-    """Put the table between the two marks in benchmarks/README.md."""
+def write_between(mark: str, program: str, text: str) -> None:
+    """Put a table between its two marks in benchmarks/README.md."""
     path = ROOT / "benchmarks" / "README.md"
-    begin, end = "<!-- runner: written by benchmarks/runner.py -->", "<!-- runner: end -->"
+    begin, end = f"<!-- {mark}: written by {program} -->", f"<!-- {mark}: end -->"
     before, rest = path.read_text(encoding="utf-8").split(begin)
     after = rest.split(end)[1]
     path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
@@ -372,12 +435,28 @@ def main() -> None:
     arguments.add_argument("--repeats", type=int, default=3)
     arguments.add_argument("--batch", type=int, default=20, metavar="RUNS")
     arguments.add_argument(
+        "--limit", action="store_true", help="only compare a full run with its limit on two cores"
+    )
+    arguments.add_argument(
         "--only",
         nargs="+",
         metavar="WORD",
         help="scenarios with these words; others keep what was measured before",
     )
     options = arguments.parse_args()
+    if options.limit:
+        with tempfile.TemporaryDirectory(prefix="bench-") as name:
+            pairs = [limit(Path(name)) for _ in range(options.repeats)]
+        ratio = statistics.median(seconds / bound for bound, seconds in pairs)
+        bounds, runs = zip(*pairs, strict=True)
+        text = (
+            f"{machine()}. A full run takes {statistics.median(runs):.2f} s; the larger of the "
+            f"critical path and half the sum of the notebooks is {statistics.median(bounds):.2f} s, "
+            f"without starting and loading libraries; ratio {ratio:.2f}, median of {len(pairs)}."
+        )
+        write_between("limit", "benchmarks/runner.py --limit", text)
+        print(text)
+        return
     measured = measure(options.repeats, options.batch, options.only)
     results = (earlier() if options.only else {}) | measured
     RESULTS.mkdir(exist_ok=True)
@@ -391,7 +470,7 @@ def main() -> None:
     (RESULTS / "runner.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     draw(results, RESULTS / "runner.svg")
     text = f"{machine()}; medians of {rounds(results)} runs.\n\n{table(results)}"
-    write_into_readme(text)
+    write_between("runner", "benchmarks/runner.py", text)
     print(text)
 
 
