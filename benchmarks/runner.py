@@ -449,10 +449,11 @@ def main() -> None:
             pairs = [limit(Path(name)) for _ in range(options.repeats)]
         ratio = statistics.median(seconds / bound for bound, seconds in pairs)
         bounds, runs = zip(*pairs, strict=True)
+        bound, seconds = statistics.median(bounds), statistics.median(runs)
         text = (
-            f"{machine()}. A full run takes {statistics.median(runs):.2f} s; the larger of the "
-            f"critical path and half the sum of the notebooks is {statistics.median(bounds):.2f} s, "
-            f"without starting and loading libraries; ratio {ratio:.2f}, median of {len(pairs)}."
+            f"{machine()}. A full run takes {seconds:.2f} s; the larger of the critical path and "
+            f"half the sum of the notebooks is {bound:.2f} s, without starting and loading "
+            f"libraries; ratio {ratio:.2f}, median of {len(pairs)}."
         )
         write_between("limit", "benchmarks/runner.py --limit", text)
         print(text)
