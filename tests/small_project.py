@@ -161,7 +161,8 @@ COLUMNS = """\
   column_*: {heading: "Column number {}", meaning: one of many columns}
 """
 EXPORT = "item,answer\na,1\nb,3\nc,5\nd,2\n"
-STEPS = sorted([*NOTEBOOKS, *(f"{name}.html" for name in NOTEBOOKS), "index.html"])
+PAGES = [*(f"{name}.html" for name in NOTEBOOKS), "index.html", "search.html"]
+STEPS = sorted([*NOTEBOOKS, *PAGES])
 
 PAPER = r"""\pdfinfoomitdate=1
 \pdftrailerid{}

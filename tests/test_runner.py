@@ -82,7 +82,7 @@ def test_nothing_to_do_is_said(done: SmallProject) -> None:
     before = done.outputs()
     again = done.run("--no-pdf")
     assert again.status == 0
-    assert again.out.startswith("nothing to do: all 10 steps are current")
+    assert again.out.startswith("nothing to do: all 11 steps are current")
     assert again.err == ""
     assert done.outputs() == before
 
