@@ -199,7 +199,9 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments or arguments[0] in {"-h", "--help"}:
         print(USAGE, end="", file=sys.stdout if arguments else sys.stderr)
         return 0 if arguments else 2
-    return os.execve(sys.executable, worker_command(arguments), fixed_environment())
+    # Workers are to have kernels forked, and Python allows daemonic processes no children.
+    environment = fixed_environment() | {"DASK_DISTRIBUTED__WORKER__DAEMON": "False"}
+    return os.execve(sys.executable, worker_command(arguments), environment)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,11 @@ _starting = threading.Lock()
 
 
 def can_fork() -> bool:
-    """Return whether kernels can be forked on this system."""
-    return sys.platform == "linux"
+    """Return whether this process can have kernels forked: on Linux, and if it may have children.
+
+    Python allows none to daemonic processes, which Dask's workers are unless told otherwise.
+    """
+    return sys.platform == "linux" and not multiprocessing.current_process().daemon
 
 
 class ForkedProcess:
