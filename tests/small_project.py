@@ -25,7 +25,7 @@ PIPELINE = """\
 parameters:
   export: {type: file, also: [auto], default: auto, meaning: raw export}
   seed: {type: integer, minimum: 0, default: 1, meaning: of every random draw}
-  scheduler: {type: address, how: true, meaning: address of a Dask scheduler}
+  scheduler: {type: address, how: true, default: null, meaning: address of a Dask scheduler}
 
 notebooks:
   01_first:

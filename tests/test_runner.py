@@ -91,7 +91,7 @@ def test_no_part_of_it_is_heavy_when_there_is_nothing_to_do(done: SmallProject) 
     code = (
         "import sys; sys.path.insert(0, 'src'); from mlsec_survey.runner.cli import main\n"
         "from pathlib import Path; status = main(['--no-pdf'], Path.cwd())\n"
-        "heavy = {'pandas', 'numpy', 'papermill', 'nbformat', 'matplotlib', 'pydantic'}\n"
+        "heavy = {'pandas', 'numpy', 'papermill', 'nbformat', 'matplotlib'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     ran = subprocess.run(
@@ -122,11 +122,11 @@ def test_no_part_of_it_is_heavy_when_there_is_nothing_to_do(done: SmallProject) 
         ("data/raw/standin.manifest.yml", "small\nformat", "smaller\nformat", set(NOTEBOOKS)),
         ("requirements.lock", "==0", "==1", set(NOTEBOOKS)),
         # A default parameter: those that declare it. How to compute is no reason.
-        ("notebooks/pipeline.yml", "seed: 1", "seed: 2", {"01_first", "02_second"}),
-        ("notebooks/pipeline.yml", "scheduler: null", "scheduler: here", set()),
+        ("notebooks/pipeline.yml", "default: 1", "default: 2", {"01_first", "02_second"}),
+        ("notebooks/pipeline.yml", "default: null", "default: 'tcp://here:1'", set()),
         # How pages look: pages only. What the paper says: the paper's numbers only.
         (
-            "src/mlsec_survey/runner/outputs/template/compendium/style.css",
+            "src/mlsec_survey/runner/outputs/template/pages/style.css",
             "body {",
             "body  {",
             set(),
@@ -148,9 +148,10 @@ def test_a_change_reruns_those_that_use_it(
                 "04_fourth.html",
                 "numbers",
                 "index.html",
+                "search.html",
             }
         if path.endswith("style.css"):
-            assert now == {*PAGES, "index.html"}
+            assert now == {*PAGES, "index.html", "search.html"}
     assert to_do(done) == (set(), set())
 
 
@@ -158,8 +159,8 @@ def test_only_what_is_needed_runs_and_what_follows_is_the_same(quick: Runner) ->
     with Changed(quick, "notebooks/02_second.py", "Prose of", "Other prose of"):
         ran = quick.run("--no-pdf")
         # What 02 published did not change, so that 04, which reads that, did not run.
-        assert ran.worked == ["02_second", "02_second.html"]
-        assert ran.out.startswith("made 2, unchanged 8")
+        assert ran.worked == ["02_second", "02_second.html", "search.html"]
+        assert ran.out.startswith("made 3, unchanged 8")
         assert "Other prose" in (quick.root / "html" / "02_second.html").read_text()
     back = quick.run("--no-pdf")
     assert back.status == 0

@@ -67,7 +67,7 @@ class Killing:
 
     def set_seed(self, seed: int) -> None:
         if seed != self.seed:
-            self.project.edit("notebooks/pipeline.yml", f"seed: {self.seed}", f"seed: {seed}")
+            self.project.edit("notebooks/pipeline.yml", f"default: {self.seed}", f"default: {seed}")
             self.seed = seed
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
