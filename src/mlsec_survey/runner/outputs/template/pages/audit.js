@@ -69,6 +69,8 @@
       }
     } catch { /* what was told stands */ }
     at("told").textContent = told;
+    // So that the same file, changed meanwhile, can be loaded again.
+    event.target.value = "";
     refresh();
   });
   at("print").addEventListener("click", () => window.print());
