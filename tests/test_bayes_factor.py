@@ -15,11 +15,20 @@ from mlsec_survey.stats.bayes_factor import (
     chi_square_bayes_factor,
     conditional_log_likelihood,
     evidence_in_words,
-    normal_bayes_factor,
     normal_log_likelihood,
 )
 
 R = json.loads((Path(__file__).parent / "oracle" / "bayes_factor.json").read_text())
+
+
+def normal_bayes_factor(estimate: float, standard_error: float, scale: float) -> float:
+    """Return BF01 for a normal estimate and a normal prior, in closed form (Savage–Dickey).
+
+    The ratio of the posterior to the prior density at no effect (Dickey 1971).
+    """
+    ratio = (scale / standard_error) ** 2
+    z = estimate / standard_error
+    return math.sqrt(1 + ratio) * math.exp(-(z**2) / 2 * ratio / (1 + ratio))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +67,43 @@ def test_normal_prior_agrees_with_savage_and_dickey(estimate: float, scale: floa
     variance = 1 / (1 / error**2 + 1 / scale**2)
     posterior = stats.norm(variance * estimate / error**2, math.sqrt(variance)).pdf(0)
     assert got == pytest.approx(posterior / stats.norm(0, scale).pdf(0), rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [0.15, 0.4, 2.0])
+@pytest.mark.parametrize("estimate", [0.0, 0.3, -1.5])
+def test_interval_null_is_the_ratio_of_posterior_to_prior_odds(
+    estimate: float, scale: float
+) -> None:
+    error, bound = 0.25, 0.4
+    got = bayes_factor(normal_log_likelihood(estimate, error), scale, bound=bound)
+    variance = 1 / (1 / error**2 + 1 / scale**2)
+    posterior = stats.norm(variance * estimate / error**2, math.sqrt(variance))
+
+    def odds(distribution) -> float:
+        outside = distribution.sf(bound) + distribution.cdf(-bound)
+        return (distribution.cdf(bound) - distribution.cdf(-bound)) / outside
+
+    assert got == pytest.approx(odds(posterior) / odds(stats.norm(0, scale)), rel=1e-9)
+
+
+def test_interval_null_with_a_cauchy_prior_agrees_with_quadrature() -> None:
+    def product(effect: float) -> float:
+        return math.exp(-(((effect - 0.2) / 0.3) ** 2) / 2) * stats.cauchy.pdf(effect, 0, 0.5)
+
+    inside = integrate.quad(product, -0.4, 0.4)[0]
+    outside = integrate.quad(product, 0.4, 10)[0] + integrate.quad(product, -10, -0.4)[0]
+    share = 2 / math.pi * math.atan(0.8)
+    want = inside / share / (outside / (1 - share))
+    got = bayes_factor(normal_log_likelihood(0.2, 0.3), 0.5, bound=0.4, prior="cauchy")
+    assert got == pytest.approx(want, rel=1e-8)
+
+
+def test_interval_null_of_a_chi_square_is_that_of_a_normal_estimate() -> None:
+    for z in (0.2, 1.5, 3.0):
+        want = bayes_factor(normal_log_likelihood(z, 1.0), 2.0, bound=1.0)
+        assert chi_square_bayes_factor(z**2, 1, 4.0, bound=1.0) == pytest.approx(want, rel=1e-6)
+    near = chi_square_bayes_factor(2.0, 3, 9.0, bound=1e-4)
+    assert near == pytest.approx(chi_square_bayes_factor(2.0, 3, 9.0), rel=1e-3)
 
 
 def test_a_flat_likelihood_says_nothing() -> None:
@@ -111,5 +157,5 @@ def test_scales_must_be_positive_and_scores_enumerable() -> None:
 
 def test_words() -> None:
     assert evidence_in_words(1.5) == evidence_in_words(1 / 2.9) == "little evidence either way"
-    assert evidence_in_words(4) == "moderate evidence for no effect"
-    assert evidence_in_words(1 / 20) == "strong evidence for an effect"
+    assert evidence_in_words(4) == "moderate evidence for no effect of interest"
+    assert evidence_in_words(1 / 20) == "strong evidence for one of interest"

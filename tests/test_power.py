@@ -27,6 +27,21 @@ def run(function, tasks):
     return [function(task, np.random.default_rng([7, k])) for k, task in enumerate(tasks)]
 
 
+def normal_design_errors(
+    effect: float, se: float, alpha: float = 0.05
+) -> tuple[float, float, float]:
+    """Return power, type S and type M error of an estimate that is normal around `effect`.
+
+    Closed form of Lu, Qiu and Deng (2019, doi:10.1111/bmsp.12132) for the quantities of Gelman and
+    Carlin (2014, doi:10.1177/1745691614551642); the check of the simulations.
+    """
+    ratio, z = abs(effect) / se, float(stats.norm.isf(alpha / 2))
+    above, below = float(stats.norm.sf(z - ratio)), float(stats.norm.cdf(-z - ratio))
+    power = above + below
+    mean = float(stats.norm.pdf(z - ratio) + stats.norm.pdf(z + ratio)) + ratio * (above - below)
+    return power, below / power, mean / (ratio * power) if ratio else math.inf
+
+
 def binary(share):
     return Margin((1 - share, share), (0.0, 1.0))
 
@@ -311,7 +326,7 @@ def test_errors_of_sign_and_size_are_those_of_gelman_and_carlin(effect, se, want
     The values are those that their R function retrodesign is reported to give, in a public thread
     of 25 October 2017 on its translation to Stata. The third is simulated there.
     """
-    got = design_analysis.normal_design_errors(effect, se)
+    got = normal_design_errors(effect, se)
     assert got[0] == pytest.approx(want[0], abs=1e-7)
     assert got[1] == pytest.approx(want[1], abs=1e-6)
     assert got[2] == pytest.approx(want[2], rel=0.03)  # theirs is simulated
@@ -330,7 +345,7 @@ def test_simulated_errors_are_those_of_a_normal_estimate():
     null = design_analysis.simulate(design, 0.0, n, SIMULATIONS, np.random.default_rng(4))
     se = float(design_analysis.estimates(design, null).std())
     for row in table.itertuples():
-        want = design_analysis.normal_design_errors(0.01 * row.effect, se)
+        want = normal_design_errors(0.01 * row.effect, se)
         assert row.power == pytest.approx(want[0], abs=0.012)
         assert row.type_s == pytest.approx(want[1], abs=0.03)
         assert row.type_m == pytest.approx(want[2], rel=0.04)
@@ -339,10 +354,38 @@ def test_simulated_errors_are_those_of_a_normal_estimate():
 def test_detectable_effect_inverts_the_power_curve():
     effect = np.linspace(0.25, 3, 12)
     curve = stats.norm.cdf(2 * effect - 1.96)
-    table = pd.DataFrame({"hypothesis": "H", "effect": effect, "power": curve})
+    table = pd.DataFrame(
+        {"hypothesis": "H", "effect": effect, "n": 139, "power": curve, "se": 0.01}
+    ).assign(power_uncorrected=stats.norm.cdf(2 * effect - 1.5))
+    designs = {"H": Design("kendall_tau_b", "tau_b", 0.15, even(5), even(5))}
     want = (stats.norm.ppf(0.8) + 1.96) / 2
-    assert design_analysis.detectable(table)["multiple"][0] == pytest.approx(want, rel=1e-6)
-    assert math.isnan(design_analysis.detectable(table[table["power"] < 0.5])["multiple"][0])
+    found = design_analysis.detectable(designs, table)
+    assert found["multiple"][0] == pytest.approx(want, rel=1e-6)
+    assert found["multiple_uncorrected"][0] == pytest.approx((stats.norm.ppf(0.8) + 1.5) / 2)
+    low = design_analysis.detectable(designs, table[table["power"] < 0.5])
+    assert math.isnan(low["multiple"][0])
+
+
+def test_power_of_a_trend_is_exact_at_the_level_that_correction_leaves():
+    design = Design("trend_permutation", "odds_ratio", 1.5, binary(0.25), even(5), tests=5)
+    table = design_analysis.power_table(
+        {"H": design}, sizes=[139], multiples=[1.0, 2.0], simulations=5, alpha=0.05, run=run
+    )
+    assert (table["se"] == 0).all() and (table["power"] < table["power_uncorrected"]).all()
+    slope = math.log(1.5)
+    stack = design_analysis.simulate(design, slope, 139, SIMULATIONS, np.random.default_rng(9))
+    p = design_analysis.p_values(design, stack)
+    error = 4 * math.sqrt(0.25 / SIMULATIONS)
+    assert table["power"][0] == pytest.approx((p < 0.01).mean(), abs=error)
+    assert table["power_uncorrected"][0] == pytest.approx((p < 0.05).mean(), abs=error)
+    clear = logistic.firth_on_tables(stack[p < 0.01]).effect
+    assert table["type_m"][0] == pytest.approx(np.abs(clear).mean() / slope, rel=0.01)
+    found = design_analysis.detectable({"H": design}, table)
+    multiple = float(found["multiple"][0])
+    at_it = design_analysis.power_table(
+        {"H": design}, sizes=[139], multiples=[multiple], simulations=5, alpha=0.05, run=run
+    )
+    assert at_it["power"][0] == pytest.approx(0.8, abs=1e-4)
 
 
 def test_power_is_the_level_of_the_test_without_an_effect():
@@ -384,17 +427,6 @@ def test_company_size_gains_power_with_n_effect_and_prevalence(codebook, assumpt
         approx = stats.norm.cdf(math.log(ratio) * math.sqrt(n * variance) - 1.96)
         assert value == pytest.approx(approx, abs=0.12), (n, prevalence, ratio)
     assert grid[271, 0.4, 1.2] > grid[139, 0.4, 1.2] > grid[139, 0.2, 1.2]
-
-
-def test_observed_margins_come_from_the_answers(codebook):
-    margin = design_analysis.observed_margin(
-        "org_size", pd.Series([1, 1, 3, None], dtype="Int64"), codebook
-    )
-    assert margin.shares == pytest.approx((2 / 3, 1 / 3)) and margin.values == (1.0, 3.0)
-    groups = pd.Series(["b", "a", "b"], dtype=pd.CategoricalDtype(["a", "b", "c"]))
-    assert not design_analysis.observed_margin("industry", groups, codebook).ordered
-    with pytest.raises(AnalysisError, match="same for all"):
-        design_analysis.observed_margin("org_size", pd.Series([2, 2]), codebook)
 
 
 def test_counts_have_the_intervals_of_their_formulas():

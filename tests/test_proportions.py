@@ -16,7 +16,6 @@ from scipy import stats
 from mlsec_survey.stats.proportions import (
     clopper_pearson,
     none_observed_bound,
-    proportion_table,
     wilson,
 )
 
@@ -94,19 +93,3 @@ def test_impossible_counts_are_refused(count: int, n: int) -> None:
     for function in (wilson, clopper_pearson):
         with pytest.raises(ValueError, match="negative or larger"):
             function(count, n)
-
-
-def test_table_of_shares() -> None:
-    counts = pd.Series([3, 0], index=["a", "b"])
-    table = proportion_table(counts, 139, method="clopper_pearson")
-    assert table.index.tolist() == ["a", "b"]
-    assert table.columns.tolist() == ["count", "n", "estimate", "low", "high", "method"]
-    want = SHARES.query("confidence == 0.95 and count == 3 and n == 139").iloc[0]
-    row = table.loc["a"]
-    assert (row["count"], row["n"], row["estimate"]) == (3, 139, 3 / 139)
-    assert (row["low"], row["high"]) == pytest.approx((want["exact_low"], want["exact_high"]))
-    each = proportion_table(counts, pd.Series([10, 20], index=["a", "b"]))
-    assert each["n"].tolist() == [10, 20]
-    assert each.loc["a", "high"] == pytest.approx(float(wilson(3, 10)[1]))
-    with pytest.raises(ValueError, match="'wald' is no method"):
-        proportion_table(counts, 139, method="wald")

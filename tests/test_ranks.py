@@ -1,5 +1,6 @@
 """Ranks within respondents against R, a published example, closed forms and simulation."""
 
+import itertools
 import json
 import math
 from itertools import permutations, product
@@ -177,7 +178,7 @@ def test_mean_ranks_with_gaps_stay_right_where_skipping_is_by_chance():
 
 
 def test_pairs_agree_with_r():
-    table = ranks.pairwise_signed_rank(GAPS, rng=rng())
+    table = ranks.pairwise_signed_rank(GAPS, rng=rng(), zeros="wilcoxon")
     for got, want in zip(table.itertuples(), R["pairs"], strict=True):
         assert got.n == want["n"] == got.higher + got.equal + got.lower
         assert got.statistic == pytest.approx(want["statistic"], **CLOSE)
@@ -189,9 +190,29 @@ def test_pairs_agree_with_r():
 
 def test_pairs_beyond_enumeration_agree_with_r(monkeypatch):
     monkeypatch.setattr(ranks, "_EXACT_PAIRS", 0)
-    table = ranks.pairwise_signed_rank(GAPS, rng=rng(), resamples=2)
+    table = ranks.pairwise_signed_rank(GAPS, rng=rng(), resamples=2, zeros="wilcoxon")
     np.testing.assert_allclose(table["p"], [want["normal_p"] for want in R["pairs"]], rtol=1e-8)
     assert not table["exact"].any()
+
+
+def test_pratts_zeros_agree_with_scipy_and_with_all_signs(monkeypatch):
+    few = pd.DataFrame({"a": [1.0, 2, 3, 3, 5, 4, 2, 1], "b": [1.0, 1, 3, 1, 2, 5, 2, 3]})
+    difference = (few["a"] - few["b"]).to_numpy()
+    every = stats.rankdata(np.abs(difference))
+    order, positive = every[difference != 0], every[difference > 0].sum()
+    sums = [np.array(signs) @ order for signs in itertools.product((0, 1), repeat=len(order))]
+    lower, upper = np.mean(np.array(sums) <= positive), np.mean(np.array(sums) >= positive)
+    table = ranks.pairwise_signed_rank(few, rng=rng())
+    assert table["statistic"][0] == positive
+    assert table["p"][0] == pytest.approx(min(1.0, 2 * min(lower, upper)))
+    monkeypatch.setattr(ranks, "_EXACT_PAIRS", 0)
+    table = ranks.pairwise_signed_rank(GAPS, rng=rng(), resamples=2)
+    for row in table.itertuples():
+        pair = GAPS[[row.first, row.second]].dropna()
+        want = stats.wilcoxon(
+            pair[row.first] - pair[row.second], zero_method="pratt", method="asymptotic"
+        )
+        assert row.p == pytest.approx(want.pvalue, rel=1e-8)
 
 
 def test_untied_differences_agree_with_r():

@@ -128,8 +128,11 @@ def test_a_new_test_runs_through_the_design_analysis(
     )  # fmt: skip
     # The formula for a correlation: z is normal around √(n - 3)·atanh(r).
     expected = stats.norm.sf(1.96 - np.arctanh(0.25) * np.sqrt(136))
-    assert table["power"].iloc[1] == pytest.approx(expected, abs=0.06)
-    summary = design_analysis.design_summary(designs, table, design_analysis.detectable(table))
+    assert table["power_uncorrected"].iloc[1] == pytest.approx(expected, abs=0.02)
+    assert table["power"].iloc[1] < table["power_uncorrected"].iloc[1]
+    summary = design_analysis.design_summary(
+        designs, table, design_analysis.detectable(designs, table)
+    )
     assert summary["test"].iloc[0] == summary["effect"].iloc[0] == "Pearson's r"
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from mlsec_survey.analysis import hypotheses, multiverse
 from mlsec_survey.analysis.multiverse import _partial
@@ -295,11 +296,18 @@ def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
         spaces.append(multiverse.specification_space(named, frame, kinds, codebook, few))
     result = multiverse.infer(spaces, permutations=59, alpha=0.05, run=run)
     table, found = result.table, list(result.curves.values())
-    for column in ("p_median", "p_share", "p_stouffer"):
+    for column in ("p_unadjusted_median", "p_unadjusted_share", "p_unadjusted_stouffer"):
         rate = (table[column] <= 0.05).mean()
         assert rate < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 160), column
-    for column in ("p_median", "p_stouffer"):  # not conservative either: uniform under the null
+    for column in (
+        "p_unadjusted_median",
+        "p_unadjusted_stouffer",
+    ):  # not conservative either: uniform under the null
         assert stats.kstest(table[column], "uniform").pvalue > 0.001
+    # All of one family: Holm's correction stands beside them.
+    assert table["p_median"].to_numpy() == pytest.approx(
+        multipletests(table["p_unadjusted_median"], method="holm")[1]
+    )
     single = np.mean([(curve["p"] < 0.05).mean() for curve in found])
     assert single == pytest.approx(0.05, abs=0.025)
 

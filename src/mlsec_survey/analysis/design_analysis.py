@@ -142,27 +142,6 @@ def assumed_margin(variable: str, codebook: Codebook, assumptions: DesignAssumpt
     return Margin(shares, levels, known.is_ordered, known.largest_count)
 
 
-def observed_margin(variable: str, values: pd.Series, codebook: Codebook) -> Margin:
-    """Return how the levels of a variable are used in a sample; unused levels are left out.
-
-    Raises:
-        AnalysisError: fewer than two levels are used.
-    """
-    given = values.dropna()
-    if isinstance(given.dtype, pd.CategoricalDtype):
-        counts = given.value_counts(sort=False)
-        counts = counts[counts > 0]
-        levels = tuple(float(k) for k in range(len(counts)))
-    else:
-        counts = given.value_counts().sort_index()
-        levels = tuple(float(level) for level in counts.index)
-    if len(counts) < 2:
-        raise AnalysisError(f"{variable} is the same for all {len(given)} respondents")
-    shares = tuple((counts / counts.sum()).astype(float))
-    known = codebook.variable(variable)
-    return Margin(shares, levels, known.is_ordered, known.largest_count)
-
-
 def _shape(shape: Shape, levels: int) -> tuple[float, ...]:
     if shape == "even":
         return (1 / levels,) * levels
@@ -647,21 +626,6 @@ def trend_power(
         for (n, prevalence), points in zip(cells, found, strict=True)
         for ratio, point in zip(ratios, points, strict=True)
     )
-
-
-def normal_design_errors(
-    effect: float, se: float, alpha: float = 0.05
-) -> tuple[float, float, float]:
-    """Return power, type S and type M error of an estimate that is normal around `effect`.
-
-    Closed form of Lu, Qiu and Deng (2019, doi:10.1111/bmsp.12132) for the quantities of Gelman and
-    Carlin (2014, doi:10.1177/1745691614551642); the check of the simulations.
-    """
-    ratio, z = abs(effect) / se, float(stats.norm.isf(alpha / 2))
-    above, below = float(stats.norm.sf(z - ratio)), float(stats.norm.cdf(-z - ratio))
-    power = above + below
-    mean = float(stats.norm.pdf(z - ratio) + stats.norm.pdf(z + ratio)) + ratio * (above - below)
-    return power, below / power, mean / (ratio * power) if ratio else math.inf
 
 
 def design_summary(

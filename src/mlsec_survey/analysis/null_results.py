@@ -90,32 +90,6 @@ def log_likelihood_of(
     return bayes.normal_log_likelihood(ends[1] - scale(result.null), error) if error > 0 else None
 
 
-def bayes_factor_of(
-    hypothesis: Hypothesis,
-    result: TestResult,
-    data: pd.DataFrame,
-    *,
-    width: float = 1.0,
-    prior: bayes.Prior = "normal",
-) -> float:
-    """Return the Bayes factor for effects smaller than that of interest against larger ones.
-
-    Args:
-        hypothesis: with its smallest effect of interest.
-        result: of its primary test.
-        data: as `analysis_data` returns it.
-        width: of the prior, in multiples of the smallest effect of interest: at 1, that effect, at
-            which the prior is cut into null and alternative, lies one standard deviation from none.
-        prior: shape; an effect without sign has a normal one only.
-
-    Returns:
-        BF01, NaN where the plan states that effect on another scale, there is no likelihood, or a
-        table is too sparse for its chi-square.
-    """
-    likelihood = log_likelihood_of(hypothesis, result, data)
-    return _bayes_factor(hypothesis, result, likelihood, width, prior)
-
-
 def _bayes_factor(
     hypothesis: Hypothesis,
     result: TestResult,

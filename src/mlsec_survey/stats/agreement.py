@@ -26,7 +26,11 @@ def nominal_distance(first: Hashable, second: Hashable) -> float:
 
 
 def jaccard_distance(first: frozenset[str], second: frozenset[str]) -> float:
-    """Return 1 less the share of common elements among all; two empty sets are the same."""
+    """Return 1 less the share of common elements among all; two empty sets are the same.
+
+    >>> jaccard_distance(frozenset("ab"), frozenset("bc"))
+    0.6666666666666667
+    """
     union = len(first | second)
     return 1.0 - len(first & second) / union if union else 0.0
 
@@ -37,6 +41,9 @@ def masi_distance(first: frozenset[str], second: frozenset[str]) -> float:
     J is the Jaccard index; M is 1 for the same sets, 2/3 if one contains the other, 1/3 if they
     overlap otherwise and 0 if they have nothing in common. Two empty sets are the same; an empty
     set and another one have nothing in common.
+
+    >>> round(masi_distance(frozenset("ab"), frozenset("b")), 4)
+    0.6667
 
     Source: Passonneau (2006), Measuring Agreement on Set-valued Items (MASI) for Semantic and
     Pragmatic Annotation, LREC 2006.
@@ -122,6 +129,9 @@ def resampled_alpha(
 
 def cohen_kappa(cells: ArrayLike) -> Floats:
     """Return Cohen's kappa of tables of two coders; NaN where chance alone agrees fully.
+
+    >>> round(float(cohen_kappa([[20, 5], [10, 15]])), 4)
+    0.4
 
     Args:
         cells: (..., k, k) counts, first coder in rows.

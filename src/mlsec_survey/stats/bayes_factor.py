@@ -45,7 +45,7 @@ def bayes_factor(
 
     >>> likelihood = normal_log_likelihood(0.0, 0.2)
     >>> round(bayes_factor(likelihood, 0.4), 3), round(bayes_factor(likelihood, 0.4, bound=0.4), 2)
-    (2.236, 17.74)
+    (2.236, 17.87)
 
     Args:
         log_likelihood: of the effect, on a scale where 0 is none (the log of a ratio).
@@ -103,10 +103,11 @@ def bayes_factor(
     # Each side by the prior's share of it, so that only the answers speak.
     z = bound / scale
     if prior == "normal":
-        within, beyond = math.erf(z / math.sqrt(2)), math.erfc(z / math.sqrt(2))
+        log_within = math.log(math.erf(z / math.sqrt(2)))
+        log_beyond = math.log(2) + float(special.log_ndtr(-z))
     else:
-        within, beyond = (2 / math.pi * math.atan(side) for side in (z, 1 / z))
-    return safe_exp(inside - math.log(within) - outside + math.log(beyond))
+        log_within, log_beyond = (math.log(2 / math.pi * math.atan(side)) for side in (z, 1 / z))
+    return safe_exp(inside - log_within - outside + log_beyond)
 
 
 def _mode(log_product: LogLikelihood, scale: float) -> tuple[float, float]:
@@ -132,16 +133,6 @@ def normal_log_likelihood(estimate: float, standard_error: float) -> LogLikeliho
         return np.asarray(-(((effects - estimate) / standard_error) ** 2) / 2)
 
     return log_likelihood
-
-
-def normal_bayes_factor(estimate: float, standard_error: float, scale: float) -> float:
-    """Return BF01 for a normal estimate and a normal prior, in closed form (Savage–Dickey).
-
-    The ratio of the posterior to the prior density at no effect (Dickey 1971).
-    """
-    ratio = (scale / standard_error) ** 2
-    z = estimate / standard_error
-    return math.sqrt(1 + ratio) * math.exp(-(z**2) / 2 * ratio / (1 + ratio))
 
 
 def conditional_log_likelihood(outcome: pd.Series, predictor: pd.Series) -> LogLikelihood:
@@ -178,6 +169,9 @@ def chi_square_bayes_factor(
             side is k.
         bound: noncentrality at the smallest effect of interest; 0 for the null of no effect.
 
+    Returns:
+        NaN where the prior has nothing beyond the bound that a float could hold.
+
     Raises:
         ValueError: the noncentrality is not positive.
     """
@@ -192,6 +186,8 @@ def chi_square_bayes_factor(
     def likelihood(share: float) -> float:
         return float(stats.ncx2.pdf(statistic, df, ratio * float(special.chdtri(df, share))))
 
+    if beyond == 0:
+        return math.nan
     inside = integrate.quad(likelihood, beyond, 1, limit=200)[0] / (1 - beyond)
     outside = integrate.quad(likelihood, 0, beyond, limit=200, epsabs=0)[0] / beyond
     return float(inside / outside) if outside > 0 else math.inf

@@ -45,7 +45,12 @@ def resampled_weights(
 
 
 def percentile_interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
-    """Return the percentile interval along the first axis; draws that are NaN are left out."""
+    """Return the percentile interval along the first axis; draws that are NaN are left out.
+
+    >>> low, high = percentile_interval(np.arange(101.0), 0.9)
+    >>> round(float(low), 6), round(float(high), 6)
+    (5.0, 95.0)
+    """
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(np.asarray(draws, dtype=float), [tail, 1 - tail], axis=0)
     return low, high

@@ -35,7 +35,7 @@ from mlsec_survey.stats.design import (
 )
 from mlsec_survey.stats.pairs import as_scores, check_confidence
 from mlsec_survey.stats.result import TestResult
-from mlsec_survey.stats.tables import TableTest, scores_of, test_from_p
+from mlsec_survey.stats.tables import TableTest, result_from_p, scores_of
 
 Floats = NDArray[np.float64]
 ModelName = Literal["poisson", "quasi_poisson", "negative_binomial", "quasi_binomial"]
@@ -520,7 +520,7 @@ def quasi_binomial_on_tables(
         statistic = b / np.sqrt(dispersion * i00 / determinant)
     slope, statistic, free = (part.reshape(shape[:-2]) for part in (b, statistic, df))
     p = 2 * special.stdtr(free, -np.abs(statistic))
-    return test_from_p(statistic, p, slope, slope, free)
+    return result_from_p(statistic, p, slope, slope, free)
 
 
 def quasi_poisson_on_tables(

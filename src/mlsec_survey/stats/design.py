@@ -285,7 +285,7 @@ def noncentral_interval(statistic: float, df: int, confidence: float) -> tuple[f
 
     >>> low, high = noncentral_interval(12.0, 2, 0.95)
     >>> round(low, 3), round(high, 3)
-    (1.108, 26.845)
+    (1.604, 28.166)
 
     Raises:
         AnalysisError: the statistic is not finite, or has no degrees of freedom.

@@ -197,5 +197,9 @@ EFFECTS: dict[str, EffectSize] = {
 
 
 def effect_named(name: str, effects: Mapping[str, EffectSize] = EFFECTS) -> EffectSize | None:
-    """Return the measure that a result calls by this name; None for one that is not registered."""
+    """Return the measure that a result calls by this name; None for one that is not registered.
+
+    >>> effect_named("odds ratio").too_small(2.0)
+    (0.5, 2.0)
+    """
     return next((effect for effect in effects.values() if effect.name == name), None)

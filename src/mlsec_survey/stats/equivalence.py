@@ -13,9 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from scipy import optimize, stats
-
-from mlsec_survey.base.formatting import as_text, interval_text
+from scipy import optimize
 
 Interval = Callable[[float], tuple[float, float]]
 """Returns the interval of an effect at a confidence level."""
@@ -57,6 +55,10 @@ def equivalence_test(
     alpha: float = 0.05,
 ) -> EquivalenceTest:
     """Test whether an effect lies between two bounds.
+
+    >>> test = equivalence_test(lambda level: (-0.2 * level, 0.2 * level), -0.5, 0.5, null=0.0)
+    >>> test.verdict
+    'no effect of interest'
 
     Args:
         interval: gives the effect's two-sided, equal-tailed interval at any confidence.
@@ -119,44 +121,3 @@ def one_sided_p(interval: Interval, bound: float, *, above: bool) -> float:
     if gap(widest, other) < 0:
         return 1.0
     return 1 - math.exp(float(optimize.brentq(gap, widest, tightest, args=(other,), xtol=1e-9)))
-
-
-def normal_interval(estimate: float, standard_error: float) -> Interval:
-    """Return the interval of a normal estimate as a function of the confidence."""
-
-    def interval(confidence: float) -> tuple[float, float]:
-        half_width = float(stats.norm.ppf((1 + confidence) / 2)) * standard_error
-        return estimate - half_width, estimate + half_width
-
-    return interval
-
-
-def describe_equivalence(test: EquivalenceTest, effect: str) -> str:
-    """Say the verdict in one sentence, with the interval and the range that decide it.
-
-    Args:
-        test: from `equivalence_test`.
-        effect: name of the effect size.
-    """
-    span = (
-        f"{as_text(100 * (1 - 2 * test.alpha), 0)} % interval {interval_text(test.low, test.high)}"
-    )
-    if math.isinf(test.low_bound):
-        range_text = f"below {as_text(test.high_bound, '2s')}"
-    elif math.isinf(test.high_bound):
-        range_text = f"above {as_text(test.low_bound, '2s')}"
-    else:
-        range_text = f"between {interval_text(test.low_bound, test.high_bound, '2s')}".replace(
-            " to ", " and "
-        )
-    start = f"{effect[:1].upper()}{effect[1:]} ({span})"
-    small = f"the range of effects too small to be of interest ({range_text})"
-    return {
-        "no effect of interest": f"{start} lies inside {small}: an effect of interest is "
-        "ruled out.",
-        "effect of interest": f"{start} lies outside of {small}.",
-        "effect of unclear size": f"{start} differs from no effect, and may or may not lie inside "
-        f"{small}.",
-        "open": f"{start} includes no effect as well as effects beyond {small}: the data do not "
-        "decide.",
-    }[test.verdict]

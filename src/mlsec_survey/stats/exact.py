@@ -38,7 +38,7 @@ def joint_distribution(
 ) -> Floats:
     """Return the chances of each number of cases (rows, to `most`) and sum of their steps.
 
-    >>> joint_distribution((1, 1), (0, 1), (0.5, 0.5), 2).tolist()
+    >>> joint_distribution((1, 1), (0, 1), (0.5, 0.5), 2).round(6).tolist()
     [[0.25, 0.0], [0.25, 0.25], [0.0, 0.25]]
 
     Args:

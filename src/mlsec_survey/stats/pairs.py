@@ -71,15 +71,6 @@ def as_binary(values: pd.Series) -> BoolArray:
     return scores == 1.0
 
 
-def is_binary(values: pd.Series) -> bool:
-    """Tell whether `as_binary` could read the variable."""
-    try:
-        as_binary(values)
-    except AnalysisError:
-        return False
-    return True
-
-
 def as_groups(values: pd.Series) -> tuple[IntArray, list[object]]:
     """Number the groups that occur: in category order if there is one, else sorted.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from statsmodels.stats.proportion import proportion_confint
 
@@ -15,7 +14,7 @@ def wilson(count: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[Fl
 
     >>> low, high = wilson(3, 139)
     >>> round(float(low), 4), round(float(high), 4)
-    (0.0074, 0.0616)
+    (0.0074, 0.0615)
 
     Wilson (1927, doi:10.1080/01621459.1927.10502953); by statsmodels.
     """
@@ -51,37 +50,11 @@ def _interval(
 def none_observed_bound(n: int, confidence: float = 0.95) -> float:
     """Return the largest share that is compatible with no case among n: about 3/n at 95 %.
 
+    >>> round(none_observed_bound(139), 4)
+    0.0213
+
     Hanley and Lippman-Hand (1983, doi:10.1001/jama.1983.03330370053031), in its exact form.
     """
     if n <= 0:
         return float("nan")
     return float(1 - (1 - confidence) ** (1 / n))
-
-
-def proportion_table(
-    counts: pd.Series, n: pd.Series | int, *, method: str = "wilson", confidence: float = 0.95
-) -> pd.DataFrame:
-    """Return shares with intervals, indexed as `counts`: count, n, estimate, low, high, method.
-
-    Raises:
-        ValueError: the method is neither "wilson" nor "clopper_pearson".
-    """
-    functions = {"wilson": wilson, "clopper_pearson": clopper_pearson}
-    if method not in functions:
-        raise ValueError(f"{method!r} is no method; use one of {', '.join(functions)}")
-    x = counts.to_numpy(dtype=float)
-    m = np.broadcast_to(np.asarray(n, dtype=float), x.shape)
-    low, high = functions[method](x, m, confidence)
-    with np.errstate(invalid="ignore"):
-        estimate = x / m
-    return pd.DataFrame(
-        {
-            "count": x.astype(int),
-            "n": m.astype(int),
-            "estimate": estimate,
-            "low": low,
-            "high": high,
-            "method": method,
-        },
-        index=counts.index,
-    )

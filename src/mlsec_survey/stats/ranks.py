@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from mlsec_survey.stats.pairs import FloatArray, IntArray, check_confidence
 from mlsec_survey.stats.result import TestResult
 
 RESAMPLES = 2000
+Zeros = Literal["pratt", "wilcoxon"]
 # Untied pairs up to which the distribution of signed ranks is enumerated.
 _EXACT_PAIRS = 300
 # Respondents below which the chi-square approximation of Friedman's test is replaced.
@@ -80,7 +82,11 @@ def rating_patterns(ratings: pd.DataFrame) -> Patterns:
 
 
 def row_ranks(values: FloatArray) -> FloatArray:
-    """Rank each row's ratings: 1 is the highest, ties share the mean, NaN stays."""
+    """Rank each row's ratings: 1 is the highest, ties share the mean, NaN stays.
+
+    >>> row_ranks(np.array([[5.0, 3.0, 5.0]])).tolist()
+    [[1.5, 3.0, 1.5]]
+    """
     ranks = np.where(np.isnan(values), math.nan, 1.0)
     for j in range(values.shape[1]):
         for other in range(values.shape[1]):
@@ -338,16 +344,21 @@ def pairwise_signed_rank(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
     alpha: float = 0.05,
+    zeros: Zeros = "pratt",
 ) -> pd.DataFrame:
     """Compare all pairs of objects within respondents by Wilcoxon's signed-rank test.
 
-    Each pair uses the respondents who rated both. As in R's `wilcox.test`, those who rated both
-    alike carry no information on the direction and are left out of ranks and test; they are counted
-    in `equal`. The p-value is exact, ties included, up to 300 untied respondents, else normal with
-    the variance for ties and no continuity correction. The effect is the matched-pairs
-    rank-biserial correlation (Kerby 2014, doi:10.2466/11.IT.3.1): the share of the rank sum in
-    favour of the first object less that in favour of the second. Its interval is a bootstrap over
-    respondents; where all point one way it is the exact interval of that share.
+    Each pair uses the respondents who rated both; those who rated both alike are counted in
+    `equal`. They carry no information on the direction, but they do on the size of the others'
+    differences: by Pratt's handling (1959, doi:10.1080/01621459.1959.10501526) they are ranked with
+    all, below every difference, and then left out, so that a small difference among many ties still
+    has a high rank. With "wilcoxon" they are left out before ranking, as in R's `wilcox.test`.
+
+    The p-value is exact, ties included, up to 300 untied respondents, else normal with the variance
+    for ties and no continuity correction (scipy.stats.wilcoxon takes no ties exactly). The effect
+    is the matched-pairs rank-biserial correlation (Kerby 2014, doi:10.2466/11.IT.3.1): the share of
+    the rank sum in favour of the first object less that in favour of the second. Its interval is a
+    bootstrap over respondents; where all point one way it is the exact interval of that share.
 
     Args:
         ratings: respondents × objects, missing where skipped.
@@ -355,6 +366,7 @@ def pairwise_signed_rank(
         resamples: bootstrap resamples.
         confidence: level of the intervals.
         alpha: level for `detectable`.
+        zeros: handling of those who rated both alike.
 
     Returns:
         One row per pair: first, second (columns of `ratings`), n, higher, equal, lower (respondents
@@ -371,7 +383,7 @@ def pairwise_signed_rank(
     for first, second in pairs:
         differences = values[:, first] - values[:, second]
         steps, counts = np.unique(differences[~np.isnan(differences)], return_counts=True)
-        compared = _SignedRanks.of(steps, counts.astype(np.int64))
+        compared = _SignedRanks.of(steps, counts.astype(np.int64), zeros)
         low, high = compared.interval(rng, resamples, confidence)
         p, exact = compared.test()
         rows.append(
@@ -403,37 +415,43 @@ class _SignedRanks:
     steps: FloatArray
     counts: IntArray
     equal: int
+    zeros: Zeros
 
     @classmethod
-    def of(cls, steps: FloatArray, counts: IntArray) -> _SignedRanks:
+    def of(cls, steps: FloatArray, counts: IntArray, zeros: Zeros) -> _SignedRanks:
         moved = steps != 0
-        return cls(steps[moved], counts[moved], int(counts[~moved].sum()))
+        return cls(steps[moved], counts[moved], int(counts[~moved].sum()), zeros)
 
     @property
     def untied(self) -> int:
         return int(self.counts.sum())
 
-    def ranks(self, counts: IntArray) -> FloatArray:
-        """Return the midrank of each step's size; counts (…, steps), ranks of the same shape."""
+    def ranks(self, counts: IntArray, equal: IntArray | int) -> FloatArray:
+        """Return the midrank of each step's size; counts (…, steps), ranks of the same shape.
+
+        `equal` (…) counts who rated both alike; by Pratt's handling they have the lowest ranks.
+        """
         sizes, at = np.unique(np.abs(self.steps), return_inverse=True)
         per_size = np.zeros((*counts.shape[:-1], len(sizes)), dtype=np.int64)
         for step, size in enumerate(at):
             per_size[..., size] += counts[..., step]
         midranks = per_size.cumsum(axis=-1) - (per_size - 1) / 2
+        if self.zeros == "pratt":
+            midranks = midranks + np.asarray(equal)[..., None]
         return midranks[..., at]
 
-    def correlation(self, counts: IntArray) -> FloatArray:
-        weighted = self.ranks(counts) * counts
+    def correlation(self, counts: IntArray, equal: IntArray | int) -> FloatArray:
+        weighted = self.ranks(counts, equal) * counts
         with np.errstate(invalid="ignore", divide="ignore"):
             return (weighted * np.sign(self.steps)).sum(axis=-1) / weighted.sum(axis=-1)
 
     @property
     def positive(self) -> float:
-        return float((self.ranks(self.counts) * self.counts)[self.steps > 0].sum())
+        return float((self.ranks(self.counts, self.equal) * self.counts)[self.steps > 0].sum())
 
     @property
     def effect(self) -> float:
-        return float(self.correlation(self.counts)) if self.untied else math.nan
+        return float(self.correlation(self.counts, self.equal)) if self.untied else math.nan
 
     def interval(
         self, rng: np.random.Generator, resamples: int, confidence: float
@@ -446,8 +464,9 @@ class _SignedRanks:
         # Resampling respondents is drawing how many have each difference.
         everybody = np.append(self.counts, self.equal)
         total = int(everybody.sum())
-        drawn = rng.multinomial(total, everybody / total, size=resamples)[:, :-1]
-        low, high = percentile_interval(self.correlation(drawn), confidence)
+        drawn = rng.multinomial(total, everybody / total, size=resamples)
+        correlations = self.correlation(drawn[:, :-1], drawn[:, -1])
+        low, high = percentile_interval(correlations, confidence)
         return float(low), float(high)
 
     def test(self) -> tuple[float, bool]:
@@ -456,16 +475,17 @@ class _SignedRanks:
             return math.nan, False
         if n <= _EXACT_PAIRS:
             return self._exact_p(), True
-        ranks = self.ranks(self.counts)
-        z = (self.positive - n * (n + 1) / 4) / math.sqrt(float(self.counts @ ranks**2) / 4)
+        ranks = self.ranks(self.counts, self.equal)
+        centre = float(self.counts @ ranks) / 2
+        z = (self.positive - centre) / math.sqrt(float(self.counts @ ranks**2) / 4)
         return float(2 * stats.norm.sf(abs(z))), False
 
     def _exact_p(self) -> float:
         """Enumerate the rank sum under random signs; ranks are doubled to be whole numbers."""
-        ranks, at = np.unique(np.rint(2 * self.ranks(self.counts)).astype(int), return_inverse=True)
+        doubled = np.rint(2 * self.ranks(self.counts, self.equal)).astype(int)
+        ranks, at = np.unique(doubled, return_inverse=True)
         tied = np.bincount(at, weights=self.counts).astype(int)
-        n = self.untied
-        mass = np.zeros(n * (n + 1) + 1)
+        mass = np.zeros(int(ranks @ tied) + 1)
         mass[0] = 1.0
         reached = 0
         for rank, size in zip(ranks, tied, strict=True):
@@ -482,7 +502,7 @@ class _SignedRanks:
     def detectable(self, level: float) -> float:
         if not self.untied:
             return math.nan
-        ranks = self.ranks(self.counts)
+        ranks = self.ranks(self.counts, self.equal)
         se = math.sqrt(float(self.counts @ ranks**2)) / float(self.counts @ ranks)
         return min(1.0, float(stats.norm.isf(level / 2) + stats.norm.ppf(POWER)) * se)
 

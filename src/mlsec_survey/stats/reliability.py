@@ -17,6 +17,10 @@ from mlsec_survey.stats.result import TestResult
 def cronbach_alpha(items: pd.DataFrame, *, confidence: float = 0.95) -> TestResult:
     """Cronbach's alpha with Feldt's interval; respondents with a missing item are left out.
 
+    >>> items = pd.DataFrame({"a": [1, 2, 3, 4], "b": [2, 2, 4, 4], "c": [1, 3, 3, 5]})
+    >>> round(cronbach_alpha(items).estimate, 4)
+    0.9333
+
     Sources: Cronbach (1951, doi:10.1007/BF02310555); Feldt (1965, doi:10.1007/BF02289499).
 
     Args:

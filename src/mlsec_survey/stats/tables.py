@@ -55,12 +55,12 @@ class TableTest:
     se: Floats | None = None
 
 
-def test_from_z(z: Floats, effect: Floats | None = None) -> TableTest:
+def result_from_z(z: Floats, effect: Floats | None = None) -> TableTest:
     """Return the tests of deviates that are their own statistics."""
     return TableTest(z, 2 * special.ndtr(-np.abs(z)), z, effect)
 
 
-def test_from_p(
+def result_from_p(
     statistic: Floats,
     p: Floats,
     sign: Floats,
