@@ -429,6 +429,8 @@ if len(partialled):
         caption="Rank correlation with the predictor, alone and given the other grid.",
         note=f"Low and high: {level} interval, not adjusted. Adjusted p: Holm over these rows.",
     )
+
+# %%
 if len(functioning):
     pub.table(
         "measurement_functioning",
