@@ -587,6 +587,8 @@ tipping = stand_for.tipping_table(
     book,
     alpha=the_plan.alpha,
 )
+
+# %%
 if len(tipping):
     pub.table(
         "tipping_points",
