@@ -615,6 +615,8 @@ outcomes = list(dict.fromkeys(h.outcome for h in the_plan.of_kind("confirmatory"
 raked = stand_for.raked_table(
     assumed, responses, data, outcomes, book, confidence=the_plan.confidence
 )
+
+# %%
 if assumed:
     pub.table(
         "assumed_margins",
