@@ -134,7 +134,8 @@ pub.table(
     caption="Do attacks differ in relevance within respondents? Three tests, with the respondents "
     "that each can use.",
     note=f"Low and high: {level} interval. Detectable: the effect that this number of respondents "
-    f"would have shown with {percent_text(ranks.POWER)} power at {alpha:g}.",
+    f"would have shown with {percent_text(ranks.POWER)} power at {alpha:g}."
+    f"{ratings.describe_undefined(tests)}",
 )
 
 # %%

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mlsec_survey.base.errors import AnalysisError, InputError
+from mlsec_survey.base.errors import InputError
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.study import atlas as at
 from mlsec_survey.study.literature import load_facts
@@ -299,11 +299,16 @@ def test_counts_without_differences_have_no_correlation() -> None:
         rng=np.random.default_rng(1),
     )
     assert np.isnan(both.kendall.estimate)
-    apart = pd.DataFrame(
-        {"a": [1, 2, np.nan], "b": [2, 3, np.nan], "c": [np.nan] * 3, "d": [1] * 3}
-    )
-    with pytest.raises(AnalysisError, match="never rated"):
-        at.compare_ranking(apart, documented(3, 2, 1, 0), resamples=5, rng=np.random.default_rng(1))
+
+
+def test_attacks_that_nobody_rated_are_not_in_the_correlation() -> None:
+    unrated = ratings_of(20, 1).assign(c=np.nan)
+    rng = np.random.default_rng(1)
+    found = at.compare_ranking(unrated, documented(3, 2, 1, 0), resamples=50, rng=rng)
+    assert found.table["mean_rank"].isna().tolist() == [False, False, True, False]
+    assert found.kendall.extra["attacks"] == 3 and np.isfinite(found.kendall.p)
+    nobody = at.compare_ranking(unrated * np.nan, documented(3, 2, 1, 0), resamples=50, rng=rng)
+    assert np.isnan([nobody.kendall.estimate, nobody.kendall.p, nobody.spearman.low]).all()
 
 
 def test_those_who_skipped_attacks_count() -> None:

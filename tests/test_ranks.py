@@ -149,10 +149,11 @@ def test_skillings_mack_holds_its_level_with_ties_and_gaps(missing):
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.015)
 
 
-def test_skillings_mack_refuses_objects_never_rated_together():
+def test_skillings_mack_is_undefined_for_objects_never_rated_together():
     apart = pd.DataFrame([[1, 2, None, None], [None, None, 3, 1], [2, 1, None, None]], dtype=float)
-    with pytest.raises(AnalysisError, match="no respondent rated together"):
-        ranks.skillings_mack(apart, rng=rng())
+    result = ranks.skillings_mack(apart, rng=rng())
+    assert math.isnan(result.estimate) and math.isnan(result.p) and result.n == 3
+    assert "nobody rated together" in result.notes[0]
 
 
 def test_mean_ranks_are_plain_means_when_nobody_skipped():
@@ -282,14 +283,31 @@ def test_ties_share_ranks_and_gaps_stay():
 
 
 @pytest.mark.parametrize(
-    ("table", "match"),
+    ("table", "why"),
     [
-        (pd.DataFrame({"a": [1.0, 2.0]}), "two rated objects"),
-        (pd.DataFrame({"a": [None, None], "b": [None, None]}, dtype=float), "nobody"),
-        (pd.DataFrame({"a": [1.0, None], "b": [None, 2.0]}), "0 respondents rated all"),
-        (pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]}), "no respondent rated two"),
+        (pd.DataFrame({"a": [None, None], "b": [None, None]}, dtype=float), "0 rated all 2"),
+        (pd.DataFrame({"a": [1.0, None], "b": [None, 2.0]}), "0 rated all 2"),
+        (pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 2.0]}), "nobody rated two differently"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(table, match):
-    with pytest.raises(AnalysisError, match=match):
-        ranks.friedman(table, rng=rng())
+def test_a_comparison_that_ratings_do_not_allow_is_undefined_and_says_why(table, why):
+    for test in (ranks.friedman, ranks.skillings_mack):
+        result = test(table, rng=rng())
+        assert np.isnan([result.estimate, result.low, result.high, result.p]).all()
+        assert result.extra["df"] == 1
+    assert why in ranks.friedman(table, rng=rng()).notes[0]
+    with pytest.raises(AnalysisError, match="two rated objects"):
+        ranks.friedman(table[["a"]], rng=rng())
+
+
+def test_the_mean_rank_of_an_object_that_nobody_rated_is_unknown_and_no_other():
+    rated = RATINGS.iloc[:, :3]
+    unrated = rated.assign(nobody=math.nan)
+    alone, beside = (ranks.mean_ranks(table, rng=rng()) for table in (rated, unrated))
+    pd.testing.assert_frame_equal(alone, beside.iloc[:3], check_index_type=False)
+    assert beside.iloc[3].drop("n").isna().all() and beside["n"].iloc[3] == 0
+    # Both are rated, but never by the same respondent.
+    apart = pd.DataFrame([[1, 2, None], [3, None, 2], [2, 1, None]], dtype=float)
+    assert ranks.mean_ranks(apart, rng=rng())["mean_rank"].isna().tolist() == [False, True, True]
+    nothing = ranks.mean_ranks(unrated * math.nan, rng=rng())
+    assert nothing.drop(columns="n").isna().all(axis=None) and (nothing["n"] == 0).all()

@@ -47,8 +47,10 @@ def test_the_sentence_on_nulls_gives_the_effect_that_is_found(estimate: float) -
             "estimate": [estimate, 1.0],
             "n": [80, 81],
             "p_adjusted": [0.01, 0.9],
+            "p_equivalence": [0.9, 0.5],
             "verdict": ["found", "open"],
             "detectable": [1.7, 1.8],
+            "detectable_uncorrected": [1.6, 1.7],
         }
     )
     words = null_sentence(readings, "exposure", n=86, cases=36)

@@ -15,7 +15,14 @@ import pandas as pd
 
 from mlsec_survey.analysis.sample import rating_distribution
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text, percent_text
+from mlsec_survey.base.formatting import (
+    NOT_ESTIMABLE,
+    as_text,
+    interval_text,
+    listed,
+    p_text,
+    percent_text,
+)
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.stats.multiplicity import holm
 from mlsec_survey.stats.ordinal_repeated import (
@@ -115,6 +122,12 @@ def tests_table(results: Sequence[TestResult]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def describe_undefined(results: Sequence[TestResult]) -> str:
+    """Say which tests these ratings do not allow, and why; nothing if they allow all."""
+    lost = [f"{r.method}: {listed(r.notes)}" for r in results if math.isnan(r.estimate)]
+    return f" Not estimable: {'; '.join(lost)}." if lost else ""
+
+
 def pairs_table(pairs: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     """Return the pairs of `stats.ranks.pairwise_signed_rank` with labels, each pair in one column.
 
@@ -176,8 +189,12 @@ def model_table(
 
 
 def describe_order(ranking: pd.DataFrame) -> str:
-    """Say what ranks first and last, and how firmly the first does."""
-    first, second, last = ranking.iloc[0], ranking.iloc[1], ranking.iloc[-1]
+    """Say what ranks first and last, how firmly the first does, and what has no mean rank."""
+    ranked = ranking[ranking["mean_rank"].notna()]
+    unranked = list(ranking.loc[ranking["mean_rank"].isna(), "label"])
+    if len(ranked) < 2:
+        return f"{NOT_ESTIMABLE}: nobody rated two of these that were rated together"
+    first, second, last = ranked.iloc[0], ranked.iloc[1], ranked.iloc[-1]
     if first["low"] <= second["high"] and first["high"] >= second["low"]:
         relation = "its interval overlaps with that of the second"
     else:
@@ -188,6 +205,7 @@ def describe_order(ranking: pd.DataFrame) -> str:
         f"{second['label']}; first in {percent_text(first['first_share'])} of resamples), "
         f"{last['label']} last ({as_text(last['mean_rank'], 2)}, "
         f"{interval_text(last['low'], last['high'])}, {int(last['n'])} ratings)"
+        + (f"; no mean rank for {listed(unranked)}, rated by nobody together" if unranked else "")
     )
 
 
@@ -202,6 +220,9 @@ def describe_difference(
         parts: what the parts are, such as "services".
         alpha: level of each test.
     """
+    results = [result for result in results if not math.isnan(result.p)]
+    if not results:
+        return f"{NOT_ESTIMABLE}: too few {parts} were rated by the same respondents"
     found = [result.method for result in results if result.p < alpha]
     if not found:
         verdict = f"no test finds a difference at {alpha:g}"
@@ -210,9 +231,8 @@ def describe_difference(
     else:
         verdict = f"a difference at {alpha:g} only by: {listed(found)}"
     sizes = [result.n for result in results]
-    if sizes:
-        verdict += f" (n = {min(sizes)}"
-        verdict += ")" if min(sizes) == max(sizes) else f" to {max(sizes)})"
+    verdict += f" (n = {min(sizes)}"
+    verdict += ")" if min(sizes) == max(sizes) else f" to {max(sizes)})"
     alike = pairs[~(pairs["p_adjusted"] < alpha)]
     if alike.empty:
         rest = f"every pair of {parts} is told apart"

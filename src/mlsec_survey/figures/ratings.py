@@ -10,7 +10,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.patches import Patch, Rectangle
 
-from mlsec_survey.base.formatting import as_text, interval_text, listed, percent_text
+from mlsec_survey.base.formatting import NOT_ESTIMABLE, as_text, interval_text, listed, percent_text
 from mlsec_survey.figures.absence import NOTHING, draw_absence
 from mlsec_survey.figures.style import (
     BLUE,
@@ -56,8 +56,11 @@ def draw_ratings(
             share_1 … share_k (of those who rated), n (who rated), dont_know and no_answer (counts).
         options: labels of the k response options per item, lowest first.
     """
-    if not panels:
+    # A panel has no row where nothing may be shown of any.
+    drawn = [(panel, names) for panel, names in zip(panels, options, strict=True) if len(panel[1])]
+    if not drawn:
         return draw_absence()
+    panels, options = [panel for panel, _ in drawn], [names for _, names in drawn]
     labels = [wrapped(list(table["label"]), 15) for _, table in panels]
     heights = [0.95 + pitch(rows) * len(rows) for rows in labels]
     figure = new_figure("narrow", sum(heights))
@@ -115,7 +118,9 @@ def _diverging_bars(axes: Axes, shares: NDArray[np.float64], colours: Sequence[t
     half, odd = divmod(shares.shape[1], 2)
     left = -shares[:, :half].sum(axis=1) - (shares[:, half] / 2 if odd else 0)
     rows = np.arange(len(shares))
-    furthest = np.nanmax(np.abs([left, left + shares.sum(axis=1)]))
+    ends = np.abs([left, left + shares.sum(axis=1)])
+    # Of a sub-question that nobody rated there are no shares.
+    furthest = np.max(ends, where=~np.isnan(ends), initial=1)
     reach = 25 * math.ceil((furthest - 1e-9) / 25)
     for part, colour in zip(shares.T, colours, strict=True):
         axes.barh(rows, part, left=left, height=0.74, color=colour, edgecolor="white", lw=0.4)
@@ -128,8 +133,10 @@ def _diverging_bars(axes: Axes, shares: NDArray[np.float64], colours: Sequence[t
 
 def describe_ratings(panels: Sequence[tuple[str, pd.DataFrame]]) -> str:
     """Describe `draw_ratings`: which sub-question is rated highest and lowest, per item."""
-    sentences = ["Diverging stacked bars." if panels else NOTHING]
-    for title, table in panels:
+    rated = [(title, table[table["n"] > 0]) for title, table in panels]
+    rated = [(title, table) for title, table in rated if len(table)]
+    sentences = ["Diverging stacked bars." if rated else NOTHING]
+    for title, table in rated:
         top = _option_shares(table)[:, -2:].sum(axis=1)
         most, least = int(top.argmax()), int(top.argmin())
         low, high = int(table["n"].min()), int(table["n"].max())
@@ -150,7 +157,7 @@ def draw_ranking(ranks: pd.DataFrame) -> Figure:
         ranks: one row per item with columns label, mean_rank, low, high (1 = highest),
             share, share_low, share_high (of ratings in the two highest options) and n.
     """
-    if ranks.empty:
+    if not ranks["mean_rank"].notna().any():
         return draw_absence()
     table = ranks.sort_values("mean_rank", kind="stable")
     labels = wrapped(list(table["label"]), 16)
@@ -163,10 +170,21 @@ def draw_ranking(ranks: pd.DataFrame) -> Figure:
     for y, entry in enumerate(entries(table)):
         value_label(left, entry.high, y, f"{entry.mean_rank:.2f}")
         value_label(right, 100 * entry.share_high, y, f"{100 * entry.share:.0f} %")
+        if not np.isfinite(entry.mean_rank):
+            left.text(
+                0.5,
+                y,
+                NOT_ESTIMABLE,
+                transform=left.get_yaxis_transform(),
+                color=GREY,
+                fontsize=SMALL,
+                ha="center",
+                va="center",
+            )
     row_axes(left, labels)
     right.spines["left"].set_visible(False)
     right.tick_params(axis="y", length=0)
-    middle = (len(table) + 1) / 2
+    middle = (table["mean_rank"].notna().sum() + 1) / 2
     furthest = max(abs(table["low"].min() - middle), abs(table["high"].max() - middle))
     left.set_xlim(middle - 1.1 * furthest, middle + 1.8 * furthest)
     left.axvline(middle, color=GREY, lw=0.6, ls=":")
@@ -180,11 +198,14 @@ def draw_ranking(ranks: pd.DataFrame) -> Figure:
 
 def describe_ranking(ranks: pd.DataFrame) -> str:
     """Describe `draw_ranking`: the order by mean rank, and whether the first stands apart."""
-    if ranks.empty:
+    table = ranks[ranks["mean_rank"].notna()].sort_values("mean_rank", kind="stable")
+    if table.empty:
         return NOTHING
-    table = ranks.sort_values("mean_rank", kind="stable")
     order = [f"{e.label} {e.mean_rank:.2f}" for e in entries(table)]
     sentence = f"Mean ranks, most relevant first: {listed(order)}."
+    without = list(ranks.loc[ranks["mean_rank"].isna(), "label"])
+    if without:
+        sentence += f" Not estimable: {listed(without)}."
     if len(table) < 2:
         return sentence
     first, second = table.iloc[0], table.iloc[1]
@@ -265,7 +286,7 @@ def draw_attack_profile(profile: pd.DataFrame, *, width: Width = "wide") -> Figu
             (shares) and n; measures in order of appearance.
         width: panels stand side by side, or narrow one below another.
     """
-    if profile.empty:
+    if not profile["estimate"].notna().any():
         return draw_absence()
     items = list(dict.fromkeys(profile["label"]))
     measures = list(profile.groupby("measure", sort=False))
@@ -277,15 +298,14 @@ def draw_attack_profile(profile: pd.DataFrame, *, width: Width = "wide") -> Figu
     grid = figure.subplots(*shape, sharey=True, sharex=side_by_side, squeeze=False).ravel()
     for axes, (measure, part), colour in zip(grid, measures, (ORANGE, BLUE, GREEN), strict=False):
         part = part.set_index("label").loc[items]
-        largest = round(100 * float(part["estimate"].max()))
+        shares = (100 * part["estimate"]).round()
         ys = np.arange(len(part))
         axes.barh(ys, 100 * part["estimate"], height=0.62, color=colour, alpha=0.28)
         interval_rows(axes, ys, part, ("estimate", "low", "high"), colour=colour, factor=100)
-        for y, entry in enumerate(entries(part)):
+        for y, (entry, share) in enumerate(zip(entries(part), shares, strict=True)):
             # Values that read alike are set alike.
-            weight = "bold" if round(100 * entry.estimate) == largest else "normal"
-            text = f"{100 * entry.estimate:.0f} %"
-            value_label(axes, 100 * entry.high, y, text, fontweight=weight)
+            weight = "bold" if share == shares.max() else "normal"
+            value_label(axes, 100 * entry.high, y, f"{share:.0f} %", fontweight=weight)
         axes.set_xlabel(f"% of respondents ({_n_text(part['n'])})")
         axes.set_title(folded(measure, 40))
         axes.grid(axis="x")
@@ -298,7 +318,12 @@ def describe_attack_profile(profile: pd.DataFrame) -> str:
     """Describe `draw_attack_profile`: per measure the highest and the lowest item."""
     sentences = [] if len(profile) else [NOTHING]
     for measure, part in profile.groupby("measure", sort=False):
-        part = part.sort_values("estimate", ascending=False, kind="stable")
+        part = part.dropna(subset="estimate").sort_values(
+            "estimate", ascending=False, kind="stable"
+        )
+        if part.empty:
+            sentences.append(f"{measure}: {NOT_ESTIMABLE}.")
+            continue
         most, least = part.iloc[0], part.iloc[-1]
         sentences.append(
             f"{measure}: highest for {most['label']} ({percent_text(float(most['estimate']))}), "

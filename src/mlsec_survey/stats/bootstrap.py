@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -47,12 +48,16 @@ def resampled_weights(
 def percentile_interval(draws: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
     """Return the percentile interval along the first axis; draws that are NaN are left out.
 
+    NaN where all draws are.
+
     >>> low, high = percentile_interval(np.arange(101.0), 0.9)
     >>> round(float(low), 6), round(float(high), 6)
     (5.0, 95.0)
     """
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(np.asarray(draws, dtype=float), [tail, 1 - tail], axis=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        low, high = np.nanquantile(np.asarray(draws, dtype=float), [tail, 1 - tail], axis=0)
     return low, high
 
 

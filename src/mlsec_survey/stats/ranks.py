@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from typing import Literal
 
@@ -61,15 +62,13 @@ def rating_patterns(ratings: pd.DataFrame) -> Patterns:
         ratings: respondents × objects of numbers, missing where skipped.
 
     Raises:
-        AnalysisError: there are fewer than two objects, or nobody rated any.
+        AnalysisError: there are fewer than two objects.
     """
     values = ratings.to_numpy(dtype=float, na_value=math.nan)
     k = values.shape[1]
     if k < 2:
         raise AnalysisError("comparing ratings needs at least two rated objects")
     levels = np.unique(values[~np.isnan(values)])
-    if not len(levels):
-        raise AnalysisError("nobody gave a rating")
     if (len(levels) + 1.0) ** k < 2.0**62:
         # One whole number per row: sorting numbers is much faster than sorting rows.
         codes = np.where(np.isnan(values), 0, np.searchsorted(levels, values) + 1).astype(np.int64)
@@ -123,23 +122,27 @@ def friedman(
     Returns:
         `extra` has df, the agreement between respondents (nW - 1)/(n - 1), Iman and Davenport's F
         with its p-value, n of those with any rating, and the W that would have been detected with
-        80 % power.
+        80 % power. Undefined, with the reason in `notes`, if fewer than two respondents rated all,
+        or none of them tells two apart.
 
     Raises:
-        AnalysisError: fewer than two respondents rated all, or none of them tells two apart.
+        AnalysisError: there are fewer than two objects.
     """
     check_confidence(confidence)
     everybody = rating_patterns(ratings)
     k = everybody.ratings.shape[1]
     patterns = everybody.having(k)
     n = patterns.n
+    undefined = partial(
+        _undefined, "Friedman test", "Kendall's W", k, n, confidence, n_any=everybody.having(1).n
+    )
     if n < 2:
-        raise AnalysisError(f"{n} respondents rated all {k} objects; Friedman's test needs two")
+        return undefined(f"{n} rated all {k}, and it needs two")
     deviations = row_ranks(patterns.ratings) - (k + 1) / 2
     features = np.column_stack([deviations, (deviations**2).sum(axis=1)])
     sums = patterns.counts @ features
     if sums[-1] <= 0:
-        raise AnalysisError("no respondent rated two objects differently")
+        return undefined("nobody rated two differently")
     w = float((sums[:k] ** 2).sum() / (n * sums[-1]))
     statistic = n * (k - 1) * w
     drawn = _resampled_sums(patterns.counts, features, resamples, rng)
@@ -196,20 +199,23 @@ def skillings_mack(
     on the rating that was withheld.
 
     The effect size is the statistic over Σ(kᵢ - 1), which is Kendall's W if nobody skipped any; its
-    interval is made as in `friedman`.
+    interval is made as in `friedman`. It is undefined, with the reason in `notes`, if fewer than
+    two respondents rated at least two, none tells two apart, or the objects fall into groups that
+    no respondent rated together.
 
     Raises:
-        AnalysisError: fewer than two respondents rated at least two, none tells two apart, or the
-            objects fall into groups that no respondent rated together.
+        AnalysisError: there are fewer than two objects.
     """
     check_confidence(confidence)
     patterns = rating_patterns(ratings).having(2)
     k, n = patterns.ratings.shape[1], patterns.n
+    method, effect = "Skillings–Mack test", "Kendall's W (skipping allowed)"
+    undefined = partial(_undefined, method, effect, k, n, confidence)
     if n < 2:
-        raise AnalysisError(f"{n} respondents rated at least two objects; two are needed")
+        return undefined(f"{n} rated at least two, and it needs two of them")
     rated = ~np.isnan(patterns.ratings)
     if not _connected(rated):
-        raise AnalysisError("the objects fall into groups that no respondent rated together")
+        return undefined("they fall into groups that nobody rated together")
     sizes = rated.sum(axis=1)
     deviations = np.nan_to_num(row_ranks(patterns.ratings) - (sizes[:, None] + 1) / 2)
     weight = np.sqrt(12 / (sizes + 1))
@@ -227,7 +233,7 @@ def skillings_mack(
     # The sums are split as: k rank sums, then the upper triangle of their covariance.
     sums = patterns.counts @ features
     if variances @ patterns.counts <= 0:
-        raise AnalysisError("no respondent rated two objects differently")
+        return undefined("nobody rated two differently")
     statistic = float(_quadratic(sums[None, :], k)[0])
     published = float(
         _quadratic(np.concatenate([sums[:k], patterns.counts @ covariances(untied)])[None, :], k)[0]
@@ -238,8 +244,8 @@ def skillings_mack(
     complete_equivalent = steps / (k - 1)
     low, high = _concordance_interval(drawn_w, complete_equivalent, confidence)
     return TestResult(
-        method="Skillings–Mack test",
-        effect="Kendall's W (skipping allowed)",
+        method=method,
+        effect=effect,
         estimate=statistic / steps,
         low=low,
         high=high,
@@ -273,27 +279,31 @@ def mean_ranks(
     The mean rank of an object is 1 plus the sum over the others of the probability that the other
     is rated higher, ties counting half. Each probability is estimated from those who rated both, so
     that respondents who skipped some objects count; if nobody did, this is the plain mean of the
-    ranks. Respondents are resampled.
+    ranks. Respondents are resampled. An object that nobody rated beside another has no mean rank
+    (NaN), and those of the others are among the others. Two objects that were each rated, but never
+    by the same respondent, have none either.
 
     Returns:
         One row per column of `ratings`, in its order: mean_rank (1 = rated highest), low, high, n
         (who rated it and at least one other), first_share (of resamples in which its mean rank is
-        the lowest, ties shared).
-
-    Raises:
-        AnalysisError: two objects were never rated by the same respondent.
+        the lowest, ties shared; of resamples in which every object with a mean rank has one).
     """
     check_confidence(confidence)
     patterns, estimates, drawn = mean_rank_draws(ratings, rng=rng, resamples=resamples)
     low, high = percentile_interval(drawn, confidence)
-    leading = drawn <= np.nanmin(drawn, axis=1, keepdims=True) + 1e-12
+    ranked = ~np.isnan(estimates)
+    complete = drawn[~np.isnan(drawn[:, ranked]).any(axis=1)][:, ranked]
+    first_share = np.full(len(estimates), math.nan)
+    if complete.size:
+        leading = complete <= complete.min(axis=1, keepdims=True) + 1e-12
+        first_share[ranked] = (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0)
     return pd.DataFrame(
         {
             "mean_rank": estimates,
             "low": low,
             "high": high,
             "n": patterns.counts @ ~np.isnan(patterns.ratings),
-            "first_share": (leading / leading.sum(axis=1, keepdims=True)).mean(axis=0),
+            "first_share": first_share,
         },
         index=ratings.columns,
     )
@@ -306,10 +316,7 @@ def mean_rank_draws(
 
     Returns:
         The patterns of respondents with at least two ratings, mean ranks (objects) and resampled
-        mean ranks (resamples × objects).
-
-    Raises:
-        AnalysisError: two objects were never rated by the same respondent.
+        mean ranks (resamples × objects); NaN as in `mean_ranks`.
     """
     patterns = rating_patterns(ratings).having(2)
     k = patterns.ratings.shape[1]
@@ -321,17 +328,22 @@ def mean_rank_draws(
         features[:, at] = both
         features[:, len(pairs) + at] = np.where(both, (b > a) + 0.5 * (b == a), 0.0)
     sums = patterns.counts @ features
-    if (sums[: len(pairs)] == 0).any():
-        raise AnalysisError("two objects were never rated by the same respondent")
+    met = np.zeros(k, dtype=bool)
+    for (first, second), together in zip(pairs, sums, strict=False):
+        met[[first, second]] |= together > 0
 
     def ranks(totals: FloatArray) -> FloatArray:
         with np.errstate(invalid="ignore", divide="ignore"):
             second_higher = totals[:, len(pairs) :] / totals[:, : len(pairs)]
-        result = np.ones((len(totals), k))
+        result = np.where(met, np.ones((len(totals), k)), math.nan)
         for at, (first, second) in enumerate(pairs):
-            result[:, first] += second_higher[:, at]
-            result[:, second] += 1 - second_higher[:, at]
+            if met[first] and met[second]:
+                result[:, first] += second_higher[:, at]
+                result[:, second] += 1 - second_higher[:, at]
         return result
+
+    if not patterns.n:
+        return patterns, np.full(k, math.nan), np.full((resamples, k), math.nan)
 
     drawn = ranks(_resampled_sums(patterns.counts, features, resamples, rng))
     return patterns, ranks(sums[None, :])[0], drawn
@@ -525,6 +537,17 @@ def _concordance_interval(drawn: FloatArray, n: float, confidence: float) -> tup
     copies = 2 - 1 / n
     low, high = percentile_interval((n * drawn - copies) / (n - copies), confidence)
     return float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+
+
+def _undefined(
+    method: str, effect: str, k: int, n: int, confidence: float, why: str, **extra: float
+) -> TestResult:
+    """Return a comparison of k objects that these ratings do not allow, with the reason."""
+    nan = math.nan
+    more = {"df": float(k - 1), "detectable": nan} | extra
+    return TestResult(
+        method, effect, nan, nan, nan, n, confidence=confidence, notes=(why,), extra=more
+    )
 
 
 def _interval_note(resamples: int) -> str:

@@ -541,7 +541,8 @@ def compare_ranking(
     rated at least two attacks. p comes from all permutations of the counts over attacks (at random
     beyond eight attacks); the interval from resampling respondents, with the documented counts as
     they are: it says how far the sample of respondents leaves the correlation open, not how far
-    ATLAS's selection of cases does.
+    ATLAS's selection of cases does. Attacks that nobody rated beside another have no mean rank and
+    are not in the correlation.
 
     Args:
         ratings: respondents × attacks, numeric, missing where an attack was not rated.
@@ -550,9 +551,6 @@ def compare_ranking(
         resamples: bootstrap resamples.
         rng: source of randomness.
         confidence: level of the intervals.
-
-    Raises:
-        AnalysisError: two attacks were never rated by the same respondent.
     """
     import pandas as pd
 
@@ -571,21 +569,30 @@ def compare_ranking(
         }
     )
     counts = known[list(counted)].sum(axis=1).to_numpy(dtype=float)
-    kendall, spearman = _correlations(ranks, counts, _permutations(len(attacks), rng), confidence)
+    permutations = _permutations(int(ranks.ranked.sum()), rng)
+    kendall, spearman = _correlations(ranks, counts, permutations, confidence)
     return RankComparison(table, kendall, spearman)
 
 
 class _MeanRanks(NamedTuple):
-    """Respondents, the attacks' mean ranks, and those of each resample (resamples × attacks)."""
+    """Respondents, the attacks' mean ranks, and those of each resample (resamples × attacks).
+
+    Attacks without a mean rank are NaN in all of them.
+    """
 
     n: int
     means: Floats
     drawn: Floats
 
+    @property
+    def ranked(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self.means)
+
 
 def _mean_ranks(ratings: pd.DataFrame, resamples: int, rng: np.random.Generator) -> _MeanRanks:
     patterns, means, drawn = mean_rank_draws(ratings, rng=rng, resamples=resamples)
-    return _MeanRanks(patterns.n, means, drawn[~np.isnan(drawn).any(axis=1)])
+    ranked = ~np.isnan(means)
+    return _MeanRanks(patterns.n, means, drawn[~np.isnan(drawn[:, ranked]).any(axis=1)])
 
 
 def _correlations(
@@ -595,15 +602,17 @@ def _correlations(
     confidence: float = 0.95,
 ) -> tuple[TestResult, TestResult]:
     """Return Kendall's and Spearman's correlation of mean ranks with documented counts."""
+    means, resampled = ranks.means[ranks.ranked], ranks.drawn[:, ranks.ranked]
+    counts = counts[ranks.ranked]
     orders, exact = permutations
     results = []
     for name, effect, statistic in (
         ("Kendall", "Kendall's tau-b", kendall_over_attacks),
         ("Spearman", "Spearman's rho", spearman_over_attacks),
     ):
-        estimate = float(statistic(-ranks.means, counts))
-        null = statistic(-ranks.means, counts[orders])
-        draws = statistic(-ranks.drawn, counts)
+        estimate = float(statistic(-means, counts))
+        null = statistic(-means, counts[orders])
+        draws = statistic(-resampled, counts)
         ends = (
             percentile_interval(draws, confidence) if np.isfinite(draws).any() else (np.nan, np.nan)
         )
@@ -658,7 +667,7 @@ def correlation_variants(
 
     attacks = list(ratings.columns)
     ranks = _mean_ranks(ratings, resamples, rng)
-    permutations = _permutations(len(attacks), rng)
+    permutations = _permutations(int(ranks.ranked.sum()), rng)
     rows = []
     for close_only in (False, True):
         cases = cases_by_attack(atlas, mapping, codebook, close_only=close_only)
@@ -707,7 +716,7 @@ def _centred_ranks(values: Floats) -> Floats:
     from scipy.stats import rankdata
 
     ranks = rankdata(np.round(values, 9), axis=-1)
-    return ranks - ranks.mean(axis=-1, keepdims=True)
+    return ranks - (values.shape[-1] + 1) / 2
 
 
 def _permutations(k: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], bool]:

@@ -23,6 +23,7 @@ from mlsec_survey.analysis.ratings import grid_values, option_names
 from mlsec_survey.analysis.sample import missing_counts, rating_distribution, share_row, share_text
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.base.formatting import (
+    NOT_ESTIMABLE,
     SMALLEST_COUNT,
     as_text,
     interval_text,
@@ -420,9 +421,11 @@ def first_place(ranking: pd.DataFrame) -> pd.DataFrame:
         ranking: of attacks, as `analysis.ratings.ranking` returns it.
     """
     first = ranking.iloc[0]
+    # Nothing is ordered where nobody rated two attacks.
+    leads = first["label"] if pd.notna(first["mean_rank"]) else NOT_ESTIMABLE
     high = interval_text(first["share_low"], first["share_high"], 0, percent=True)
     rows = [
-        ("most_relevant_attack", first["label"], "attack with the lowest mean rank"),
+        ("most_relevant_attack", leads, "attack with the lowest mean rank"),
         (
             "most_relevant_share",
             f"{percent_text(first['share'])} ({high})",
