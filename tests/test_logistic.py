@@ -1,5 +1,6 @@
 """Firth's logistic regression against R, logistf's published output, closed forms, a package."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -163,3 +164,23 @@ def test_the_level_is_kept_at_a_prevalence_of_a_tenth():
         covered += abs(fit.coefficients[0, 1]) < 1
     assert abs(rejected / runs - 0.05) < 4 * math.sqrt(0.05 * 0.95 / runs)
     assert covered > 0.9 * runs
+
+
+@pytest.mark.parametrize("few", [1, 2, 7])
+def test_a_row_with_one_respondent_converges_to_the_closed_form(few: int) -> None:
+    # In a saturated model the penalty is half an answer of either kind in each row.
+    matrix = np.array([[1.0, -0.5], [1.0, 0.5]])
+    for first, second in itertools.product(range(few + 1), range(6)):
+        fit = firth_fit(matrix, [[first, second]], [[few, 5]])
+        odds = np.log([(first + 0.5) / (few - first + 0.5), (second + 0.5) / (5 - second + 0.5)])
+        np.testing.assert_allclose(fit.coefficients[0], [odds.mean(), odds[1] - odds[0]], atol=1e-8)
+
+
+def test_samples_of_a_handful_find_a_maximum() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(300):
+        levels = int(rng.integers(2, 6))
+        matrix = np.column_stack([np.ones(levels), np.arange(levels)])
+        n = rng.integers(1, 4, levels)
+        fit = firth_fit(matrix, [rng.integers(0, n + 1)], [n])
+        assert np.isfinite(fit.coefficients).all()

@@ -77,7 +77,7 @@ def firth_fit(
     y, m = (np.atleast_2d(np.asarray(values, dtype=float)) for values in (cases, n))
     at = np.zeros((len(y), matrix.shape[1])) if start is None else start.astype(float).copy()
     free = np.setdiff1d(np.arange(matrix.shape[1]), np.asarray(fixed, dtype=int))
-    value, score, covariance = _penalised(matrix, y, m, at)
+    value, score, covariance, curvature = _penalised(matrix, y, m, at)
     if not np.isfinite(value).all():
         raise AnalysisError("the predictors cannot be told apart: the design is singular")
     close = 1e-10 * np.maximum(1.0, m.sum(1) / 10)
@@ -85,8 +85,9 @@ def firth_fit(
         active = np.flatnonzero((np.abs(score[:, free]) > close[:, None]).any(1))
         if not len(active):
             return FirthFit(at, covariance, value)
-        information = np.linalg.inv(covariance[active])[:, free[:, None], free]
-        step = np.linalg.solve(information, score[active][:, free, None])[..., 0]
+        step = np.linalg.solve(
+            curvature[active][:, free[:, None], free], score[active][:, free, None]
+        )[..., 0]
         step /= np.maximum(1.0, np.abs(step).max(1, keepdims=True) / 5.0)
         for _ in range(40):
             trial = at[active].copy()
@@ -97,15 +98,23 @@ def firth_fit(
             if not worse.any():
                 break
             step[worse] /= 2
-        at[active], (value[active], score[active], covariance[active]) = trial, reached
+        at[active] = trial
+        value[active], score[active], covariance[active], curvature[active] = reached
         # A step that is lost in rounding is the last one.
         lost = np.abs(step).max(1) < 1e-13 * np.maximum(1.0, np.abs(trial).max(1))
         close[active[lost]] = math.inf
     raise AnalysisError("the penalised likelihood did not converge")
 
 
-def _penalised(matrix: Floats, y: Floats, m: Floats, at: Floats) -> tuple[Floats, Floats, Floats]:
-    """Penalised log-likelihood, its score, and the inverse information, of each sample."""
+def _penalised(
+    matrix: Floats, y: Floats, m: Floats, at: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Penalised log-likelihood, its score, inverse information and curvature, of each sample.
+
+    The curvature is the information of the answers and the penalty's pseudo-answers together, one
+    per leverage. Steps by the information of the answers alone go too far where respondents are
+    few: with one in a row of a saturated model twice as far as they should, for ever to and fro.
+    """
     linear = at @ matrix.T
     probability = special.expit(linear)
     weight = m * probability * special.expit(-linear)
@@ -120,7 +129,9 @@ def _penalised(matrix: Floats, y: Floats, m: Floats, at: Floats) -> tuple[Floats
     value = -(y * np.logaddexp(0, -linear) + (m - y) * np.logaddexp(0, linear)).sum(1)
     score = (y - m * probability + leverage * (0.5 - probability)) @ matrix
     value = np.where(good, value + log_determinant / 2, -np.inf)
-    return value, np.where(good[:, None], score, 0.0), covariance
+    pseudo = leverage * probability * special.expit(-linear)
+    curvature = ((weight + pseudo) @ squares.reshape(len(matrix), -1)).reshape(-1, size, size)
+    return value, np.where(good[:, None], score, 0.0), covariance, curvature
 
 
 def firth_on_tables(
