@@ -176,6 +176,16 @@ def test_a_row_with_one_respondent_converges_to_the_closed_form(few: int) -> Non
         np.testing.assert_allclose(fit.coefficients[0], [odds.mean(), odds[1] - odds[0]], atol=1e-8)
 
 
+def test_a_profile_with_several_maxima_has_bounds_around_the_estimate() -> None:
+    predictors = pd.DataFrame(
+        [[1, 3, 1, 2], [2, 1, 2, 4], [3, 4, 3, 3], [4, 4, 3, 2], [5, 3, 2, 2], [5, 5, 3, 4]],
+        columns=list("abcd"),
+    )
+    model = firth_logistic_model(pd.Series([1, 0, 0, 0, 0, 1]), predictors)
+    found = model.coefficients
+    assert (found["low"] < found["estimate"]).all() and (found["estimate"] < found["high"]).all()
+
+
 def test_samples_of_a_handful_find_a_maximum() -> None:
     rng = np.random.default_rng(5)
     for _ in range(300):

@@ -128,7 +128,7 @@ def test_a_plan_without_hypotheses_on_exposure(tmp_path: Path) -> None:
     checks = pd.read_csv(tables / "claim_checks.csv")
     # What was not examined is open; it must not count as a null.
     about = checks[checks["check"].str.contains("predictor")]
-    assert len(about) == 2 and set(about["holds"]) == {"open"}
+    assert not about.empty and set(about["holds"]) == {"open"}
     assert pd.read_csv(tables / "exposure_equivalence.csv").empty
     assert "nothing to show" in (tables / "exposure_equivalence.tex").read_text(encoding="utf-8")
 

@@ -29,7 +29,8 @@ def text_of(name: str) -> str:
 
 def test_every_notebook_is_in_the_pipeline() -> None:
     names = {path.stem for path in (ROOT / "notebooks").glob("[0-9]*.*")}
-    assert names == set(PIPELINE.notebooks)
+    # What is explored by hand is nobody's result, and no run executes it.
+    assert names - {"08_explore"} == set(PIPELINE.notebooks)
 
 
 @EXECUTED

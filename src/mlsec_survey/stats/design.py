@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import cast
 
 import numpy as np
@@ -242,6 +243,11 @@ def profile_bounds(
     Returns:
         The two roots; infinite where `gap` stays positive within 40 standard errors.
     """
+
+    # With a handful of respondents a profile can have several maxima, and which is found depends on
+    # where the search began. Each value counts once, the estimate's from where it was found.
+    gap = cache(gap)
+    gap(estimate)
 
     def bound(direction: int) -> float:
         inner, outer = 0.0, 2.0 * se
