@@ -110,6 +110,27 @@ def test_a_dozen_respondents_run_to_the_end(tmp_path: Path) -> None:
     assert "∞" not in numbers["exposure_null_sentence"]["text"]
 
 
+def test_nobody_rated_an_attack_and_all_met_the_same(tmp_path: Path) -> None:
+    folder = compendium(tmp_path / "project", respondents=18)
+    export = folder / "data" / "raw" / "standin.csv"
+    answers = pd.read_csv(export, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    for column in ("CON[MEM]", "REL[MEM]"):
+        answers.loc[answers[column] != "", column] = "DK"
+    for column in answers.columns[answers.columns.str.startswith("OCC[")]:
+        answers.loc[answers[column] != "", column] = "A1"
+    answers.to_csv(export, index=False, quoting=csv.QUOTE_ALL, encoding="utf-8-sig")
+    path = export.with_name("standin.manifest.yml")
+    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    manifest["sha256"] = hashlib.sha256(export.read_bytes()).hexdigest()
+    path.write_text(yaml.safe_dump(manifest), encoding="utf-8")
+    found = run_notebooks(folder)
+    paper_is_complete(folder)
+    numbers = found["numbers"]
+    assert "no mean rank for Membership inference" in numbers["relevance_order"]["text"]
+    assert numbers["friedman_w"]["text"] == "not estimable"
+    assert "Not estimable: Membership inference" in found["figures"]["relevance_ranking"]["alt"]
+
+
 def test_five_respondents_and_no_hypotheses_on_defences(tmp_path: Path) -> None:
     folder = compendium(tmp_path / "project", respondents=5, families="EX")
     figures = run_notebooks(folder)["figures"]
