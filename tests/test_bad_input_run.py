@@ -99,7 +99,7 @@ BAD: dict[str, tuple[Callable[[str], bytes], tuple[str, ...]]] = {
     "unknown code": (lambda text: changed(text, unknown_code), ("row 4", "CON[EVA]", "A9")),
     "wrong encoding": (
         lambda text: (text[:5000] + "ü" + text[5000:]).encode("cp1252", "replace"),
-        ("UTF-8", "Windows-1252"),
+        ("UTF-8", "windows-1252"),
     ),
     "empty file": (lambda _: b"", ("empty",)),
     "truncated row": (lambda text: changed(text, cut_short), ("40 cells",)),

@@ -379,14 +379,21 @@ COMPARISON = """\
 """
 
 
+# As in the real pipeline.
+PARAMETERS = {
+    "runs": "{type: names, default: null, meaning: names of the runs to compare}",
+    "reference": "{type: name, default: null, meaning: run that others are compared with}",
+}
+
+
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:
     """A small project with a batch done, and the comparison made by the real notebook."""
     project = make_project(tmp_path_factory.mktemp("compared") / "project")
     project.edit("notebooks/01_first.py", "pub.close()\n", MEANS)
-    defaults = "  scheduler: null\n  runs: null\n  reference: null\n"
-    project.edit("notebooks/pipeline.yml", "  scheduler: null\n", defaults)
     pipeline = project.root / "notebooks" / "pipeline.yml"
+    of_07 = "".join(f"  {name}: {PARAMETERS[name]}\n" for name in ("runs", "reference"))
+    project.edit("notebooks/pipeline.yml", "parameters:\n", f"parameters:\n{of_07}")
     pipeline.write_text(pipeline.read_text() + COMPARISON)
     shutil.copy(ROOT / "notebooks" / "07_compare_runs.py", project.root / "notebooks")
     (project.root / "batch.yml").write_text(
