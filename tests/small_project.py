@@ -97,14 +97,15 @@ SECOND = (
     )
     + """\
 # %%
-from matplotlib.figure import Figure
 from mlsec_survey.base.text_safety import escape_spreadsheet
+from mlsec_survey.figures import style
 
 table = project.read("first")
-figure = Figure(figsize=(3, 2), layout="constrained")
-axes = figure.add_subplot()
-axes.bar(table["item"], table["answer"])
-axes.set_title(escape_spreadsheet("Answers"))
+with style.house_style():
+    figure = style.new_figure("narrow", 2)
+    axes = figure.add_subplot()
+    axes.bar(table["item"], table["answer"])
+    axes.set_title(escape_spreadsheet("Answers"))
 pub.figure("answers", figure, caption="Answers.", alt=f"{len(table)} bars.")
 pub.number("largest", int(table["answer"].max()), "largest answer")
 pub.close()
