@@ -163,3 +163,8 @@ def test_numbers_are_counts_of_people_unless_their_unit_says_otherwise() -> None
     assert safe_number(0.02, "", (3, 139)) == SUPPRESSED
     assert safe_number("1 % (0 to 5 %)", "", (2,)) == SUPPRESSED
     assert safe_number(0.54, "", (20, 139)) == 0.54
+
+
+def test_a_range_in_a_label_is_no_count() -> None:
+    assert few_told("1–2 people") == []
+    assert few_told("2 people") == ["2 people"]

@@ -279,7 +279,7 @@ def _by_hand(
         name = f"{name[:51]}-{hashlib.sha256(repr(words).encode()).hexdigest()[:12]}"
     folder = f"runs/{name}" if others else PRIVATE_RUN
     reasons = [f"{one.name} is {values[one.name]!r} here" for one in others]
-    reasons += ["the answers are not known to be synthetic"] if private else []
+    reasons += ["the answers may be those of real people"] if private else []
     files = any(one.type in ("file", "folder") for one in others)
     return replace(
         project,

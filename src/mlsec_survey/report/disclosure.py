@@ -36,7 +36,7 @@ _OF = re.compile(
     re.IGNORECASE,
 )
 _THINGS = re.compile(
-    rf"(?<![\d.,/-])\b{_NUMBER} (?P<after>(?:[a-z-]+ ){{0,2}}?[a-z-]+s|people|men|women)\b",
+    rf"(?<![\d.,/–-])\b{_NUMBER} (?P<after>(?:[a-z-]+ ){{0,2}}?[a-z-]+s|people|men|women)\b",
     re.IGNORECASE,
 )
 # "2 %", but neither the ends of an interval nor its level.
