@@ -96,7 +96,7 @@ def test_reliability_is_that_of_the_complete_answers(codebook: Codebook) -> None
     ratings = np.clip(np.round(3 + common + rng.normal(size=(80, 6))), 1, 5).astype(int)
     rows: list[list[object]] = ratings.tolist()
     rows[0][2] = None
-    responses, _ = tables(codebook, concern=rows, relevance=rows)
+    responses = derive_scales(*tables(codebook, concern=rows, relevance=rows), codebook)
     table = scale_reliability(responses, codebook, rng, resamples=500).set_index("scale")
     assert list(table.index) == ["concern_scale", "relevance_scale"]
     complete = ratings[1:]
