@@ -5,18 +5,12 @@
   const asked = new Map(data.topics.flatMap((topic) => topic.questions).map((one) => [one.id, one]));
   const fields = [...at("answers").querySelectorAll("select, textarea")];
   const Z = data.z, VERSION = 1;
-  // Wilson's score interval (1927).
-  const wilson = (count, n) => {
-    const p = count / n, z2 = Z * Z, centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-    const half = (Z / (1 + z2 / n)) * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n));
-    return [count === 0 ? 0 : centre - half, count === n ? 1 : centre + half];
-  };
   const percent = (share) => `${(100 * share).toFixed(0)} %`;
   const beside = (question, answer) => {
     if (answer === "") return "";
     const count = question.counts[question.answers.indexOf(answer)];
     if (count === null || count === undefined || !question.n) return "Not shown for the sample: too few respondents.";
-    const [low, high] = wilson(count, question.n);
+    const [low, high] = wilson(count, question.n, Z);
     return `${count} of ${question.n} respondents: ${percent(count / question.n)} (${percent(low)} to ${percent(high)}); ${data.status}`;
   };
   const labelOf = (field) => document.querySelector(`label[for="${field.id}"]`).textContent;

@@ -12,12 +12,6 @@
     element.append(...children);
     return element;
   };
-  // Wilson's score interval (1927).
-  const wilson = (count, n) => {
-    const p = count / n, z2 = Z * Z, centre = (p + z2 / (2 * n)) / (1 + z2 / n);
-    const half = (Z / (1 + z2 / n)) * Math.sqrt((p * (1 - p)) / n + z2 / (4 * n * n));
-    return [count === 0 ? 0 : centre - half, count === n ? 1 : centre + half];
-  };
   const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
   // The view as rows: one per answer and group.
@@ -29,7 +23,7 @@
       const n = table.n[row][of === "all" ? 0 : 1], count = table.counts[row][column];
       if (table.n[row][0] === 0) return;
       const known = count !== null && n !== null && n > 0;
-      const [low, high] = known ? wilson(count, n) : [null, null];
+      const [low, high] = known ? wilson(count, n, Z) : [null, null];
       rows.push({ answer, group, count, n, share: known ? count / n : null, low, high });
     }));
     return rows;
