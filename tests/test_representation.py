@@ -15,6 +15,8 @@ from mlsec_survey.analysis import nonresponse, representation
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import AnalysisPlan, load_plan
+from mlsec_survey.responses.missing import missing_kinds
+from mlsec_survey.responses.readers import read_export
 from mlsec_survey.stats.weighting import effective_n, rake, weighted_mean, weighted_rank_z
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -149,7 +151,7 @@ def test_comparisons_say_which_way_and_are_silent_on_few(codebook: Codebook) -> 
 
 
 def test_dont_know_is_counted_per_question_and_modelled_by_sign(codebook: Codebook) -> None:
-    missing = pd.read_parquet(ROOT / "data/processed/missing_kinds.parquet")
+    missing = missing_kinds(read_export(ROOT / "data/raw/standin.csv", codebook), codebook)
     counts, questions = nonresponse.dont_know_counts(missing, codebook)
     assert counts.max() <= questions and len(counts) == len(missing)
     rng = np.random.default_rng(3)
