@@ -70,7 +70,11 @@ class Tags(HTMLParser):
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallProject]:
     made = make_project(tmp_path_factory.mktemp("pages") / "project", paper=True)
-    made.edit("notebooks/02_second.py", "# %%\nfrom mlsec_survey.base.text_safety", HARD + "from mlsec_survey.base.text_safety")
+    made.edit(
+        "notebooks/02_second.py",
+        "# %%\nfrom mlsec_survey.base.text_safety",
+        HARD + "from mlsec_survey.base.text_safety",
+    )
     done = made.call("--no-pdf")
     assert done.status == 0, done.err
     return made
