@@ -98,6 +98,8 @@ def limesurvey_csv(
         return {
             "code": name,
             "em": name.replace("[", "_").rstrip("]"),
+            "R": name.replace("[", ".").replace("]", "."),
+            "lower": name.lower(),
             "codetext": f"{name}. {text}",
             "full": text,
             "underscores": text.replace(" ", "_"),
@@ -182,9 +184,9 @@ def limesurvey_json(rows: Rows) -> bytes:
     return json.dumps({"responses": responses}).encode()
 
 
-def in_base64(content: bytes, *, rpc: bool) -> bytes:
-    """Return an export as RemoteControl returns it, bare or in its JSON-RPC answer."""
-    text = base64.b64encode(content).decode()
+def in_base64(content: bytes, *, rpc: bool, lines: bool = False) -> bytes:
+    """Return an export as RemoteControl returns it, bare, in lines, or in its JSON-RPC answer."""
+    text = (base64.encodebytes if lines else base64.b64encode)(content).decode()
     return json.dumps({"id": 1, "result": text, "error": None}).encode() if rpc else text.encode()
 
 

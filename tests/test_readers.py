@@ -135,6 +135,8 @@ SETTINGS: dict[str, dict[str, object]] = {
     "full text": {"headings": "full"},
     "full text with underscores": {"headings": "underscores"},
     "ExpressionScript": {"headings": "em"},
+    "through R": {"headings": "R"},
+    "through a database": {"headings": "lower", "null": False},
     "full answers": {"answers": "full", "null": False},
     "the form's defaults": {"headings": "full", "answers": "full", "mask": True, "null": False},
     "semicolons": {"separator": ";"},
@@ -182,6 +184,12 @@ OTHERS: dict[str, tuple[str, Maker]] = {
         "limesurvey-json",
         lambda rows, codebook, form: write.in_base64(
             write.limesurvey_csv(rows, codebook), rpc=False
+        ),
+    ),
+    "base64 in lines": (
+        "limesurvey-json",
+        lambda rows, codebook, form: write.in_base64(
+            write.limesurvey_csv(rows, codebook), rpc=False, lines=True
         ),
     ),
     "base64 in JSON-RPC": (
@@ -425,6 +433,10 @@ STRANGERS = {
     "one part of a LimeSurvey archive": b"<?xml version='1.0'?><document>"
     b"<LimeSurveyDocType>Survey</LimeSurveyDocType></document>",
     "damaged or cut off": b'{"responses": [{"id": "1"',
+    "web page": b"<table border='1'><tr><td>id</td></tr></table>",
+    "format of another program": b"ARROW1\x00\x00",
+    "not valid UTF-8": "id;Größe\n1;2\n".encode("cp1252"),
+    "U+0000": b"name\tsize\n1\x00\t2\n",
 }
 
 

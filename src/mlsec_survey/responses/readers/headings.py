@@ -146,11 +146,17 @@ def match_headings(
         for variant in variants:
             by_text.setdefault(variant, []).append(column)
     paradata = {words(key): name for key, name in vocabulary.paradata.items()}
-    for entry in codebook.paradata:
-        paradata.setdefault(words(entry.column), entry.column)
+    for known in codebook.paradata:
+        paradata.setdefault(words(known.column), known.column)
+
+    # `known[eva]` and `KNOWN.EVA.`, as R and databases write KNOWN[EVA]; never two for one.
+    spelled: dict[str, list[str]] = {}
+    for entry in codebook.column_specs:
+        spelled.setdefault(words(entry.name), []).append(entry.name)
 
     def as_code(heading: str) -> str | None:
-        return by_code.get(heading)
+        alike = spelled.get(words(heading), [])
+        return by_code.get(heading) or (alike[0] if len(alike) == 1 else None)
 
     def as_code_and_text(heading: str) -> str | None:
         match = _CODE_AND_REST.match(heading)

@@ -87,7 +87,7 @@ VOCABULARY = Vocabulary(
         **{words(name): _ADDRESS for name in ("ipaddr", "IP address", "IP-Adresse")},
     },
     personal_pattern=re.compile(r"attribute_\d+"),
-    page_time=re.compile(r"groupTime\d+|(?:Group time|Gruppenzeit)\s*:.*"),
+    page_time=re.compile(r"(?i:groupTime)\d+|(?:Group time|Gruppenzeit)\s*:.*"),
     item_time=re.compile(r"(?:Question time|Fragenzeit|Fragezeit)\s*:\s*(\w+)|(\w+)Time"),
 )
 

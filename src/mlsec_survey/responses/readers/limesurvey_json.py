@@ -18,9 +18,9 @@ from mlsec_survey.responses.readers.limesurvey import VOCABULARY, unmasked
 from mlsec_survey.responses.readers.registry import Recognition, recognise, register
 from mlsec_survey.responses.readers.table import Table, categories
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]{80,}[A-Za-z0-9+/\s]*={0,2}\s*")
-# How such a file begins: base64, or a JSON-RPC answer or string that holds it.
-_BASE64_START = re.compile(rb"\"?[A-Za-z0-9+/]{80}|\{")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]{60,}[A-Za-z0-9+/\s]*={0,2}\s*")
+# How such a file begins: base64 (in lines of 64, 76 or all letters), or a JSON-RPC answer with it.
+_BASE64_START = re.compile(rb"\"?[A-Za-z0-9+/]{60}|\{")
 
 
 class LimeSurveyJson:

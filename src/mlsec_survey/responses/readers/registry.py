@@ -9,7 +9,9 @@ from typing import Protocol
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import near
 from mlsec_survey.instrument.manifest import Reading
+from mlsec_survey.responses.readers.delimited import decoded
 from mlsec_survey.responses.readers.headings import Vocabulary
+from mlsec_survey.responses.readers.strangers import name_stranger
 from mlsec_survey.responses.readers.table import Table
 
 
@@ -72,8 +74,6 @@ def recognise(data: bytes, path: Path, format: str | None = None) -> tuple[Reade
     Raises:
         InputError: no reader knows the file; the message says what the file is.
     """
-    from mlsec_survey.responses.readers.strangers import name_stranger
-
     if format is not None:
         if format not in READERS:
             raise InputError(
@@ -88,6 +88,7 @@ def recognise(data: bytes, path: Path, format: str | None = None) -> tuple[Reade
     found = [(reader.recognise(data), reader) for reader in READERS.values()]
     best, reader = max(found, key=lambda pair: pair[0].certainty)
     if best.certainty <= 0:
+        decoded(data, path)  # a wrong encoding and a damaged file say so themselves
         raise InputError(
             "no reader knows this file",
             file=path,

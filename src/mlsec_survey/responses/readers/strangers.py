@@ -37,14 +37,16 @@ def _named(data: bytes) -> tuple[str, str] | None:
     if data.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8")):
         return "the file is a picture", _EXPORT
     if data.startswith(b"\x1f\x8b"):
-        return "the file is compressed with gzip", "Unpack it, or " + _EXPORT
+        return "the file is compressed with gzip", "Unpack it. Or else: " + _EXPORT
     if data.startswith((b"7z\xbc\xaf", b"Rar!")):
-        return "the file is a packed archive", "Unpack it, or " + _EXPORT
+        return "the file is a packed archive", "Unpack it. Or else: " + _EXPORT
+    if data.startswith((b"ARROW1", b"FEA1", b"\x89HDF", b"SQLite format 3", b"\x80\x04", b"RDX")):
+        return "the file is a table or database in the format of another program", _EXPORT
     if data.startswith(b"version https://git-lfs"):
         return "the file is a pointer of Git LFS, not the export itself", "Run git lfs pull."
     if data.startswith(b"PK"):
         return _zip(data)
-    if re.match(rb"<!doctype html|<html|<head|<body", start, re.IGNORECASE):
+    if re.match(rb"<!doctype html|<(?:html|head|body|table|div)\b", start, re.IGNORECASE):
         title = re.search(rb"<title[^>]*>(.{0,200}?)</title>", data[:100_000], re.S | re.I)
         words = title.group(1).decode("utf-8", "replace").strip() if title else ""
         return (
