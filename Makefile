@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
-# Tests run in two processes; more only where there are more processors to spare.
-TESTS  ?= -n 2 --dist loadgroup
+# Tests run in two processes, a file in one of them; those that take longest begin (tests/conftest.py).
+TESTS  ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: all help setup setup-lab setup-test quick check test stress coverage site archive verify home standin survey release clean
 

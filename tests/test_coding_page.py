@@ -29,7 +29,7 @@ from mlsec_survey.responses.recode import recode
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
-pytestmark = [pytest.mark.browser, needs_browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, needs_browser]
 Open = Callable[..., Page]
 
 

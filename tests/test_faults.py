@@ -19,7 +19,6 @@ from mlsec_survey.parallel.processes import jobs, memory, processors
 from mlsec_survey.parallel.tasks import check_scheduler
 from small_project import SmallProject, make_project
 
-pytestmark = pytest.mark.xdist_group("runner")
 MB = 1_000_000
 
 

@@ -30,7 +30,6 @@ from mlsec_survey.runner.pipeline import NotebookJob, Pipeline
 from mlsec_survey.runner.workspace import Workspace
 
 pytestmark = [
-    pytest.mark.xdist_group("kernels"),
     pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux"),
 ]
 PATIENCE = 120

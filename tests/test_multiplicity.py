@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats import categorical, rank_tests
@@ -37,6 +38,12 @@ def test_holm_and_benjamini_hochberg_agree_with_r() -> None:
 def test_benjamini_hochberg_agrees_with_scipy() -> None:
     p = np.random.default_rng(1).beta(0.5, 2, size=37)
     assert benjamini_hochberg(p) == pytest.approx(stats.false_discovery_control(p), **CLOSE)
+
+
+def test_holm_agrees_with_statsmodels() -> None:
+    for size in (1, 2, 40):
+        p = np.random.default_rng(size).beta(0.5, 2, size=size).round(2)
+        assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], **CLOSE)
 
 
 def test_a_missing_p_value_stays_missing_and_does_not_count() -> None:

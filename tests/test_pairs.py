@@ -17,7 +17,6 @@ from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import load_pipeline
 from small_project import NOTEBOOKS, ROOT, make_project
 
-pytestmark = pytest.mark.xdist_group("pairs")
 PIPELINE = load_pipeline(ROOT)
 ALL = pytest.mark.parametrize("name", PIPELINE.notebooks)
 EXECUTED = pytest.mark.parametrize("name", [entry.name for entry in PIPELINE.analysis])

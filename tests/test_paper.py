@@ -31,7 +31,6 @@ ALT = "Größe: 3 of 139"
 needs_tex = pytest.mark.skipif(
     bool(TEX.missing()) or shutil.which("pdfinfo") is None, reason="TeX or poppler is not there"
 )
-pytestmark = pytest.mark.xdist_group("tex")
 
 
 def published(synthetic: bool) -> dict:

@@ -473,7 +473,6 @@ def test_numbers_dates_rankings_and_filters_by_a_box(tmp_path) -> None:
 
 @pytest.mark.browser
 @needs_browser
-@pytest.mark.xdist_group("browser")
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_form_as_a_page_is_accessible_at_any_width(form, tmp_path, language) -> None:
     path = tmp_path / "form.html"

@@ -14,7 +14,6 @@ import pytest
 
 from small_project import NOTEBOOKS, STEPS, Done, SmallProject, make_project, write_export
 
-pytestmark = pytest.mark.xdist_group("runner")
 PAGES = [f"{name}.html" for name in NOTEBOOKS]
 
 

@@ -22,7 +22,6 @@ from mlsec_survey.runner.fingerprint import file_digest
 from small_project import SmallProject, make_project
 
 pytestmark = [
-    pytest.mark.xdist_group("kills"),
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them"),
 ]
 KILLS = int(os.environ.get("KILLS", "3"))

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+
+from conftest import run_compendium
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMITTED = ("notebooks/*.ipynb", "figures/*", "paper/generated/**/*")
 ALL = (*COMMITTED, "data/processed/*", "html/*")
 PAPER = "paper/main.pdf"
 
-pytestmark = [pytest.mark.full, pytest.mark.xdist_group("full")]
+pytestmark = pytest.mark.full
 
 
 def outputs_of(folder: Path, patterns: tuple[str, ...] = COMMITTED) -> dict[str, bytes]:
@@ -52,59 +52,20 @@ def differences(committed: dict[str, bytes], made: dict[str, bytes]) -> list[str
     ]
 
 
-def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run the runner of a checkout as a user would."""
-    environment = {
-        key: value for key, value in os.environ.items() if not key.startswith(("MLSEC_", "PYTHON"))
-    }
-    return subprocess.run(
-        [sys.executable, "scripts/run_all.py", *options],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout without its outputs, run once from nothing."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in filter(None, listing.split("\0")):
-        source, target = ROOT / name, folder / name
-        if source.is_file():
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-    for name in outputs_of(folder):
-        (folder / name).unlink()
-    (folder / PAPER).unlink(missing_ok=True)
-    done = run(folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
-
-
-def test_every_output_is_the_committed_one(copy: Path) -> None:
-    found = differences(outputs_of(ROOT), outputs_of(copy))
+def test_every_output_is_the_committed_one(whole_run: Path) -> None:
+    found = differences(outputs_of(ROOT), outputs_of(whole_run))
     assert not found, "\n".join(found)
 
 
-def test_the_paper_is_the_committed_one(copy: Path) -> None:
-    committed, made = (ROOT / PAPER).read_bytes(), (copy / PAPER).read_bytes()
+def test_the_paper_is_the_committed_one(whole_run: Path) -> None:
+    committed, made = (ROOT / PAPER).read_bytes(), (whole_run / PAPER).read_bytes()
     if committed != made:
         # The bytes are promised for one TeX Live release only, the text for any.
         texts = [
             subprocess.run(
                 ["pdftotext", "-layout", str(folder / PAPER), "-"], capture_output=True, check=True
             ).stdout
-            for folder in (ROOT, copy)
+            for folder in (ROOT, whole_run)
         ]
         assert texts[0] == texts[1], difference(PAPER, *texts)
         assert producer(committed) != producer(made), "same TeX, same text, other bytes"
@@ -116,9 +77,9 @@ def producer(pdf: bytes) -> bytes:
     return pdf[start : pdf.find(b")", start)] if start >= 0 else b""
 
 
-def test_running_again_does_nothing_and_says_so(copy: Path) -> None:
-    before = {path: path.stat().st_mtime_ns for path in copy.rglob("*") if path.is_file()}
-    done = run(copy)
+def test_running_again_does_nothing_and_says_so(whole_run: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in whole_run.rglob("*") if path.is_file()}
+    done = run_compendium(whole_run)
     assert done.returncode == 0
     assert "nothing to do" in done.stdout
     changed = [
@@ -129,9 +90,10 @@ def test_running_again_does_nothing_and_says_so(copy: Path) -> None:
     assert not changed
 
 
-def test_ordinary_kernels_give_the_same_bytes(copy: Path) -> None:
-    warm = outputs_of(copy, ALL)
+def test_ordinary_kernels_give_the_same_bytes(whole_run: Path, tmp_path: Path) -> None:
+    warm = outputs_of(whole_run, ALL)
     assert len(warm) > 100
-    done = run(copy, "--cold", "--force")
+    folder = shutil.copytree(whole_run, tmp_path / "cold")
+    done = run_compendium(folder, "--cold", "--force")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not differences(warm, outputs_of(copy, ALL))
+    assert not differences(warm, outputs_of(folder, ALL))

@@ -34,9 +34,17 @@ def holm(p: npt.ArrayLike) -> FloatArray:
     >>> holm([0.01, 0.04, np.nan, 0.03]).round(4).tolist()
     [0.03, 0.06, nan, 0.06]
 
-    Source: Holm (1979), Scandinavian Journal of Statistics 6, 65–70; by statsmodels.
+    Own, since statsmodels' `multipletests` looks for garbage in all memory each time that it does
+    this, which takes a fifth of a second in a notebook; it is the check.
+
+    Source: Holm (1979), Scandinavian Journal of Statistics 6, 65–70.
     """
-    return _adjusted(p, "holm")
+    values, given = _checked(p)
+    order = np.argsort(values[given], kind="stable")
+    steps = np.arange(len(order), 0, -1) * values[given][order]
+    result = np.full(values.shape, np.nan)
+    result[given] = _in_place(np.minimum(1.0, np.maximum.accumulate(steps)), order)
+    return result
 
 
 def benjamini_hochberg(p: npt.ArrayLike) -> FloatArray:
@@ -50,18 +58,20 @@ def benjamini_hochberg(p: npt.ArrayLike) -> FloatArray:
 
     Source: Benjamini and Hochberg (1995, doi:10.1111/j.2517-6161.1995.tb02031.x); by statsmodels.
     """
-    return _adjusted(p, "fdr_bh")
+    values, given = _checked(p)
+    result = np.full(values.shape, np.nan)
+    if given.any():
+        result[given] = multipletests(values[given], method="fdr_bh")[1]
+    return result
 
 
-def _adjusted(p: npt.ArrayLike, method: str) -> FloatArray:
+def _checked(p: npt.ArrayLike) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """Return p-values and which of them are given; ValueError if one cannot be."""
     values = np.asarray(p, dtype=float)
     given = ~np.isnan(values)
     if ((values[given] < 0) | (values[given] > 1)).any():
         raise ValueError("p-values must lie between 0 and 1")
-    result = np.full(values.shape, np.nan)
-    if given.any():
-        result[given] = multipletests(values[given], method=method)[1]
-    return result
+    return values, given
 
 
 def step_down_max_t(observed: npt.ArrayLike, null: npt.ArrayLike) -> tuple[FloatArray, FloatArray]:
