@@ -97,6 +97,24 @@ pub.table(
 # column, value and remedy. With `synthetic: false` in the manifest the stand-in label disappears.
 
 # %% [markdown]
+# ## What was asked
+#
+# The original questionnaire is not public. The items are this project's reconstruction of what the
+# publication names, with items of its own where a questionnaire needs them; the words are
+# paraphrases.
+
+# %%
+pub.table(
+    "instrument",
+    overview.instrument_table(project.codebook),
+    "item asks:item_asks answers:response_options origin",
+    caption="The questionnaire: every item, paraphrased, with its response options.",
+    note="Origin: published, the publication names the construct; own, this project's addition.",
+    sections="construct",
+    basis="published",
+)
+
+# %% [markdown]
 # ## What is publicly known
 #
 # The analysis never reads these facts as data. Some are known only because a third party relays

@@ -45,6 +45,7 @@ from mlsec_survey.project import open_project
 from mlsec_survey.stats import error_rates
 from mlsec_survey.study.company_size import describe_size_question
 from mlsec_survey.study.literature import load_facts
+from mlsec_survey.study.neighbours import load_neighbours, neighbour_table
 
 # %%
 project = open_project("05_robustness", globals())
@@ -86,6 +87,46 @@ pub.number(
     percent_text(shares["exact_high"].iloc[0], 1),
     f"largest share that is compatible, at {the_plan.level}, with no case among {n} respondents",
     basis="published",
+)
+
+# %% [markdown]
+# ### The neighbours
+#
+# How do other studies of the subject compare in size? Where one states a count, its share stands
+# with its interval; where none is known, the interval of one half says how well a study of that
+# size could know a share at best. None of these drew at random from a list: interviews look for
+# what there is, not for how often, and the intervals leave self-selection out.
+
+# %%
+neighbours = neighbour_table(
+    load_neighbours(project.root / "data/published/neighbours.yml", facts),
+    facts,
+    confidence=the_plan.confidence,
+)
+pub.table(
+    "neighbours",
+    neighbours,
+    "study looked_at n:looked_at_n counted:found_kind count:found_count estimate:share low high "
+    "source how_known",
+    caption="This study and its neighbours: how many each looked at, and what it is said to have "
+    "counted.",
+    basis="published",
+    note=f"Low and high: ends of Wilson's {the_plan.level} interval of the share. Without a count: "
+    "of a share of one half, the widest at that size.",
+)
+
+# %%
+pub.figure(
+    "neighbours",
+    figures.draw_intervals(neighbours, row="study", series="kind", axis="% (count/n beside each)"),
+    caption=f"What studies of the subject can say of a share, with intervals at {the_plan.level}: "
+    "published counts, and a share of one half where no count is known.",
+    alt=figures.describe_intervals(
+        neighbours, row="study", series="kind", confidence=the_plan.confidence
+    ),
+    basis="published",
+    source="data/published/facts.csv",
+    data=neighbours,
 )
 
 # %% [markdown]

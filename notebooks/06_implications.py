@@ -28,6 +28,7 @@ export: str = "auto"  # raw export; auto is data/raw/export.* if there, else the
 # %%
 from mlsec_survey.project import open_project
 from mlsec_survey.study import claims, regulation
+from mlsec_survey.study import reporting as reports
 from mlsec_survey.study.literature import load_facts
 
 project = open_project("06_implications", globals())
@@ -128,6 +129,28 @@ pub.table(
     "source address text_read provisions",
     caption="The laws, standards and lists of the mapping, and how their text was seen.",
     basis="published",
+)
+
+# %% [markdown]
+# ## Whether it is reported in full
+#
+# Two checklists say what a report of a survey should hold, one for surveys and one for those on the
+# web. Much of it only those can say who ask people; what this compendium can say, it says where the
+# tables point.
+
+# %%
+lists = reports.load_reporting(project.root / "data/reporting.yml")
+for checklist in lists.checklists:
+    pub.table(
+        f"reporting_{checklist.id}",
+        reports.checklist_table(checklist),
+        "checklist_item topic asks_for answered:answered_where answered_status",
+        caption=f"{checklist.label}, {checklist.title} ({checklist.source}), item by item.",
+        note="Items in this project's words. Open: for the team that fields a survey to say.",
+        basis="published",
+    )
+pub.number(
+    "reporting_reading", reports.describe_reporting(lists), "checklists, counted", basis="published"
 )
 
 # %% [markdown]

@@ -236,10 +236,36 @@ execute_notebook(NotebookJob("n", source, {}, here, here, here, {}), here / "fai
 def test_a_kernel_that_is_killed_is_reported_and_the_next_one_starts(tmp_path: Path) -> None:
     with pytest.raises(AnalysisError, match="its kernel died"):
         execute("# %%\nimport os\nos.kill(os.getpid(), 9)\n", tmp_path)
-    # The same with the server from which kernels are forked.
-    with pytest.raises(AnalysisError, match="its kernel died"):
-        execute("# %%\nimport os, time\nos.kill(os.getppid(), 9)\ntime.sleep(600)\n", tmp_path)
     assert printed(execute("# %%\nprint(1)\n", tmp_path), 0) == 1
+
+
+def test_a_server_that_is_killed_is_reported_and_another_one_starts(tmp_path: Path) -> None:
+    """In a process of its own: a kernel that was not forked has the tests' process as parent."""
+    code = """
+import sys
+from pathlib import Path
+from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.runner.execute import execute_notebook
+from mlsec_survey.runner.pipeline import NotebookJob
+here = Path(sys.argv[1])
+def execute(source):
+    execute_notebook(NotebookJob("n", source, {}, here, here, here, {}), here / "failed.ipynb")
+try:
+    execute("# %%\\nimport os, time\\nos.kill(os.getppid(), 9)\\ntime.sleep(600)\\n")
+except AnalysisError as error:
+    print(error)
+execute("# %%\\nprint(1)\\n")
+"""
+    (tmp_path / "notebooks").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "its kernel died" in done.stdout
+    assert printed(json.loads((tmp_path / "notebooks" / "n.ipynb").read_text()), 0) == 1
 
 
 def test_where_a_library_has_started_a_thread_an_ordinary_kernel_is_started(

@@ -116,6 +116,12 @@ def test_nothing_speaks_of_synthetic_data_with_a_real_export(real: Compiled) -> 
     assert not re.search(r"synthetic|stand-\s?in\b", text, re.IGNORECASE)
 
 
+def test_links_lead_to_the_public_pages_once_they_have_an_address(tmp_path: Path) -> None:
+    record = published(synthetic=True)
+    text = macros({"04_hypotheses": record}, "https://owner.github.io/name/")
+    assert "https://owner.github.io/name/04_hypotheses.html" in text and "../html" not in text
+
+
 @needs_tex
 def test_every_result_links_to_its_anchor(standin: Compiled, real: Compiled) -> None:
     marks = {"numbers": "num", "tables": "tab", "figures": "fig"}

@@ -25,7 +25,7 @@ from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.report import latex, publisher
 from mlsec_survey.report.columns import Columns, load_columns
 from mlsec_survey.report.html import join_figures
-from mlsec_survey.report.latex import escape_latex, latex_tabular
+from mlsec_survey.report.latex import escape_latex, latex_table, latex_tabular
 from mlsec_survey.report.macros import assemble, uses_in
 from mlsec_survey.report.publisher import SUPPRESSED, Publisher
 
@@ -641,3 +641,15 @@ def test_assemble_is_cheap_to_import() -> None:
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})
+
+
+def test_long_headings_stand_in_lines_and_long_words_may_end_one() -> None:
+    rows = [
+        ["a hypothesis with a name of some length, and more " * 2, "1.25", "doi:10.1109/TIFS.1"]
+    ]
+    header = ["Hypothesis", "Smallest effect found with the target power", "Source"]
+    wide, text = latex_table(header, [[*rows[0][:2], rows[0][2] * 4]], [False, True, False], {})
+    assert wide and r"\shortstack[r]{Smallest effect\\found" in text
+    assert r"/\allowbreak{}TIFS.\allowbreak{}1" in text
+    plain = latex_table(["n", "p"], [["1", "2"]], [True, True], {})[1]
+    assert "shortstack" not in plain and "allowbreak" not in plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -24,7 +25,6 @@ from mlsec_survey.figures.style import (
 )
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -35,7 +35,8 @@ def draw_intervals(
     """Draw one row per category, in it one point with interval per series.
 
     Args:
-        table: columns `row`, optionally `series`, and estimate, low, high (shares), count, n.
+        table: columns `row`, optionally `series`, and estimate, low, high (shares), count, n; a
+            share that nobody counted has no count.
         row: column whose values are the rows, drawn in order of appearance.
         series: column whose values are told apart by colour, marker and a key.
         axis: label of the horizontal axis.
@@ -57,7 +58,7 @@ def draw_intervals(
         names = ("estimate", "low", "high")
         interval_rows(axes, ys, part, names, marker=marker, colour=colour, factor=100)
         for y, entry in zip(ys, entries(part), strict=True):
-            value_label(axes, 100 * entry.high, y, f"{int(entry.count)}/{int(entry.n)}")
+            value_label(axes, 100 * entry.high, y, _counted(entry, "/"))
         key.append(Line2D([], [], marker=marker, color=colour, ms=3.4, lw=1.3, label=str(name)))
     row_axes(axes, labels)
     largest = 100 * float(table["high"].max())
@@ -80,10 +81,17 @@ def describe_intervals(
     groups: list[Any] = [("", table)] if series is None else list(table.groupby(series, sort=False))
     for name, part in groups:
         values = [
-            f"{getattr(entry, row)} {int(entry.count)} of {int(entry.n)}, "
+            f"{getattr(entry, row)} {_counted(entry, ' of ')}, "
             f"{percent_text(entry.estimate)} "
             f"({interval_text(entry.low, entry.high, 0, percent=True)})"
             for entry in entries(part.sort_values("estimate", ascending=False, kind="stable"))
         ]
         parts.append((f"{name}: " if name else "") + "; ".join(values))
     return f"Shares with {100 * confidence:g} % intervals. " + ". ".join(parts) + "."
+
+
+def _counted(entry: Any, between: str) -> str:
+    """Return count and n in words, n alone where nothing was counted."""
+    if pd.isna(entry.count):
+        return f"n = {int(entry.n)}"
+    return f"{int(entry.count)}{between}{int(entry.n)}"

@@ -60,10 +60,11 @@ def parse_home(text: str) -> Home:
 
 
 def load_home(root: Path) -> Home | None:
-    """Return the home that CITATION.cff names as `repository-code`, None when it names none.
+    """Return the home that CITATION.cff names as `repository-code`, None when there is none.
 
     Raises:
         InputError: the file cannot be read, or names something else than a repository on GitHub.
     """
-    address = read_yaml(root / "CITATION.cff").content.get("repository-code")
+    citation = root / "CITATION.cff"
+    address = read_yaml(citation).content.get("repository-code") if citation.exists() else None
     return None if address is None else parse_home(str(address))

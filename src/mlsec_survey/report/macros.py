@@ -20,7 +20,7 @@ from mlsec_survey.base.synthetic import SYNTHETIC_LONG, SYNTHETIC_SHORT
 from mlsec_survey.base.text_safety import safe_csv
 from mlsec_survey.report.latex import escape_latex
 
-_USE = re.compile(r"\\result(?P<kind>table|figure|)\s*\{(?P<key>[^}]*)\}")
+_USE = re.compile(r"\\result(?P<kind>table|figure|)\s*(?:\[[^]]*\])?\s*\{(?P<key>[^}]*)\}")
 # Where values are written, below a run's folder.
 TABLES = Path("paper") / "generated" / "tables"
 FIGURES = Path("figures")
@@ -97,8 +97,16 @@ def check_uses(records: Mapping[str, Mapping[str, Any]], uses: Iterable[Use]) ->
             )
 
 
-def macros(records: Mapping[str, Mapping[str, Any]]) -> str:
+# The pages as the paper beside them sees them.
+BESIDE = "../html/"
+
+
+def macros(records: Mapping[str, Mapping[str, Any]], pages: str = BESIDE) -> str:
     r"""Return the LaTeX definitions of all published results, with links to the web pages.
+
+    Args:
+        records: of all notebooks.
+        pages: address of the folder of web pages; ends with a slash.
 
     paper/sections/publishing.tex says what `\defineresult`, `\definetable` and `\definefigure` do.
     """
@@ -111,7 +119,7 @@ def macros(records: Mapping[str, Mapping[str, Any]]) -> str:
         rf"\newcommand{{\syntheticstatement}}{{{escape_latex(SYNTHETIC_LONG)}}}",
     ]
     for notebook, record in sorted(records.items()):
-        page = f"../html/{notebook}.html"
+        page = f"{pages}{notebook}.html"
         for key, entry in sorted(record["numbers"].items()):
             link = rf"{page}\#num-{key}"
             lines.append(rf"\defineresult{{{key}}}{{{escape_latex(entry['text'])}}}{{{link}}}")
@@ -158,13 +166,16 @@ def data_dictionary(records: Mapping[str, Mapping[str, Any]]) -> str:
     return safe_csv(["file", "column", "heading", "meaning", "unit", "basis"], rows)
 
 
-def assemble(records: Sequence[Path], paper_root: Path, out_dir: Path) -> None:
+def assemble(
+    records: Sequence[Path], paper_root: Path, out_dir: Path, *, pages: str = BESIDE
+) -> None:
     """Check the paper against the records; write numbers.tex and the data dictionary to `out_dir`.
 
     Args:
         records: one JSON file per notebook, as `Publisher` writes them.
         paper_root: folder of the paper's sources; its subfolder `generated` is left out.
         out_dir: folder to write to, made when it is not there.
+        pages: address of the folder of web pages, where the links of the paper lead.
 
     Raises:
         InputError: a key published twice, or used and not published.
@@ -173,7 +184,7 @@ def assemble(records: Sequence[Path], paper_root: Path, out_dir: Path) -> None:
     check_uses(by_notebook, uses_in(paper_root))
     out_dir.mkdir(parents=True, exist_ok=True)
     for name, text in (
-        ("numbers.tex", macros(by_notebook)),
+        ("numbers.tex", macros(by_notebook, pages)),
         ("data_dictionary.csv", data_dictionary(by_notebook)),
     ):
         write_whole(out_dir / name, text.encode())

@@ -15,6 +15,8 @@ from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.files import write_whole
 from mlsec_survey.base.locations import COLUMNS, resolve_coding, resolve_export
 from mlsec_survey.base.system import TEX, install
+from mlsec_survey.report.home import load_home
+from mlsec_survey.report.macros import BESIDE, assemble
 from mlsec_survey.runner.fingerprint import code_of, combined, computed_part, digest, file_digest
 from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import (
@@ -501,17 +503,20 @@ def _search_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
 def _numbers_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
     main = work.pipeline.paper_main
     assert main is not None
+    # Where the project's own results are served, so that links work in a PDF that is sent alone.
+    home = load_home(work.root) if run.folder == work.root else None
+    pages = BESIDE if home is None else home.pages
 
     def inputs() -> dict[str, str]:
         return {
+            "pages": pages,
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
             **_paper_sources(work),
         } | _environment(work, "mlsec_survey.report.macros")
 
     def make(output: Path) -> None:
-        from mlsec_survey.report.macros import assemble
-
-        assemble(_records(run, names), work.root / main.parent, output / "paper" / "generated")
+        out = output / "paper" / "generated"
+        assemble(_records(run, names), work.root / main.parent, out, pages=pages)
 
     return Step(run, "numbers", names, inputs, make)
 

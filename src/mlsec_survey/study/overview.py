@@ -78,3 +78,42 @@ def data_status(manifest: Manifest, codebook: Codebook) -> pd.DataFrame:
         ("Design analysis", "arithmetic and simulation that use no answers"),
     ]
     return pd.DataFrame(rows, columns=["part", "status"])
+
+
+def instrument_table(codebook: Codebook) -> pd.DataFrame:
+    """Return what was asked, item by item: construct, item (label), asks, answers, origin.
+
+    Args:
+        codebook: `asks` is its paraphrase, never the original wording; `answers` names the response
+            options and what a grid or checklist asks them of.
+    """
+    import pandas as pd
+
+    forms = {
+        "text": "in own words",
+        "numeric": "a number",
+        "date": "a date",
+        "ranking": "an order",
+        "multiple": "any of",
+    }
+    rows = []
+    for item in codebook.items:
+        answers = forms.get(item.type, "")
+        if item.options is not None:
+            answers = " · ".join(option.label for option in codebook.options(item))
+        if item.subquestions is not None:
+            parts = [part.label for part in codebook.subquestions(item)]
+            listed = ", ".join(parts)
+            answers = (
+                f"{answers} {listed}" if item.type == "multiple" else f"{answers}; for {listed}"
+            )
+        rows.append(
+            {
+                "construct": item.construct_,
+                "item": item.label,
+                "asks": item.about,
+                "answers": answers,
+                "origin": "published" if item.basis == "published" else "own",
+            }
+        )
+    return pd.DataFrame(rows)

@@ -152,7 +152,8 @@ def match_headings(
     # `known[eva]` and `KNOWN.EVA.`, as R and databases write KNOWN[EVA]; never two for one.
     spelled: dict[str, list[str]] = {}
     for entry in codebook.column_specs:
-        spelled.setdefault(words(entry.name), []).append(entry.name)
+        if entry.kind != "timing":
+            spelled.setdefault(words(entry.name), []).append(entry.name)
 
     def as_code(heading: str) -> str | None:
         alike = spelled.get(words(heading), [])
