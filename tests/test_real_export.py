@@ -1,6 +1,7 @@
-"""With a real export no label is left, small cells are hidden and nobody's words get out.
+"""With a real export no label is left, small cells are hidden, and no sentence says what is not so.
 
-The stand-in's answers play the real ones: its manifest is replaced by one that says so.
+Answers like the stand-in's play the real ones, from the same people and with the opposite effects;
+their manifest says that they are real.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +19,15 @@ import pytest
 import yaml
 
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
+from mlsec_survey.base.system import TEX
 from mlsec_survey.figures import style
 from mlsec_survey.instrument.codebook import load_codebook
 from mlsec_survey.report import publisher
+from mlsec_survey.report.macros import assemble, uses_in
 from mlsec_survey.report.publisher import SUPPRESSED
+from mlsec_survey.runner.outputs.typesetting import typeset
+from mlsec_survey.standin.files import draw_files
+from mlsec_survey.standin.parameters import load_parameters, load_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = tuple(
@@ -62,8 +69,47 @@ class Drill:
         return texts
 
 
+def write_opposite(data: Path) -> None:
+    """Write an export, called real, in which what goes up in the stand-in goes down."""
+    codebook = load_codebook(data / "codebook.yml")
+    parameters = load_parameters(data / "standin.yml", codebook)
+    perception, defences = parameters.perception, parameters.defences
+    changes = {
+        "perception": perception.model_copy(
+            update={
+                "knowledge_to_concern": -perception.knowledge_to_concern,
+                "knowledge_to_relevance": -perception.knowledge_to_relevance,
+            }
+        ),
+        "likelihood": parameters.likelihood.model_copy(
+            update={"knowledge_loading": -parameters.likelihood.knowledge_loading}
+        ),
+        "defences": defences.model_copy(
+            update={"exposure": -defences.exposure, "likelihood": -defences.likelihood}
+        ),
+    }
+    described = [data / "standin.yml", data / "standin_texts.yml"]
+    files = draw_files(
+        codebook,
+        parameters.model_copy(update=changes),
+        load_texts(described[1], codebook),
+        described,
+        parameters.seed,
+        "export",
+    )
+    for name, content in files.items():
+        path = data / name.replace("coding/", "coding/export/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    path = data / "raw" / "export.manifest.yml"
+    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    del manifest["generator"], manifest["note"]
+    manifest |= {"synthetic": False, "title": "Export of the survey"}
+    path.write_text(yaml.safe_dump(manifest), encoding="utf-8")
+
+
 def drill(folder: Path, synthetic: bool) -> Drill:
-    """Run the notebooks' cells in this process on the stand-in's answers."""
+    """Run the notebooks' cells in this process on the stand-in's answers, or on such as these."""
     for part in ("data", "notebooks"):
         ignored = shutil.ignore_patterns("processed", "*.ipynb", "export", "export.*")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
@@ -73,14 +119,7 @@ def drill(folder: Path, synthetic: bool) -> Drill:
     described["parameters"]["simulations"]["default"] = 20
     pipeline.write_text(yaml.safe_dump(described, sort_keys=False), encoding="utf-8")
     if not synthetic:
-        raw = folder / "data" / "raw"
-        shutil.copy(raw / "standin.csv", raw / "export.csv")
-        manifest = yaml.safe_load((raw / "standin.manifest.yml").read_text(encoding="utf-8"))
-        del manifest["generator"], manifest["note"]
-        manifest |= {"synthetic": False, "title": "Export of the survey"}
-        (raw / "export.manifest.yml").write_text(yaml.safe_dump(manifest), encoding="utf-8")
-        shutil.copytree(folder / "data" / "coding", folder / "coding")
-        (folder / "coding").rename(folder / "data" / "coding" / "export")
+        write_opposite(folder / "data")
     shown: dict[str, list[dict[str, str]]] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLSEC_PROJECT", str(folder))
@@ -181,6 +220,9 @@ def test_nobodys_words_and_nothing_identifying_leave_the_analysis(real: Drill) -
         if len(text) > 12
     }
     assert len(said) > 100
+    # The scheme's own examples are no answers, though the model draws its texts from the same.
+    scheme = (ROOT / "data" / "concern_codes.yml").read_text(encoding="utf-8")
+    said = {text for text in said if text not in scheme}
     for place, words in real.words().items():
         found = [text for text in said if text in words]
         assert not found, (place, found[:3])
@@ -192,3 +234,59 @@ def test_nobodys_words_and_nothing_identifying_leave_the_analysis(real: Drill) -
     paradata |= {entry.variable for entry in codebook.paradata if entry.kind == "datetime"}
     assert not {*labelled.columns} & {*identifying, *paradata, "respondent_id"}
     assert len(labelled) == len(answers)
+
+
+@pytest.fixture(scope="module")
+def paper(real: Drill, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The paper's text with opposite effects; figures are blank."""
+    if TEX.missing() or shutil.which("pdftotext") is None:
+        pytest.skip("TeX or poppler is not there")
+    folder = tmp_path_factory.mktemp("paper")
+    records = sorted((real.folder / "paper" / "generated" / "records").glob("*.json"))
+    # The overview and its tables hold no answer, and the drill leaves it out.
+    records += [ROOT / "paper" / "generated" / "records" / "00_overview.json"]
+    run = folder / "run"
+    shutil.copytree(real.folder / "paper", run / "paper")
+    for path in (ROOT / "paper" / "generated" / "tables").glob("*.tex"):
+        target = run / "paper" / "generated" / "tables" / path.name
+        if not target.exists():
+            shutil.copy(path, target)
+    first = json.loads(records[-1].read_text(encoding="utf-8")) | {"synthetic": False}
+    records[-1] = folder / "00_overview.json"
+    records[-1].write_text(json.dumps(first), encoding="utf-8")
+    blank = style.figure_files(style.new_figure("narrow", 0.6), "t")["pdf"]
+    (run / "figures").mkdir(exist_ok=True)
+    for use in uses_in(ROOT / "paper"):
+        if use.kind == "figures":
+            (run / "figures" / f"{use.key}.pdf").write_bytes(blank)
+    assemble(records, ROOT / "paper", run / "paper" / "generated")
+    sources = (Path("paper/sections"), Path("paper/references.bib"))
+    typeset(ROOT, run, Path("paper/main.tex"), sources, folder / "out", folder / "latex.log")
+    done = subprocess.run(
+        ["pdftotext", "-raw", folder / "out" / "paper" / "main.pdf", "-"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return " ".join(done.stdout.split())
+
+
+def test_the_paper_says_the_opposite_when_the_answers_do(real: Drill, paper: str) -> None:
+    results = pd.read_csv(real.folder / "paper/generated/tables/confirmatory_results.csv")
+    found = results.set_index("id")
+    assert (found.loc[["D2", "K1", "K2"], "estimate"].astype(float) < 0).all()
+    assert float(found.loc["D1", "estimate"]) < 0.5 and float(found.loc["K3", "estimate"]) < 1
+    for name in ("D1", "D2", "K1", "K2", "K3"):
+        assert f"{name} negative" in paper and f"{name} positive" not in paper
+    effect = re.search(r"expected likelihood is (.{60})", paper)
+    assert effect and re.match(r"Kendall.s tau- ?b −\s?0\.\d\d", effect[1]), effect
+    effect = re.search(r"exposure on the number of defences is (.{60})", paper)
+    assert effect and re.match(r"probability of superiority 0\.[0-4]", effect[1]), effect
+    assert "negative association is left" in paper and "positive association" not in paper
+    assert "Defences follow threat" in paper
+    ledger = pd.read_csv(real.folder / "paper/generated/tables/claim_ledger.csv")
+    strength = ledger.set_index("claim")["strength"]
+    for claim, said in strength.items():
+        if "defences" in str(claim):
+            assert str(said).startswith("not carried")
+    assert not LABEL.search(paper)
