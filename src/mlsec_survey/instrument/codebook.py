@@ -9,16 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from mlsec_survey.base.yaml_input import (
     Entry,
     Sequence,
+    YamlDocument,
     more,
     near,
     read_yaml,
@@ -397,7 +398,20 @@ def load_codebook(path: Path | str) -> Codebook:
     """
     document = read_yaml(Path(path))
     refuse_open(document)
-    codebook = validate(document, Codebook)
+    return validated(document, document.content)
+
+
+def validated(document: YamlDocument, content: Any) -> Codebook:
+    """Return the codebook that some content is, checked as a whole.
+
+    Args:
+        document: the file that messages are about.
+        content: plain data in the layout of a codebook.
+
+    Raises:
+        InputError: as for `load_codebook`.
+    """
+    codebook = validate(replace(document, content=content), Codebook)
     found = problems(codebook)
     if found:
         location, problem, remedy = found[0]

@@ -23,7 +23,7 @@ from mlsec_survey.parallel.processes import jobs
 from mlsec_survey.runner.engine import Outcome, do
 from mlsec_survey.runner.pipeline import Pipeline, load_pipeline
 from mlsec_survey.runner.selection import forced, state, tell_why, wanted, would_run_before
-from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, steps_of
+from mlsec_survey.runner.steps import DEFAULT_RUN, Run, Step, steps_of, waves_steps
 from mlsec_survey.runner.store import Store
 from mlsec_survey.runner.workspace import Workspace
 
@@ -41,6 +41,7 @@ examples:
   run_all.py --why 04_hypotheses              what would make that notebook run again
   run_all.py --run wave2 --set seed=7         the same with another seed, under runs/wave2/
   run_all.py --batch my_runs.yml              many runs, then a notebook that compares them
+  run_all.py --waves data/waves/example.yml   what changed between waves of the survey
 
 exit status:
   0 all done   1 an analysis failed   2 bad input or usage   3 all but the PDF (TeX is missing)
@@ -62,6 +63,7 @@ def parser(pipeline: Pipeline | None = None) -> argparse.ArgumentParser:
         "--set", action="append", default=[], metavar="NAME=VALUE", help="see below; repeatable"
     )
     what.add_argument("--batch", metavar="FILE", type=Path, help="many runs, listed in a YAML file")
+    what.add_argument("--waves", metavar="FILE", help="waves of the survey, listed in a YAML file")
     what.add_argument("--no-pdf", action="store_true", help="leave the paper out")
     what.add_argument("--notebooks-only", action="store_true", help="leave pages and paper out")
     how = made.add_argument_group("how to run it")
@@ -182,7 +184,10 @@ def _main(options: argparse.Namespace, root: Path) -> int:
             from mlsec_survey.runner.batch import run_batch
 
             return run_batch(options, work, store)
-        steps = wanted(steps_of(_run(options, work), work), options.only)
+        if options.waves:
+            steps = _waves(options, work)
+        else:
+            steps = wanted(steps_of(_run(options, work), work), options.only)
         if options.notebooks_only:
             steps = [step for step in steps if step.name in pipeline.notebooks]
         force = forced(steps, options.force, options.only)
@@ -210,6 +215,19 @@ def _run(options: argparse.Namespace, work: Workspace) -> Run:
     return Run(
         valid_name(options.run), root / "runs" / options.run, parameters, pdf=not options.no_pdf
     )
+
+
+def _waves(options: argparse.Namespace, work: Workspace) -> list[Step]:
+    """Return the steps that compare the waves which a file lists, in a run named after the file."""
+    if options.run or options.only:
+        raise InputError(
+            "--waves is a run of its own, of one notebook", remedy="leave --run and --only out"
+        )
+    file = work.pipeline.schema.parameters["waves"].check(options.waves, root=work.root)
+    parameters = dict(parse_setting(text, work.pipeline, work.root) for text in options.set)
+    name = valid_name(Path(file).stem)
+    run = Run(name, work.root / "runs" / name, {"waves": file, **parameters}, pdf=False)
+    return waves_steps(run, work)
 
 
 def valid_name(name: str) -> str:
@@ -270,8 +288,11 @@ def summarise(outcome: Outcome, seconds: float, folder: Path, root: Path) -> Non
     if outcome.left_out:
         print(f"left out, since they need what failed: {', '.join(outcome.left_out)}")
     places = [f"notebooks: {prefix}notebooks/", f"figures: {prefix}figures/"]
-    if any(label.endswith(".html") for label in (*outcome.made, *outcome.reused)):
-        places[0] = f"pages: {prefix}html/index.html"
+    pages = [label.split("/")[-1] for label in (*outcome.made, *outcome.reused)]
+    pages = [label for label in pages if label.endswith(".html")]
+    if pages:
+        first = "index.html" if (folder / "html" / "index.html").exists() else pages[0]
+        places[0] = f"pages: {prefix}html/{first}"
     if any(label.split("/")[-1] == "paper" for label in (*outcome.made, *outcome.reused)):
         places.append(f"paper: {prefix}paper/main.pdf")
     if outcome.exit_status in (0, 3):

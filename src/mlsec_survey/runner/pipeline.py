@@ -23,7 +23,8 @@ class NotebookEntry:
     Attributes:
         inputs: paths, names of parameters that hold a path, or `published:NOTEBOOK`.
         outputs: files that it writes besides what it publishes.
-        kind: `analysis` runs in every run; `comparison` runs once after a batch.
+        kind: `analysis` runs in every run; `comparison` runs once after a batch, `waves` when a
+            file of waves is given.
         seconds: about how long it takes; of those that could begin, the longest does.
     """
 

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.files import write_whole
 from mlsec_survey.base.locations import COLUMNS, resolve_coding, resolve_export
 from mlsec_survey.base.system import TEX, install
+from mlsec_survey.base.yaml_input import read_yaml
 from mlsec_survey.report.home import load_home
 from mlsec_survey.report.macros import BESIDE, assemble
 from mlsec_survey.runner.fingerprint import code_of, combined, computed_part, digest, file_digest
@@ -95,6 +96,34 @@ def steps_of(run: Run, work: Workspace) -> list[Step]:
         steps.append(_glossary_step(run, names, work))
     steps.append(_search_step(run, names, work))
     return steps
+
+
+def waves_steps(run: Run, work: Workspace) -> list[Step]:
+    """Return the steps that execute the notebooks of kind `waves` and render their pages."""
+    steps: list[Step] = []
+    for entry in work.pipeline.notebooks.values():
+        if entry.kind == "waves":
+            made = notebook_step(run, entry, work)
+            page = page_step(run, entry, work, [(entry.name, entry.title)])
+            steps += [replace(made, inputs=_with_waves(made, run, work)), page]
+    return steps
+
+
+def _with_waves(step: Step, run: Run, work: Workspace) -> Callable[[], dict[str, str]]:
+    """Return the inputs of a step and every file that the file of waves names."""
+
+    def inputs() -> dict[str, str]:
+        listed = read_yaml(work.root / run.parameters["waves"]).content
+        found = step.inputs()
+        for wave in listed.get("waves", []) if isinstance(listed, dict) else []:
+            for name in filter(None, (wave.get("export"), wave.get("overlay"))):
+                path = work.root / str(name)
+                found[str(name)] = file_digest(path)
+                manifest = path.with_name(f"{path.stem}.manifest.yml")
+                found[f"manifest of {name}"] = file_digest(manifest)
+        return found
+
+    return inputs
 
 
 def notebook_step(run: Run, entry: NotebookEntry, work: Workspace) -> Step:
