@@ -78,7 +78,7 @@ if len(items):
 # because other people answered.
 
 # %%
-variables = plan_variables(project.plan)
+variables = several.with_checklists(plan_variables(project.plan), asked)
 readings = {}
 for wave in asked[1:]:
     changes = several.change_table(

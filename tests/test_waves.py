@@ -179,6 +179,15 @@ def later(first: AskedOnce, people: int, shift: int, **changes: object) -> Asked
 NAMES = ["exposure", "target_likelihood", "concern_scale", "industry"]
 
 
+def test_a_list_with_nothing_ticked_is_read_as_the_codebook_says(once: AskedOnce) -> None:
+    table = pd.read_csv(ROOT / "paper" / "generated" / "tables" / "defences.csv")
+    pooled = waves.pooled_table(
+        [once, later(once, 139, 0, invitation=None)], waves.with_checklists([], [once, once])
+    )
+    assert (pooled["n"] / 2).tolist() == table["n"].tolist()
+    assert (pooled["count"] / 2).tolist() == table["count"].tolist()
+
+
 def test_the_same_answers_of_others_have_not_changed(once: AskedOnce) -> None:
     again = later(once, len(once.responses), 0, invitation=None)
     table = waves.change_table(once, again, NAMES, seed=1, resamples=99)

@@ -103,6 +103,25 @@ def linked(first: AskedOnce, second: AskedOnce) -> pd.DataFrame:
     return pd.DataFrame({"first": places[0][both].to_numpy(), "second": places[1][both].to_numpy()})
 
 
+def with_checklists(names: Sequence[str], waves: Sequence[AskedOnce]) -> list[str]:
+    """Return variables and every entry of the checklists that all waves have, each once."""
+    entries = [
+        [
+            v.name
+            for v in wave.codebook.variables()
+            if v.item is not None and v.item.type == "multiple"
+        ]
+        for wave in waves
+    ]
+    shared = [
+        name
+        for name in entries[0]
+        if all(name in others for others in entries)
+        and waves[0].codebook.variable(name).measure == "binary"
+    ]
+    return list(dict.fromkeys([*names, *shared]))
+
+
 def size_table(waves: Sequence[AskedOnce]) -> pd.DataFrame:
     """Return how many answered each wave: wave, n, again (who answered the first one too)."""
     return pd.DataFrame(

@@ -9,11 +9,14 @@ from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds
 from mlsec_survey.responses.readers import RawExport
 from mlsec_survey.responses.recode import recode
-from mlsec_survey.responses.scales import derive_scales
+from mlsec_survey.responses.scales import derive_scales, nothing_ticked
 
 
 def cleaned(raw: RawExport, codebook: Codebook) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return the analysis file as notebook 01 writes it, and the invitation code of each row.
+    """Return the analysed respondents, and the invitation code of each.
+
+    As notebook 01 writes them, but that a checklist with nothing ticked has "no" in each box where
+    the codebook takes it for none.
 
     Args:
         raw: the export as read.
@@ -26,6 +29,11 @@ def cleaned(raw: RawExport, codebook: Codebook) -> tuple[pd.DataFrame, pd.Series
     kept, _ = apply_exclusions(raw, codebook)
     missing = missing_kinds(kept, codebook)
     responses = derive_scales(recode(kept, codebook, missing), missing, codebook)
+    for item in codebook.items:
+        if item.nothing_ticked is not None and item.nothing_ticked.means == "none":
+            blank = nothing_ticked(missing, codebook, item.id)
+            for part in codebook.parts(item.id).values():
+                responses[part.name] = responses[part.name].mask(blank, "no")
     column = next((p.column for p in codebook.paradata if p.variable == "invitation"), None)
     if column is None or column not in kept.frame:
         return responses, None
