@@ -28,6 +28,7 @@ from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, valid
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import Text
 from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
+from mlsec_survey.stats.categorical import ExactPower
 from mlsec_survey.stats.detectable import chances_per_level
 from mlsec_survey.stats.effects import EFFECTS, EffectSize
 from mlsec_survey.stats.tables import TableTest, tables_with_rows
@@ -376,17 +377,24 @@ def _exact_power(
     design: Design, n: int, slope: float, alpha: float, *, errors: bool = False
 ) -> tuple[float, float, float, float] | None:
     """Return exact power with correction and without, and errors; None where it is simulated."""
+    corrected = _exact_at(design, n, slope, alpha / design.tests, errors=errors)
+    plain = _exact_at(design, n, slope, alpha)
+    if corrected is None or plain is None:
+        return None
+    return corrected.power, plain.power, corrected.type_s, corrected.type_m
+
+
+def _exact_at(
+    design: Design, n: int, slope: float, level: float, *, errors: bool = False
+) -> ExactPower | None:
+    """Return exact power at one level; None where it is simulated."""
     of_test = TESTS[design.test].exact_power
     if of_test is None or not design.predictor.ordered or len(design.outcome.shares) != 2:
         return None
     rows = allocate(design.predictor.shares, n)
     used = rows > 0
-    where = rows[used], np.asarray(design.predictor.values)[used], design.outcome.shares[1], slope
-    corrected = of_test(*where, alpha / design.tests, errors=errors)
-    plain = of_test(*where, alpha)
-    if corrected is None or plain is None:
-        return None
-    return corrected.power, plain.power, corrected.type_s, corrected.type_m
+    scores = np.asarray(design.predictor.values)[used]
+    return of_test(rows[used], scores, design.outcome.shares[1], slope, level, errors=errors)
 
 
 def power_table(
@@ -510,9 +518,9 @@ def _replication_task(
     critical = float(stats.norm.isf(level / 2))
 
     def power(n: int, size: int = simulations) -> float:
-        exact = _exact_power(design, n, slope, alpha)
+        exact = _exact_at(design, n, slope, level)
         if exact is not None:
-            return exact[0]
+            return exact.power
         return float((p_values(design, simulate(design, slope, n, size, rng)) < level).mean())
 
     def needed(target: float, n: int) -> float:
@@ -526,12 +534,11 @@ def _replication_task(
                 return math.nan
             if abs(reached - target) < 0.05:
                 break
-        if _exact_power(design, n, slope, alpha) is not None:
+        if _exact_at(design, n, slope, level) is not None:
             # Power rises in a saw-tooth: the first n from which on it stays there for a while.
-            first = max(10, int(0.9 * n))
-            enough = [power(k) >= target for k in range(first, int(1.1 * n) + 10)]
-            short = [at for at, reached in enumerate(enough) if not reached]
-            return float(first + (short[-1] + 1 if short else 0))
+            first, last = max(10, int(0.9 * n)), int(1.1 * n) + 9
+            short = (k for k in range(last, first - 1, -1) if power(k) < target)
+            return float(next(short, first - 1) + 1)
         sizes = sorted({max(10, round(n * factor)) for factor in (0.9, 1.0, 1.1)})
         found = np.array([power(size, 4 * simulations) for size in sizes])
         root = _probit_inverse(np.sqrt(sizes), found, target)
