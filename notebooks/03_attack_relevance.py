@@ -50,6 +50,7 @@ project = open_project("03_attack_relevance", globals())
 pub, book = project.publisher(), project.codebook
 responses, missing = project.read("responses"), project.read("missing_kinds")
 confidence, level, alpha = project.plan.confidence, project.plan.level, project.plan.alpha
+power = project.plan.power
 drawn = {"resamples": resamples, "confidence": confidence}
 project.describe()
 
@@ -120,7 +121,7 @@ pub.numbers(attacks.first_place(ranking), "The attack in the first place")
 
 # %%
 rated_attacks = ratings.grid_values(responses, book, "relevance")
-at = drawn | {"alpha": alpha}
+at = drawn | {"alpha": alpha, "power": power}
 friedman = ranks.friedman(rated_attacks, rng=generator(seed, "friedman"), **at)
 skillings_mack = ranks.skillings_mack(rated_attacks, rng=generator(seed, "skillings mack"), **at)
 model = ratings.fitted_model(rated_attacks, confidence=confidence)
@@ -134,7 +135,7 @@ pub.table(
     caption="Do attacks differ in relevance within respondents? Three tests, with the respondents "
     "that each can use.",
     note=f"Low and high: {level} interval. Detectable: the effect that this number of respondents "
-    f"would have shown with {percent_text(ranks.POWER)} power at {alpha:g}."
+    f"would have shown with {percent_text(power)} power at {alpha:g}."
     f"{ratings.describe_undefined(tests)}",
 )
 
@@ -172,7 +173,7 @@ pub.table(
     caption="Each pair of attacks: how many rate the first higher, both alike, or the second "
     f"higher, and the rank-biserial correlation with its {level} interval.",
     note="Adjusted p: exact signed-rank test where enumerable, Holm over all pairs. Detectable: "
-    f"the correlation found with {percent_text(ranks.POWER)} power at the strictest step of the "
+    f"the correlation found with {percent_text(power)} power at the strictest step of the "
     "correction.",
 )
 
@@ -259,7 +260,7 @@ pub.table(
     note=f"Met: respondents who met or suspected the attack. Low and high: {level} interval. "
     "Probability of superiority: 0.5 is no association; Kendall's tau-b: 0; odds ratio: 1, per "
     "step. Adjusted p: Benjamini–Hochberg over single attacks. Detectable: what would have been "
-    f"found with {percent_text(ranks.POWER)} power at {alpha:g} before correction. Where answers "
+    f"found with {percent_text(power)} power at {alpha:g} before correction. Where answers "
     "on exposure or familiarity are missing, the row between respondents leans to that within.",
 )
 

@@ -155,7 +155,7 @@ def split_association(seed, *, complete=False, **settings):
     rated, known = drawn(generator, 139, **settings)
     rated = pd.DataFrame(with_gaps(generator, rated))
     known = pd.DataFrame(known if complete else with_gaps(generator, known))
-    rows = _all_attacks(rated, _Predictor("known", known, False), 0.95, 0.05)
+    rows = _all_attacks(rated, _Predictor("known", known, False), 0.95, 0.05, 0.8)
     return [(math.log(row["estimate"]), row["low"] < 1 < row["high"]) for row in rows]
 
 
@@ -215,6 +215,7 @@ def test_detectable_superiority_is_found_with_80_percent_power():
         resamples=99,
         confidence=0.95,
         alpha=0.05,
+        power=0.8,
     )
     shift = math.sqrt(2) * stats.norm.ppf(row["detectable"])
     have = generator.normal(shift, size=(4000, m))
@@ -239,7 +240,9 @@ def test_a_handful_of_exposed_gets_an_interval_that_does_not_rest_on_its_varianc
     """Three who all answered alike have no variance: an interval from it is far too short."""
     rating = pd.Series([1.0, 1, 1] + [1.0, 3, 4, 5, 3, 2] * 19)
     met = pd.Series([1.0] * 3 + [0.0] * 114)
-    row = _one_attack(rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05)
+    row = _one_attack(
+        rating, met, True, rng=rng(), resamples=99, confidence=0.95, alpha=0.05, power=0.8
+    )
     plain = rank_tests.mann_whitney(rating, met)
     assert row["low"] < plain.low < row["estimate"] < plain.high < row["high"]
     assert row["high"] - row["low"] > 2 * (plain.high - plain.low)

@@ -29,7 +29,6 @@ Zeros = Literal["pratt", "wilcoxon"]
 _EXACT_PAIRS = 300
 # Respondents below which the chi-square approximation of Friedman's test is replaced.
 _FEW = 30
-POWER = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,7 @@ def friedman(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
     alpha: float = 0.05,
+    power: float = 0.8,
 ) -> TestResult:
     """Test whether the objects differ within respondents: Friedman's test with Kendall's W.
 
@@ -117,12 +117,12 @@ def friedman(
         rng: for the bootstrap and for permutations.
         resamples: number of each.
         confidence: level of the interval.
-        alpha: level of the test for which `extra` says what could have been detected.
+        alpha, power: of the test for which `extra` says what could have been detected.
 
     Returns:
         `extra` has df, the agreement between respondents (nW - 1)/(n - 1), Iman and Davenport's F
         with its p-value, n of those with any rating, and the W that would have been detected with
-        80 % power. Undefined, with the reason in `notes`, if fewer than two respondents rated all,
+        that power. Undefined, with the reason in `notes`, if fewer than two respondents rated all,
         or none of them tells two apart.
 
     Raises:
@@ -176,7 +176,7 @@ def friedman(
             "f_p": float(stats.f.sf(f, df1, (n - 1) * df1)),
             "asymptotic_p": asymptotic,
             "n_any": float(everybody.having(1).n),
-            "detectable": _detectable_w(k - 1, n, alpha),
+            "detectable": _detectable_w(k - 1, n, alpha, power),
         },
     )
 
@@ -188,6 +188,7 @@ def skillings_mack(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
     alpha: float = 0.05,
+    power: float = 0.8,
 ) -> TestResult:
     """Test whether the objects differ within respondents, some of whom skipped some objects.
 
@@ -262,7 +263,7 @@ def skillings_mack(
             "df": float(k - 1),
             "ratings": float(patterns.counts @ sizes),
             "statistic_without_tie_correction": published,
-            "detectable": _detectable_w(k - 1, complete_equivalent, alpha),
+            "detectable": _detectable_w(k - 1, complete_equivalent, alpha, power),
         },
     )
 
@@ -356,6 +357,7 @@ def pairwise_signed_rank(
     resamples: int = RESAMPLES,
     confidence: float = 0.95,
     alpha: float = 0.05,
+    power: float = 0.8,
     zeros: Zeros = "pratt",
 ) -> pd.DataFrame:
     """Compare all pairs of objects within respondents by Wilcoxon's signed-rank test.
@@ -377,14 +379,14 @@ def pairwise_signed_rank(
         rng: for the bootstrap.
         resamples: bootstrap resamples.
         confidence: level of the intervals.
-        alpha: level for `detectable`.
+        alpha, power: for `detectable`.
         zeros: handling of those who rated both alike.
 
     Returns:
         One row per pair: first, second (columns of `ratings`), n, higher, equal, lower (respondents
         who rate the first so against the second), statistic (rank sum in favour of the first), p,
         effect, low, high (rank-biserial; NaN if all rate alike),
-        detectable (the least effect found with 80 % power at alpha over the number of pairs),
+        detectable (the least effect found with that power at alpha over the number of pairs),
         exact (whether p is), p_adjusted (Holm over the pairs).
     """
     check_confidence(confidence)
@@ -411,7 +413,7 @@ def pairwise_signed_rank(
                 "effect": compared.effect,
                 "low": low,
                 "high": high,
-                "detectable": compared.detectable(alpha / len(pairs)),
+                "detectable": compared.detectable(alpha / len(pairs), power),
                 "exact": exact,
             }
         )
@@ -511,12 +513,12 @@ class _SignedRanks:
         tail = min(float(mass[: observed + 1].sum()), float(mass[observed:].sum()))
         return min(1.0, 2 * tail)
 
-    def detectable(self, level: float) -> float:
+    def detectable(self, level: float, power: float) -> float:
         if not self.untied:
             return math.nan
         ranks = self.ranks(self.counts, self.equal)
         se = math.sqrt(float(self.counts @ ranks**2)) / float(self.counts @ ranks)
-        return min(1.0, float(stats.norm.isf(level / 2) + stats.norm.ppf(POWER)) * se)
+        return min(1.0, float(stats.norm.isf(level / 2) + stats.norm.ppf(power)) * se)
 
 
 def _resampled_sums(
@@ -554,11 +556,11 @@ def _interval_note(resamples: int) -> str:
     return f"interval from {resamples} bootstrap samples of respondents"
 
 
-def _detectable_w(df: int, n: float, alpha: float) -> float:
-    """Return the population's W that is found with 80 % power (noncentral chi-square)."""
+def _detectable_w(df: int, n: float, alpha: float, power: float) -> float:
+    """Return the population's W that is found with a power (noncentral chi-square)."""
     critical = stats.chi2.isf(alpha, df)
     noncentrality = optimize.brentq(
-        lambda value: stats.ncx2.sf(critical, df, value) - POWER, 1e-6, 1e4
+        lambda value: stats.ncx2.sf(critical, df, value) - power, 1e-6, 1e4
     )
     return min(1.0, float(noncentrality) / (n * df))
 

@@ -37,7 +37,6 @@ from mlsec_survey.responses.coding import Coding
 from mlsec_survey.stats import rank_tests
 from mlsec_survey.stats.multiplicity import benjamini_hochberg
 from mlsec_survey.stats.ordinal_repeated import repeated_ordinal
-from mlsec_survey.stats.ranks import POWER
 from mlsec_survey.stats.result import TestResult
 
 # The sub-questions of the codebook that are attacks, and the field with the reasons for a rating.
@@ -173,6 +172,7 @@ def relevance_by_exposure(
     item: str = "relevance",
     confidence: float = 0.95,
     alpha: float = 0.05,
+    power: float = 0.8,
 ) -> pd.DataFrame:
     """Relate the relevance of each attack to having met it and to knowing it.
 
@@ -195,7 +195,7 @@ def relevance_by_exposure(
         resamples: permutations.
         item: id of the ordinal grid that is rated.
         confidence: level of the intervals.
-        alpha: level at which `detectable` is found with 80 % power, without correction.
+        alpha, power: at which `detectable` is found, without correction.
 
     Returns:
         One row per predictor and attack, then per predictor the two of the model: predictor, label,
@@ -227,6 +227,7 @@ def relevance_by_exposure(
                 resamples=resamples,
                 confidence=confidence,
                 alpha=alpha,
+                power=power,
             )
             rows.append({"predictor": predictor.name, "label": label, **row})
     table = pd.DataFrame(rows)
@@ -234,7 +235,7 @@ def relevance_by_exposure(
     pooled = [
         row
         for predictor in predictors
-        for row in _all_attacks(ratings.astype(float), predictor, confidence, alpha)
+        for row in _all_attacks(ratings.astype(float), predictor, confidence, alpha, power)
     ]
     whole = pd.concat([table, pd.DataFrame(pooled)], ignore_index=True)
     whole["exposed"] = whole["exposed"].astype("Int64")
@@ -253,11 +254,12 @@ def _one_attack(
     resamples: int,
     confidence: float,
     alpha: float,
+    power: float,
 ) -> dict[str, object]:
     both = rating.notna() & value.notna()
     n = int(both.sum())
     exposed = int((value[both] == 1).sum()) if binary else pd.NA
-    reach = float(distributions.norm.isf(alpha / 2) + distributions.norm.ppf(POWER))
+    reach = float(distributions.norm.isf(alpha / 2) + distributions.norm.ppf(power))
     try:
         result = _association(rating, value, binary, n, rng, resamples, confidence)
     except AnalysisError:
@@ -314,7 +316,7 @@ def _association(
 
 
 def _all_attacks(
-    ratings: pd.DataFrame, predictor: _Predictor, confidence: float, alpha: float
+    ratings: pd.DataFrame, predictor: _Predictor, confidence: float, alpha: float, power: float
 ) -> list[dict[str, object]]:
     """Return the model's association between and within respondents, over all attacks."""
     # Over all attacks for which the predictor is known, rated or not: over the rated ones alone the
@@ -333,7 +335,7 @@ def _all_attacks(
         )
         n = int(used.any(axis=1).sum())
         return [{**shared, "label": name, "n": n, **blank, "null": math.nan} for name in names]
-    reach = float(distributions.norm.isf(alpha / 2) + distributions.norm.ppf(POWER))
+    reach = float(distributions.norm.isf(alpha / 2) + distributions.norm.ppf(power))
     return [
         {
             **shared,
