@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -160,6 +160,10 @@ def load_coding(
     reasons = {}
     if folder is not None and sheets and (folder / ADJUDICATION).is_file():
         path = folder / ADJUDICATION
+        # What stands in any answer is gathered once, since there are as many reasons as answers.
+        said = {
+            run for text in answers.values() for run in _runs(_words(text), _QUOTED_FROM_ANOTHER)
+        }
         for unit, row in _read_rows(path, ADJUDICATION_COLUMNS, scheme, answers, codebook).items():
             if unit in decided:
                 raise InputError(
@@ -172,7 +176,7 @@ def load_coding(
                 )
             if row.codes is None and not row.reason:
                 continue
-            _check_decision(path, unit, row, answers)
+            _check_decision(path, unit, row, answers[unit], said)
             assert row.codes is not None
             final[unit], decided[unit], reasons[unit] = row.codes, "adjudication", row.reason
     units = pd.DataFrame(
@@ -320,7 +324,9 @@ def _read_rows(
     return rows
 
 
-def _check_decision(path: Path, unit: Unit, row: _Row, answers: Mapping[Unit, str]) -> None:
+def _check_decision(
+    path: Path, unit: Unit, row: _Row, answer: str, said: Set[tuple[str, ...]]
+) -> None:
     """Refuse a decision without codes or reason, and a reason that gives an answer away."""
     problem = None
     if row.codes is None:
@@ -331,7 +337,7 @@ def _check_decision(path: Path, unit: Unit, row: _Row, answers: Mapping[Unit, st
             "the decision has no reason",
             "Say in a sentence why these codes stand.",
         )
-    elif _quotes(row.reason, unit, answers):
+    elif _quotes(row.reason, answer, said):
         problem = (
             "reason",
             "the reason quotes an answer, and reasons are published",
@@ -344,20 +350,22 @@ def _check_decision(path: Path, unit: Unit, row: _Row, answers: Mapping[Unit, st
         )
 
 
-def _quotes(reason: str, unit: Unit, answers: Mapping[Unit, str]) -> bool:
-    """Return whether a reason repeats an answer: words in a row, or what stands between quotes."""
-    words = _words(reason)
-    own = _words(answers[unit])
+def _quotes(reason: str, answer: str, said: Set[tuple[str, ...]]) -> bool:
+    """Return whether a reason repeats an answer: words in a row, or what stands between quotes.
+
+    Args:
+        reason: of a decision.
+        answer: that the decision is about.
+        said: every run of `_QUOTED_FROM_ANOTHER` words in any answer.
+    """
+    words, own = _words(reason), _words(answer)
     if _share_run(words, own, _QUOTED_FROM_ITS_ANSWER):
         return True
     for double, single in _BETWEEN_QUOTES.findall(reason):
         quoted = _words(double or single)
         if quoted and not _runs(quoted, len(quoted)).isdisjoint(_runs(own, len(quoted))):
             return True
-    runs = _runs(words, _QUOTED_FROM_ANOTHER)
-    return bool(runs) and any(
-        not runs.isdisjoint(_runs(_words(text), _QUOTED_FROM_ANOTHER)) for text in answers.values()
-    )
+    return not _runs(words, _QUOTED_FROM_ANOTHER).isdisjoint(said)
 
 
 def _share_run(reason: list[str], answer: list[str], length: int) -> bool:
