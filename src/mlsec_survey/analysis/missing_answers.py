@@ -381,13 +381,34 @@ def _matched(
     noise = root @ rng.standard_normal((*coefficients.shape, 1))
     drawn = coefficients[..., None] + scatter[:, None, None] * noise
     wanted = (design[:, column.missing] @ drawn)[..., 0]
-    # Noise far below any real difference picks at random among equally close donors.
-    distance = np.abs(predicted[:, None, :] - wanted[:, :, None])
-    least = 1e-9 * (np.ptp(predicted, axis=1) + 1e-12)
-    distance += rng.random(distance.shape) * least[:, None, None]
-    nearest = np.argpartition(distance, min(donors, len(given)) - 1, axis=2)[..., :donors]
-    pick = rng.integers(nearest.shape[2], size=(*wanted.shape, 1))
-    return _sources(column, given[np.take_along_axis(nearest, pick, axis=2)[..., 0]])
+    picked = [_near(p, w, donors, rng) for p, w in zip(predicted, wanted, strict=True)]
+    return _sources(column, given[np.array(picked)])
+
+
+def _near(
+    predicted: FloatArray, wanted: FloatArray, donors: int, rng: np.random.Generator
+) -> IntArray:
+    """Return for each wanted value one of the donors nearest to it, at random.
+
+    Among sorted donors the nearest stand side by side, so that cost grows with respondents and not
+    with their square. Where more donors than that are equally near, it is one of all of these.
+    """
+    # Equal predictions stand in random order.
+    order = rng.permutation(len(predicted))
+    order = order[np.argsort(predicted[order], kind="stable")]
+    values, count = predicted[order], min(donors, len(predicted))
+    start = np.searchsorted(values, wanted) - count
+    window = np.clip(start[:, None] + np.arange(2 * count), 0, len(values) - 1)
+    distance = np.abs(values[window] - wanted[:, None])
+    # A place that the clipping repeats counts once.
+    distance[:, 1:][window[:, 1:] == window[:, :-1]] = np.inf
+    nearest = np.argsort(distance, axis=1, kind="stable")
+    pick = nearest[np.arange(len(wanted)), rng.integers(count, size=len(wanted))]
+    at = window[np.arange(len(wanted)), pick]
+    closest = values[window[np.arange(len(wanted)), nearest[:, 0]]]
+    low, high = np.searchsorted(values, closest), np.searchsorted(values, closest, side="right")
+    alike = low + (rng.random(len(wanted)) * (high - low)).astype(np.int64)
+    return order[np.where(high - low >= count, alike, at)]
 
 
 def _drawn_level(column: _Column, design: FloatArray, rng: np.random.Generator) -> IntArray:

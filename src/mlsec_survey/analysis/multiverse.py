@@ -60,6 +60,9 @@ _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 # Permutations of one task; a bound on memory, and part of what decides the random numbers.
 BLOCK = 250
+# Outcomes that one task, and a whole curve, give to candidates: with many respondents there are
+# fewer permutations, but never fewer than tell a p-value of 0.005.
+_TASK_OUTCOMES, _CURVE_OUTCOMES, _LEAST = 5_000_000, 3_000_000, 199
 _SMALL_GROUP = 10
 _PLAIN = "as planned"
 CHOICES = {
@@ -901,12 +904,15 @@ def infer(
 
     Args:
         spaces: one per hypothesis.
-        permutations: of the outcome.
+        permutations: of the outcome; fewer above some thousand respondents, as the table says.
         alpha: level at which a specification counts as significant.
         run: does seeded tasks: called with a function (task, generator) and a list of tasks.
         confidence: level of the intervals of the curves.
     """
-    sizes = [min(BLOCK, permutations - start) for start in range(0, permutations, BLOCK)]
+    candidates = max((len(space.strata) for space in spaces), default=1)
+    permutations = min(permutations, max(_LEAST, _CURVE_OUTCOMES // candidates))
+    block = min(BLOCK, max(1, _TASK_OUTCOMES // candidates))
+    sizes = [min(block, permutations - start) for start in range(0, permutations, block)]
     tasks = [(space, size, at == 0) for space in spaces for at, size in enumerate(sizes)]
     found = iter(run(partial(_inference_task, alpha=alpha), tasks))
     rows, curves = [], {}

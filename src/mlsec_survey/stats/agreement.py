@@ -109,16 +109,30 @@ def resampled_alpha(
         clusters: position of each unit's cluster, from 0.
         weights: resamples × clusters, how often each is drawn.
     """
-    table, delta = np.asarray(counts, dtype=float), np.asarray(distances, dtype=float)
     drawn = np.asarray(weights, dtype=float)
+    return _alpha_of(*_disagreement(counts, distances, clusters, drawn.shape[1]), drawn)
+
+
+def _disagreement(
+    counts: ArrayLike, distances: ArrayLike, clusters: ArrayLike, size: int
+) -> tuple[Floats, Floats, Floats]:
+    """Return what alpha needs of the units, whatever their weights.
+
+    Returns:
+        Disagreement within units by cluster, ratings by cluster and value, and the distances.
+    """
+    table, delta = np.asarray(counts, dtype=float), np.asarray(distances, dtype=float)
     ratings = table.sum(axis=1)
     pairable = ratings >= 2
     table, ratings = table[pairable], ratings[pairable]
     place = np.asarray(clusters)[pairable]
     within = ((table @ delta) * table).sum(axis=1) / (ratings - 1)
-    disagreement = np.bincount(place, within, drawn.shape[1])
-    per_cluster = np.zeros((drawn.shape[1], table.shape[1]))
+    per_cluster = np.zeros((size, table.shape[1]))
     np.add.at(per_cluster, place, table)
+    return np.bincount(place, within, size), per_cluster, delta
+
+
+def _alpha_of(disagreement: Floats, per_cluster: Floats, delta: Floats, drawn: Floats) -> Floats:
     margins = drawn @ per_cluster
     n = margins.sum(axis=1)
     expected = ((margins @ delta) * margins).sum(axis=1)
@@ -263,11 +277,16 @@ def set_agreement(
             ("alpha_masi", masi_distance),
         )
     }
+    # Once for all resamples, since there are the more blocks of them the more respondents.
+    parts = {
+        name: _disagreement(counts, delta, clusters, len(people))
+        for name, delta in distances.items()
+    }
     draws: dict[str, list[Floats]] = {name: [] for name in ("exact", *distances, "kappa_pooled")}
     for weights in resampled_weights(np.ones(len(people)), resamples, rng):
         draws["exact"].append((weights @ agreed) / (weights @ answered))
-        for name, delta in distances.items():
-            draws[name].append(resampled_alpha(counts, delta, clusters, weights))
+        for name, part in parts.items():
+            draws[name].append(_alpha_of(*part, weights))
         draws["kappa_pooled"].append(pooled_kappa(_tensor(weights, cells)))
     estimates = {
         "exact": float(same.mean()) if len(same) else float("nan"),
