@@ -129,7 +129,7 @@ def _disagreement(
     within = ((table @ delta) * table).sum(axis=1) / (ratings - 1)
     per_cluster = np.zeros((size, table.shape[1]))
     np.add.at(per_cluster, place, table)
-    return np.bincount(place, within, size), per_cluster, delta
+    return np.bincount(place, within, size).astype(float), per_cluster, delta
 
 
 def _alpha_of(disagreement: Floats, per_cluster: Floats, delta: Floats, drawn: Floats) -> Floats:
@@ -286,7 +286,7 @@ def set_agreement(
     for weights in resampled_weights(np.ones(len(people)), resamples, rng):
         draws["exact"].append((weights @ agreed) / (weights @ answered))
         for name, part in parts.items():
-            draws[name].append(_alpha_of(*part, weights))
+            draws[name].append(_alpha_of(*part, weights.astype(float)))
         draws["kappa_pooled"].append(pooled_kappa(_tensor(weights, cells)))
     estimates = {
         "exact": float(same.mean()) if len(same) else float("nan"),
