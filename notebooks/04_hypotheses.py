@@ -374,15 +374,17 @@ if grids:
         caption="Reliability of the ratings on each grid, from polychoric correlations.",
         note=f"Low and high: {level} interval, by the delta method.",
     )
-    pub.table(
-        "measurement_models",
-        meas.model_fit_table(measured),
-        "model n chi_square df p cfi rmsea srmr",
-        caption="Factor models of all ratings: one thing behind them, or one per grid.",
-        note="Weighted least squares with robust fit (WLSMV). Same part correlated: two ratings of "
-        "the same attack may share more than the factors say. A small p speaks against a model; "
-        "that of none is adjusted.",
-    )
+
+# %%
+pub.table(
+    "measurement_models",
+    meas.model_fit_table(measured),
+    "model n chi_square df p cfi rmsea srmr",
+    caption="Factor models of all ratings: one thing behind them, or one per grid.",
+    note="Weighted least squares with robust fit (WLSMV). Same part correlated: two ratings of "
+    "the same attack may share more than the factors say. A small p speaks against a model; "
+    "that of none is adjusted.",
+)
 
 # %% [markdown]
 # If a model with one factor fits as well as one with a factor per grid, the grids are not two
@@ -393,15 +395,15 @@ if grids:
 # ratings from one grid do?
 
 # %%
+pub.table(
+    "measurement_discriminant",
+    meas.discriminant_table(measured, **at_level),
+    "pair:grids measure n value low high",
+    caption="Do two grids measure two things? Factor correlation and heterotrait–monotrait "
+    "ratio; near 1, they do not.",
+    note=f"Low and high: {level} interval.",
+)
 if grids:
-    pub.table(
-        "measurement_discriminant",
-        meas.discriminant_table(measured, **at_level),
-        "pair:grids measure n value low high",
-        caption="Do two grids measure two things? Factor correlation and heterotrait–monotrait "
-        "ratio; near 1, they do not.",
-        note=f"Low and high: {level} interval.",
-    )
     pub.table(
         "measurement_loadings",
         meas.loadings_table(measured, book),
@@ -518,15 +520,14 @@ pub.number(
 
 # %%
 exploratory = hyp.run_plan(the_plan, data, book, kind="exploratory", seed=seed, resamples=resamples)
-if len(exploratory.table):
-    pub.table(
-        "exploratory_results",
-        exploratory.table,
-        "id label:hypothesis n missing effect estimate low high p p_adjusted",
-        caption="Exploratory hypotheses, adjusted across all of them.",
-        note=f"Low and high: ends of the {level} interval of each hypothesis alone, not adjusted. "
-        f"Adjusted p: Benjamini–Hochberg. {hyp.describe_monte_carlo(resamples, the_plan.alpha)}",
-    )
+pub.table(
+    "exploratory_results",
+    exploratory.table,
+    "id label:hypothesis n missing effect estimate low high p p_adjusted",
+    caption="Exploratory hypotheses, adjusted across all of them.",
+    note=f"Low and high: ends of the {level} interval of each hypothesis alone, not adjusted. "
+    f"Adjusted p: Benjamini–Hochberg. {hyp.describe_monte_carlo(resamples, the_plan.alpha)}",
+)
 
 # %% [markdown]
 # ## Missing answers

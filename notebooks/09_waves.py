@@ -31,9 +31,10 @@ resamples: int = 2000  # bootstrap and permutation resamples; at least 20
 from mlsec_survey.analysis import waves as several
 from mlsec_survey.analysis.hypotheses import plan_variables
 from mlsec_survey.project import open_project
+from mlsec_survey.several_waves import read_waves
 
 project = open_project("09_waves", globals())
-asked, synthetic, linked = project.read_waves(waves)
+asked, synthetic, linked = read_waves(project, waves)
 pub = project.publisher(synthetic=synthetic, respondents=sum(len(w.responses) for w in asked))
 confidence, alpha, level = project.plan.confidence, project.plan.alpha, project.plan.level
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.display import HTML
 
-    from mlsec_survey.analysis.waves import AskedOnce
     from mlsec_survey.instrument.codebook import Codebook
     from mlsec_survey.instrument.manifest import Manifest
     from mlsec_survey.instrument.plan import AnalysisPlan
@@ -132,39 +131,6 @@ class Project:
 
         path = self.run / "data" / "processed" / "responses.parquet"
         return pq.read_metadata(path).num_rows if path.is_file() else None
-
-    def read_waves(self, path: str) -> tuple[list[AskedOnce], bool, bool]:
-        """Return the analysed respondents of each wave that a file lists.
-
-        Returns:
-            The waves in their order, whether the answers of all are synthetic, and whether
-            invitation codes link them.
-
-        Raises:
-            InputError: there is no file, or an export or overlay does not fit.
-        """
-        from mlsec_survey.analysis.waves import AskedOnce
-        from mlsec_survey.instrument.manifest import load_manifest
-        from mlsec_survey.instrument.questionnaire.wording import load_wordings
-        from mlsec_survey.instrument.waves import load_waves
-        from mlsec_survey.responses.cleaned import cleaned
-        from mlsec_survey.responses.readers import read_export
-
-        if not path:
-            raise InputError(
-                "parameter waves is not set",
-                remedy="name the file that lists the waves: run_all.py --waves data/waves/NAME.yml",
-            )
-        waves, linked = load_waves(self.root / path, self.root, self.codebook)
-        wordings = load_wordings(self.root / "data", self.codebook)
-        asked = []
-        for wave in waves:
-            raw = read_export(wave.export, wave.codebook, wordings)
-            responses, invitation = cleaned(raw, wave.codebook)
-            codes = invitation if linked else None
-            asked.append(AskedOnce(wave.label, wave.codebook, wave.reworded, responses, codes))
-        synthetic = all(load_manifest(wave.export).is_synthetic for wave in waves)
-        return asked, synthetic, linked
 
     def publisher(
         self, *, synthetic: bool | None = None, respondents: int | None = None
