@@ -19,9 +19,11 @@ import pytest
 from mlsec_survey.instrument.codebook import Codebook, load_codebook
 
 ROOT = Path(__file__).resolve().parents[1]
-# Files whose tests take longest, longest first: begun last, one of them would keep a single
-# process busy at the end.
-LONGEST = [
+# The tests of kernels come first, in a process that has started no fork server yet: it has but one,
+# and what another test had it load could have threads. Then those files whose tests take longest:
+# begun last, one of them would keep a single process busy at the end.
+BEGIN = [
+    "kernels",
     "browser",
     "whole_run",
     "runner_kills",
@@ -39,14 +41,13 @@ LONGEST = [
     "ranks",
     "coding_page",
     "pages",
-    "kernels",
     "pairs",
 ]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, which `--dist loadfile` gives to one process each."""
-    places = {f"test_{name}": place for place, name in enumerate(LONGEST)}
+    places = {f"test_{name}": place for place, name in enumerate(BEGIN)}
     items.sort(key=lambda item: places.get(item.path.stem, len(places)))
 
 
