@@ -130,7 +130,7 @@ def test_overdispersed_counts_keep_the_level_and_poisson_does_not(name):
     rng = np.random.default_rng(6)
     x = pd.Series(rng.integers(0, 5, 139))
     rejected = {name: 0, "poisson": 0}
-    runs = 100
+    runs = 150
     for _ in range(runs):
         y = pd.Series(rng.negative_binomial(1.5, 1.5 / (1.5 + 3), 139))
         for model in rejected:

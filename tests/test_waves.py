@@ -299,5 +299,7 @@ def test_one_command_compares_the_waves_of_a_file(tmp_path: Path) -> None:
     said = record["numbers"]["changes_2_reading"]["text"]
     assert "Expected likelihood to become a target higher" in said
     assert record["synthetic"] and (run / "html" / "09_waves.html").is_file()
-    # An export that changed is compared again.
     assert main(["--waves", "data/waves/nowhere.yml"], folder) == 2
+    for odd in ("waves: [one, two]\nversion: 1\n", "- one\n", "waves: 3\nversion: 1\n"):
+        (folder / "data" / "waves" / "odd.yml").write_text(odd, encoding="utf-8")
+        assert main(["--waves", "data/waves/odd.yml"], folder) == 2

@@ -15,9 +15,8 @@ from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.files import write_whole
 from mlsec_survey.base.locations import COLUMNS, resolve_coding, resolve_export
 from mlsec_survey.base.system import TEX, install
-from mlsec_survey.base.yaml_input import read_yaml
+from mlsec_survey.base.yaml_input import read_yaml, validate
 from mlsec_survey.report.home import load_home
-from mlsec_survey.report.macros import BESIDE, assemble
 from mlsec_survey.runner.fingerprint import code_of, combined, computed_part, digest, file_digest
 from mlsec_survey.runner.parameters import own_parameters
 from mlsec_survey.runner.pipeline import (
@@ -111,14 +110,16 @@ def waves_steps(run: Run, work: Workspace) -> list[Step]:
 
 def _with_waves(step: Step, run: Run, work: Workspace) -> Callable[[], dict[str, str]]:
     """Return the inputs of a step and every file that the file of waves names."""
+    from mlsec_survey.instrument.waves import Waves
+
+    listed = validate(read_yaml(work.root / run.parameters["waves"]), Waves)
 
     def inputs() -> dict[str, str]:
-        listed = read_yaml(work.root / run.parameters["waves"]).content
         found = step.inputs()
-        for wave in listed.get("waves", []) if isinstance(listed, dict) else []:
-            for name in filter(None, (wave.get("export"), wave.get("overlay"))):
-                path = work.root / str(name)
-                found[str(name)] = file_digest(path)
+        for wave in listed.waves:
+            for name in filter(None, (wave.export, wave.overlay)):
+                path = work.root / name
+                found[name] = file_digest(path)
                 manifest = path.with_name(f"{path.stem}.manifest.yml")
                 found[f"manifest of {name}"] = file_digest(manifest)
         return found
@@ -534,18 +535,20 @@ def _numbers_step(run: Run, names: tuple[str, ...], work: Workspace) -> Step:
     assert main is not None
     # Where the project's own results are served, so that links work in a PDF that is sent alone.
     home = load_home(work.root) if run.folder == work.root else None
-    pages = BESIDE if home is None else home.pages
+    pages = None if home is None else home.pages
 
     def inputs() -> dict[str, str]:
         return {
-            "pages": pages,
+            "pages": pages or "beside the paper",
             "records": combined({path.name: file_digest(path) for path in _records(run, names)}),
             **_paper_sources(work),
         } | _environment(work, "mlsec_survey.report.macros")
 
     def make(output: Path) -> None:
+        from mlsec_survey.report.macros import BESIDE, assemble
+
         out = output / "paper" / "generated"
-        assemble(_records(run, names), work.root / main.parent, out, pages=pages)
+        assemble(_records(run, names), work.root / main.parent, out, pages=pages or BESIDE)
 
     return Step(run, "numbers", names, inputs, make)
 
