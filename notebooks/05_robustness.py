@@ -82,6 +82,7 @@ pub.table(
 )
 
 # %%
+pub.number("design_n", n, "respondents of the published sample", basis="published")
 pub.number(
     "detectable_share_none",
     percent_text(shares["exact_high"].iloc[0], 1),
@@ -448,6 +449,7 @@ pub.number(
     multiverse.describe_robustness(robust.table, alpha),
     "reading of the table",
 )
+pub.number("specifications_n", robust.respondents, "respondents used by a specification")
 keys = dict(zip(claims, ("exposure", "defences", "perception"), strict=True))
 pub.numbers(
     multiverse.claim_numbers(robust.table, the_plan, keys), "How far choices agree, claim by claim"

@@ -885,6 +885,12 @@ class Robustness:
             return pd.DataFrame(columns=["estimate", "low", "high", "p", *CHOICES])
         return self.curves[hypothesis.id]
 
+    @property
+    def respondents(self) -> str:
+        """The least and the most respondents that a specification uses, in words."""
+        used = pd.concat([curve["n"] for curve in self.curves.values()] or [pd.Series(dtype=int)])
+        return f"{used.min():,} to {used.max():,}" if len(used) else "0"
+
 
 def infer(
     spaces: Sequence[SpecificationSpace],

@@ -58,12 +58,13 @@ class WayIn(Entry):
 
 
 class AnswersFile(Entry):
-    """What `data/answers.yml` holds."""
+    """What `data/answers.yml` holds; `on_pages` are asked on the page of their notebook alone."""
 
     version: int
     figure: str
     questions: Annotated[Sequence[Question], Field(min_length=1)]
     without_answers: Sequence[Question] = ()
+    on_pages: Sequence[Question] = ()
     ways: Sequence[WayIn] = ()
 
 
@@ -130,6 +131,23 @@ def load_answers(path: Path, records: Mapping[str, Mapping[str, Any]]) -> FirstP
         content.figure,
         _find(content.figure, ("figures",), records)[1],
     )
+
+
+def answers_of(path: Path, notebook: str, record: Mapping[str, Any]) -> tuple[Answer, ...]:
+    """Return the answers that a notebook computes by itself, for the top of its page.
+
+    Args:
+        path: the file.
+        notebook: its name.
+        record: what it published.
+
+    Raises:
+        InputError: the file has the wrong shape.
+    """
+    content = validate(read_yaml(path), AnswersFile)
+    asked = (*content.questions, *content.without_answers, *content.on_pages)
+    filled = (_filled(entry, {notebook: record}) for entry in asked)
+    return tuple(answer for answer in filled if answer.notebook)
 
 
 def _filled(entry: Question, records: Mapping[str, Mapping[str, Any]]) -> Answer:

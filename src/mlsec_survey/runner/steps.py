@@ -363,6 +363,8 @@ def page_step(
         if navigation:
             # A page on its own, apart from the pages of a run.
             found |= {"navigation": navigation, "search": None, "glossary": None}
+        elif work.pipeline.pages.answers:
+            found["answers"] = str(work.root / work.pipeline.pages.answers)
         return found | {"places": _places(work, record)}
 
     def pictures() -> dict[str, str]:
@@ -377,12 +379,14 @@ def page_step(
     def inputs() -> dict[str, str]:
         return {
             "executed notebook": file_digest(notebook),
+            "record": file_digest(run.folder / entry.record),
             "pictures": combined(pictures()),
         } | _page_inputs(work, facts())
 
     def make(output: Path) -> None:
         page = output / "html" / f"{entry.name}.html"
-        _render(work, "page", notebook=str(notebook), output=str(page), entry=facts())
+        shown = facts() | {"record": str(run.folder / entry.record)}
+        _render(work, "page", notebook=str(notebook), output=str(page), entry=shown)
 
     return Step(run, f"{entry.name}.html", (entry.name,), inputs, make)
 

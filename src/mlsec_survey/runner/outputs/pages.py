@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlsec_survey.base.synthetic import SYNTHETIC_LONG
-from mlsec_survey.report.answers import load_answers
+from mlsec_survey.report.answers import answers_of, load_answers
 from mlsec_survey.report.glossary import TermLinks, load_glossary
 from mlsec_survey.report.html import join_figures
 from mlsec_survey.report.macros import read_records
@@ -47,7 +47,9 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
         output: path of the page to write.
         entry: facts of the page: `name`, `title`, `synthetic`, `navigation` (pairs of page name and
             title); and, where there are any, `search` (address of the search page), `glossary`
-            (path of its file) and `places` (where the paper uses results, by kind and key).
+            (path of its file), `places` (where the paper uses results, by kind and key), and
+            `answers` and `record` (paths of the file of answers and of what the notebook published;
+            the answers that it computes then open the page).
     """
     import nbformat
     from nbconvert.exporters import HTMLExporter
@@ -70,6 +72,7 @@ def render_page(notebook: str, output: str, entry: dict[str, Any]) -> None:
     ]
     run = Path(notebook).parents[1]
     body = present_results(body, run, entry.get("places") or {}, render_template)
+    body = _with_answers(body, entry)
     write_page(output, entry, _with_terms(body, entry), sections)
 
 
@@ -162,6 +165,18 @@ def _listed(record: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         if record[kind]
     ]
     return {"results": results, "counts": " and ".join(counts)}
+
+
+def _with_answers(body: str, entry: Mapping[str, Any]) -> str:
+    """Put the answers that a notebook computes behind the text that opens its page."""
+    if not entry.get("answers"):
+        return body
+    record = json.loads(Path(entry["record"]).read_text(encoding="utf-8"))
+    found = answers_of(Path(entry["answers"]), entry["name"], record)
+    if not found:
+        return body
+    opening, end, rest = body.partition("</section>")
+    return f"{opening}{end}\n{render_template('in_short', answers=found)}{rest}"
 
 
 def _with_terms(body: str, entry: Mapping[str, Any]) -> str:
