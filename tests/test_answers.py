@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.report.answers import NOT_COMPUTED, load_answers
+from mlsec_survey.report.answers import NOT_COMPUTED, answers_of, load_answers
 from mlsec_survey.report.glossary import TermLinks, load_glossary
 from mlsec_survey.report.paper_places import paper_places
 
@@ -151,3 +151,21 @@ def test_places_in_the_paper_are_counted_as_latex_counts_them(tmp_path: Path) ->
         ("figures", "f"): ["Fig. 1 (Two, Part)"],
         ("tables", "b"): ["Table III (Two, Part)"],
     }
+
+
+def test_a_page_opens_with_what_its_notebook_alone_computes(tmp_path: Path) -> None:
+    path = tmp_path / "answers.yml"
+    path.write_text(
+        FILE
+        + "on_pages:\n  - {id: c, question: So?, answer: '{n} of them', n: '', result: share}\n"
+    )
+    found = answers_of(path, "01_first", record()["01_first"])
+    assert [(entry.id, entry.anchor) for entry in found] == [
+        ("a", "tab-counted"),
+        ("c", "num-share"),
+    ]
+    assert found[1].answer == "40 of them"
+    # What stands on its page only is not on the first page.
+    assert [entry.id for entry in load_answers(path, record()).answers] == ["a", "b"]
+    nothing = {"synthetic": True, "numbers": {}, "tables": {}, "figures": {}}
+    assert answers_of(path, "02_other", nothing) == ()

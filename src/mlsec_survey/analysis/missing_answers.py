@@ -34,6 +34,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+# Squares and products of predictors that a model holds at once: a bound of memory.
+_VALUES_AT_ONCE = 4_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class Handled:
@@ -416,7 +419,15 @@ def _drawn_level(column: _Column, design: FloatArray, rng: np.random.Generator) 
     given = np.flatnonzero(~column.missing)
     level = column.values[given].astype(np.int64)
     times = rng.multinomial(len(given), np.full(len(given), 1 / len(given)), size=len(design))
-    weights = _multinomial_logit(design[:, given], level, times, column.levels)
+    together = max(1, _VALUES_AT_ONCE // (len(given) * design.shape[2] ** 2))
+    weights = np.concatenate(
+        [
+            _multinomial_logit(
+                design[at : at + together, given], level, times[at : at + together], column.levels
+            )
+            for at in range(0, len(design), together)
+        ]
+    )
     chances = special.softmax(design[:, column.missing] @ weights, axis=2)
     position = (chances.cumsum(axis=2) < rng.random((*chances.shape[:2], 1))).sum(axis=2)
     position = np.minimum(position, column.levels - 1)

@@ -36,7 +36,6 @@ from mlsec_survey.stats.tables import t_deviate
 from mlsec_survey.stats.tests import TESTS, for_groups
 
 Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
@@ -62,7 +61,7 @@ _Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 BLOCK = 250
 # Outcomes that one task, and a whole curve, give to candidates: with many respondents there are
 # fewer permutations, but never fewer than tell a p-value of 0.005.
-_TASK_OUTCOMES, _CURVE_OUTCOMES, _LEAST = 5_000_000, 3_000_000, 199
+_TASK_OUTCOMES, _CURVE_OUTCOMES, _LEAST = 1_500_000, 3_000_000, 199
 _SMALL_GROUP = 10
 _PLAIN = "as planned"
 CHOICES = {
@@ -597,12 +596,15 @@ def _run_tests(space: SpecificationSpace, order: Integers, effects: Effects) -> 
             of_predictor.setdefault(spec.test, []).append(at)
     inside = np.array([members for _, members in space.exclusions])
     exclusion = np.array([spec.exclusion for spec in space.specifications])
+    # Who is in under the same exclusions is counted together.
+    patterns, pattern = np.unique(inside, axis=1, return_inverse=True)
     for o, of_outcome in wanted.items():
         outcome = space.outcomes[o]
-        held = _indicators(outcome, order)
+        given = outcome.codes[order]
         for p, tests in of_outcome.items():
             predictor = space.predictors[p]
-            tables, scores, values = _tables(held, outcome, predictor, inside)
+            counts_of = _counted(given, outcome, predictor, pattern.ravel(), patterns)
+            tables, scores, values = _tables(counts_of, outcome, predictor)
             counts = tables.sum((-2, -1))
             distinct, inverse = _distinct(tables)
             for name, positions in tests.items():
@@ -613,27 +615,36 @@ def _run_tests(space: SpecificationSpace, order: Integers, effects: Effects) -> 
                 effects.n[positions] = counts[here]
 
 
-def _indicators(outcome: Variant, order: Integers) -> Singles:
-    """Return candidates × levels × permutations: 1 where a candidate is given an outcome."""
-    permuted = outcome.codes[order.T]
-    return (permuted[:, None] == np.arange(len(outcome.levels))[:, None]).astype(np.float32)
+def _counted(
+    given: Integers, outcome: Variant, predictor: Variant, pattern: Integers, patterns: Booleans
+) -> Integers:
+    """Return counts: rows × columns × exclusions × permutations.
+
+    Args:
+        given: permutations × candidates: code of the outcome that each is given, -1 for none.
+        outcome: whose levels are the columns.
+        predictor: whose levels are the rows.
+        pattern: of exclusions, by candidate.
+        patterns: exclusions × patterns: whether those of a pattern are in.
+    """
+    # What is missing is counted in a row and a column of its own, and left out.
+    rows, columns = len(predictor.levels) + 1, len(outcome.levels) + 1
+    place = (pattern * rows + predictor.codes % rows) * columns
+    size = patterns.shape[1] * rows * columns
+    cell = place + given % columns + np.arange(len(given))[:, None] * size
+    counts = np.bincount(cell.ravel(), minlength=len(given) * size)
+    counts = counts.reshape(len(given), -1, rows, columns)[:, :, :-1, :-1]
+    return np.einsum("ek,bkrc->rceb", patterns.astype(np.int64), counts)
 
 
 def _tables(
-    held: Singles, outcome: Variant, predictor: Variant, inside: Booleans
+    counts: Integers, outcome: Variant, predictor: Variant
 ) -> tuple[Floats, Floats, Floats]:
     """Return counts (exclusions × permutations × rows × columns) and values of both margins."""
-    candidates, columns, permutations = held.shape
-    rows = len(predictor.levels)
-    belongs = (predictor.codes == np.arange(rows)[:, None])[:, None] & inside
-    # Counts below 2^24 are exact in single precision, whatever the order of summation.
-    counts = belongs.reshape(-1, candidates).astype(np.float32) @ held.reshape(candidates, -1)
-    counts = counts.reshape(rows, len(inside), columns, permutations)
     # Levels that nobody holds in any permutation only cost time.
-    some = counts.any((1, 2, 3)), counts.any((0, 1, 3))
-    counts = counts[some[0]][:, :, some[1]]
+    some = counts.any((1, 2, 3)), counts.any((0, 2, 3))
     # Cells apart in memory and the stack together: NumPy then sums over cells many times faster.
-    cells = counts.swapaxes(1, 2).astype(float, order="C")
+    cells = counts[some[0]][:, some[1]].astype(float, order="C")
     tables = np.moveaxis(cells, (0, 1), (2, 3))
     return tables, predictor.levels[some[0]], outcome.levels[some[1]]
 

@@ -22,8 +22,8 @@ from mlsec_survey.stats.tests import BINARY, TESTS, Test
 
 # Statistics that are equal in exact arithmetic can differ in the last bits.
 _SLACK = 1e-9
-# Blocks that stay in the cache of a processor.
-_CELLS_AT_ONCE = 40_000
+# Blocks that stay in the cache of a processor, and the fewest permutations worth a block.
+_CELLS_AT_ONCE, _LEAST_AT_ONCE = 40_000, 16
 
 
 def holm(p: npt.ArrayLike) -> FloatArray:
@@ -190,7 +190,7 @@ def westfall_young(
     identity = np.arange(n)[None, :]
     observed = np.array([p.statistics(identity)[0] for p in prepared])
     widest = max(n, *(p.cells for p in prepared))
-    block = max(1, _CELLS_AT_ONCE // widest)
+    block = max(_LEAST_AT_ONCE, _CELLS_AT_ONCE // widest)
     null = np.empty((resamples, len(prepared)))
     for start in range(0, resamples, block):
         stop = min(start + block, resamples)
