@@ -179,7 +179,7 @@ def test_code_is_folded_and_complete(pages: dict[str, str], project: SmallProjec
         notebook = nbformat.read(project.root / "notebooks" / f"{name}.ipynb", as_version=4)
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         folded = re.findall(
-            r'<details class="code"[^>]*><summary>Code</summary>(.*?)</details>',
+            r'<details class="code"[^>]*><summary>(?:Code|Parameters)</summary>(.*?)</details>',
             pages[name],
             flags=re.S,
         )
