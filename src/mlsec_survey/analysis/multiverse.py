@@ -32,7 +32,7 @@ from mlsec_survey.instrument.entries import RESPONDENT, MeanScale, Measure, Text
 from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis
 from mlsec_survey.instrument.variables import Variable
 from mlsec_survey.stats.multiplicity import holm
-from mlsec_survey.stats.tables import t_deviate
+from mlsec_survey.stats.tables import count_tables, t_deviate
 from mlsec_survey.stats.tests import TESTS, for_groups
 
 Floats = NDArray[np.float64]
@@ -603,8 +603,8 @@ def _run_tests(space: SpecificationSpace, order: Integers, effects: Effects) -> 
         given = outcome.codes[order]
         for p, tests in of_outcome.items():
             predictor = space.predictors[p]
-            counts_of = _counted(given, outcome, predictor, pattern.ravel(), patterns)
-            tables, scores, values = _tables(counts_of, outcome, predictor)
+            counted = _counted(given, outcome, predictor, pattern.ravel(), patterns)
+            tables, scores, values = _tables(counted, outcome, predictor)
             counts = tables.sum((-2, -1))
             distinct, inverse = _distinct(tables)
             for name, positions in tests.items():
@@ -629,10 +629,8 @@ def _counted(
     """
     # What is missing is counted in a row and a column of its own, and left out.
     rows, columns = len(predictor.levels) + 1, len(outcome.levels) + 1
-    place = (pattern * rows + predictor.codes % rows) * columns
-    size = patterns.shape[1] * rows * columns
-    cell = place + given % columns + np.arange(len(given))[:, None] * size
-    counts = np.bincount(cell.ravel(), minlength=len(given) * size)
+    row = pattern * rows + predictor.codes % rows
+    counts = count_tables(row, given % columns, patterns.shape[1] * rows, columns)
     counts = counts.reshape(len(given), -1, rows, columns)[:, :, :-1, :-1]
     return np.einsum("ek,bkrc->rceb", patterns.astype(np.int64), counts)
 

@@ -18,6 +18,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.pairs import FloatArray, IntArray, as_groups, as_scores
+from mlsec_survey.stats.tables import count_tables
 from mlsec_survey.stats.tests import BINARY, TESTS, Test
 
 # Statistics that are equal in exact arithmetic can differ in the last bits.
@@ -247,10 +248,7 @@ class _Prepared:
     def statistics(self, rows: IntArray) -> FloatArray:
         """Return one statistic per permutation (B, n) of the respondents' outcomes."""
         r, c = len(self.predictor_levels), len(self.outcome_levels)
-        cell = self.predictor * (c + 1) + self.outcome[rows]
-        cell += np.arange(len(rows))[:, None] * self.cells
-        counts = np.bincount(cell.ravel(), minlength=len(rows) * self.cells)
-        answered = counts.reshape(len(rows), r + 1, c + 1)[:, :r, :c]
+        answered = count_tables(self.predictor, self.outcome[rows], r + 1, c + 1)[:, :r, :c]
         found = self.test.on_stack(
             answered,
             self.predictor_levels,
