@@ -89,7 +89,7 @@ def measure(way: str, file: str) -> dict[str, float | str]:
         pd.read_csv(path, low_memory=False)
         words = "`pandas.read_csv`"
     else:
-        from mlsec_survey.instrument.codebook import load_codebook
+        from mlsec_survey.instrument.codebook_file import load_codebook
         from mlsec_survey.instrument.manifest import Manifest
         from mlsec_survey.responses.exclusions import apply_exclusions
         from mlsec_survey.responses.missing import missing_kinds

@@ -23,7 +23,7 @@ import pandas as pd  # noqa: E402
 
 from mlsec_survey.analysis import design_analysis  # noqa: E402
 from mlsec_survey.analysis.design_analysis import Design, Margin  # noqa: E402
-from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
+from mlsec_survey.instrument.codebook_file import load_codebook  # noqa: E402
 from mlsec_survey.instrument.plan import load_plan  # noqa: E402
 from mlsec_survey.parallel import tasks  # noqa: E402
 from mlsec_survey.stats import error_rates, proportions  # noqa: E402

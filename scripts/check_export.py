@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
 from mlsec_survey.base.yaml_input import read_yaml, validate  # noqa: E402
-from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
+from mlsec_survey.instrument.codebook_file import load_codebook  # noqa: E402
 from mlsec_survey.instrument.manifest import (  # noqa: E402
     Manifest,
     Reading,

@@ -32,7 +32,8 @@ from mlsec_survey.analysis import multiverse, null_results  # noqa: E402
 from mlsec_survey.base.files import write_whole  # noqa: E402
 from mlsec_survey.base.randomness import generator  # noqa: E402
 from mlsec_survey.base.text_safety import safe_csv  # noqa: E402
-from mlsec_survey.instrument.codebook import Codebook, load_codebook  # noqa: E402
+from mlsec_survey.instrument.codebook import Codebook  # noqa: E402
+from mlsec_survey.instrument.codebook_file import load_codebook  # noqa: E402
 from mlsec_survey.instrument.plan import AnalysisPlan, Hypothesis, load_plan  # noqa: E402
 from mlsec_survey.parallel import tasks  # noqa: E402
 from mlsec_survey.responses.exclusions import apply_exclusions  # noqa: E402

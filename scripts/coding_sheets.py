@@ -29,7 +29,8 @@ from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
 from mlsec_survey.base.files import keep_or_compare  # noqa: E402
 from mlsec_survey.base.locations import DROPPED_IN_CODING, resolve_export  # noqa: E402
 from mlsec_survey.base.text_safety import escape_spreadsheet  # noqa: E402
-from mlsec_survey.instrument.codebook import Codebook, load_codebook  # noqa: E402
+from mlsec_survey.instrument.codebook import Codebook  # noqa: E402
+from mlsec_survey.instrument.codebook_file import load_codebook  # noqa: E402
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme  # noqa: E402
 from mlsec_survey.instrument.questionnaire.wording import load_wordings  # noqa: E402
 from mlsec_survey.responses.coding import (  # noqa: E402

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from mlsec_survey.base.errors import CompendiumError, InputError  # noqa: E402
 from mlsec_survey.base.files import keep_or_compare  # noqa: E402
-from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
+from mlsec_survey.instrument.codebook_file import load_codebook  # noqa: E402
 from mlsec_survey.standin.files import draw_files  # noqa: E402
 from mlsec_survey.standin.parameters import load_parameters, load_texts  # noqa: E402
 

@@ -28,7 +28,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from mlsec_survey.base.errors import CompendiumError  # noqa: E402
 from mlsec_survey.base.files import keep_or_compare  # noqa: E402
 from mlsec_survey.base.text_safety import safe_csv  # noqa: E402
-from mlsec_survey.instrument.codebook import load_codebook  # noqa: E402
+from mlsec_survey.instrument.codebook_file import load_codebook  # noqa: E402
 from mlsec_survey.instrument.questionnaire import limesurvey, lss, paper, qualtrics  # noqa: E402
 from mlsec_survey.instrument.questionnaire.form import Form, build_form  # noqa: E402
 from mlsec_survey.instrument.questionnaire.wording import (  # noqa: E402

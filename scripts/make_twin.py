@@ -20,7 +20,7 @@ from mlsec_survey.base.errors import CompendiumError
 from mlsec_survey.base.files import keep_or_compare
 from mlsec_survey.base.locations import resolve_export
 from mlsec_survey.base.randomness import generator
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.manifest import Generator, Manifest, manifest_text
 from mlsec_survey.responses.readers import read_export
 from mlsec_survey.standin.files import twin_csv

@@ -18,7 +18,7 @@ from pathlib import Path
 from mlsec_survey.base.errors import CompendiumError, InputError
 from mlsec_survey.base.identifiers import host_of
 from mlsec_survey.base.locations import COLUMNS, PRIVATE_RUN
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.report import release
 from mlsec_survey.report.columns import load_columns
 from mlsec_survey.responses.private import invited_names, project_links, words_of_respondents

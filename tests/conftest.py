@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 
 ROOT = Path(__file__).resolve().parents[1]
 # The tests of kernels come first, in a process that has started no fork server yet: it has but one,

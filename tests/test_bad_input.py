@@ -11,7 +11,8 @@ import pytest
 
 from limesurvey_rows import Rows, as_csv, table, write_with_manifest
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.manifest import load_manifest, manifest_path
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.responses.readers import RawExport, read_export

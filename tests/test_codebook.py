@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 
 ROOT = Path(__file__).resolve().parent.parent
 CODEBOOK = ROOT / "data" / "codebook.yml"

@@ -19,7 +19,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from browser import DESK, PHONE, launched, needs_browser, opened
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.coding_scheme import CodingScheme, load_coding_scheme
 from mlsec_survey.responses.coding import load_coding
 from mlsec_survey.responses.coding_page import coding_page

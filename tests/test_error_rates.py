@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.stats import error_rates, proportions
 from mlsec_survey.stats.result import TestResult

@@ -17,7 +17,8 @@ from hypothesis.extra.numpy import arrays
 from mlsec_survey import explore
 from mlsec_survey.analysis import exploration
 from mlsec_survey.analysis.hypotheses import analysis_data
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.report.disclosure import suppress_cross_table
 from mlsec_survey.runner.outputs.explorer import released_counts

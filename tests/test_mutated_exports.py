@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import export_writers as write
 from limesurvey_rows import Rows
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.responses.readers import Examination, examine
 
 CASES = int(os.environ.get("MLSEC_CASES", "40"))

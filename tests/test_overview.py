@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.study import overview
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -26,7 +26,8 @@ from axe_playwright_python.sync_playwright import Axe
 
 from browser import DESK, PHONE, launched, needs_browser, opened
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.drafting.limesurvey import draft_from_limesurvey
 from mlsec_survey.instrument.questionnaire import limesurvey, lss, paper, qualtrics
 from mlsec_survey.instrument.questionnaire.form import Form, build_form

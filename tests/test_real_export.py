@@ -21,7 +21,7 @@ import yaml
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.base.system import TEX
 from mlsec_survey.figures import style
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.report import publisher
 from mlsec_survey.report.macros import assemble, uses_in
 from mlsec_survey.report.publisher import SUPPRESSED

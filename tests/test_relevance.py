@@ -10,7 +10,7 @@ from scipy import stats
 
 from mlsec_survey.analysis import ratings
 from mlsec_survey.base.locations import find_root
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.stats import rank_tests, ranks
 from mlsec_survey.stats.ordinal_repeated import parallel_check, repeated_ordinal
 from mlsec_survey.study import attacks

@@ -13,7 +13,8 @@ from limesurvey_rows import Rows, as_csv, write_with_manifest
 from mlsec_survey.analysis import hypotheses as hyp
 from mlsec_survey.analysis import ratings, sample
 from mlsec_survey.base.errors import InputError
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.responses.exclusions import apply_exclusions
 from mlsec_survey.responses.missing import missing_kinds

@@ -69,7 +69,7 @@ class Project:
     @cached_property
     def codebook(self) -> Codebook:
         """The codebook."""
-        from mlsec_survey.instrument.codebook import load_codebook
+        from mlsec_survey.instrument.codebook_file import load_codebook
 
         return load_codebook(self.codebook_path)
 

@@ -18,7 +18,7 @@ from mlsec_survey.archive.preregistration import preregistration
 from mlsec_survey.archive.results import NotebookRun, notebook_runs
 from mlsec_survey.base.errors import InputError
 from mlsec_survey.base.yaml_input import read_yaml
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.manifest import load_manifest
 from mlsec_survey.instrument.plan import load_plan
 

@@ -1,7 +1,7 @@
 """The codebook: every item, response option, missing code, derived scale and exclusion, as data.
 
-A codebook is read once with `load_codebook` and from then on is the only place that labels, the
-order of options, missing codes, scales and exclusions come from.
+A codebook is read once (`codebook_file.load_codebook`) and from then on is the only place that
+labels, the order of options, missing codes, scales and exclusions come from.
 """
 
 from __future__ import annotations
@@ -9,24 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mlsec_survey.base.yaml_input import (
     Entry,
     Sequence,
-    YamlDocument,
-    more,
     near,
-    read_yaml,
-    refuse_open,
-    validate,
 )
-from mlsec_survey.instrument.codebook_checks import problems
 from mlsec_survey.instrument.entries import (
     OTHER_CODE,
     OTHER_VALUE,
@@ -384,36 +377,3 @@ class Codebook(Entry):
 
 def _paradata_column(entry: Paradata) -> Column:
     return Column(entry.column, "paradata", entry.variable, paradata=entry, required=entry.required)
-
-
-def load_codebook(path: Path | str) -> Codebook:
-    """Read and check a codebook.
-
-    Args:
-        path: YAML file in the layout of `data/codebook.yml`.
-
-    Raises:
-        InputError: an entry has the wrong shape, repeats an id or code, or refers to something that
-            is not there; the message names the entry and its line.
-    """
-    document = read_yaml(Path(path))
-    refuse_open(document)
-    return validated(document, document.content)
-
-
-def validated(document: YamlDocument, content: Any) -> Codebook:
-    """Return the codebook that some content is, checked as a whole.
-
-    Args:
-        document: the file that messages are about.
-        content: plain data in the layout of a codebook.
-
-    Raises:
-        InputError: as for `load_codebook`.
-    """
-    codebook = validate(replace(document, content=content), Codebook)
-    found = problems(codebook)
-    if found:
-        location, problem, remedy = found[0]
-        raise document.error(location, problem + more(len(found) - 1), remedy=remedy)
-    return codebook

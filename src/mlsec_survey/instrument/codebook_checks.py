@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from mlsec_survey.base.yaml_input import Location, near
+from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import (
     OTHER_VALUE,
     AnyScale,
@@ -17,9 +17,6 @@ from mlsec_survey.instrument.entries import (
     MeanScale,
     NoVariationFlag,
 )
-
-if TYPE_CHECKING:
-    from mlsec_survey.instrument.codebook import Codebook
 
 Problem = tuple[Location, str, str | None]
 

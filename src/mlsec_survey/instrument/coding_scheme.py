@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
 from mlsec_survey.instrument.codebook import Codebook
-from mlsec_survey.instrument.entries import Basis, Identifier, Text
+from mlsec_survey.instrument.entries import Identifier, Origin, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ class Code(Entry):
     label: Text
     field: Identifier
     theme: Identifier
-    basis: Basis
+    basis: Origin
     definition: Text
     include: Text
     exclude: Text

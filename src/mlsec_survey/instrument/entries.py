@@ -20,7 +20,7 @@ RowCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,20}$")]
 OptionCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,5}$")]
 Text = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
-Basis = Literal["published", "reconstructed"]
+Origin = Literal["published", "reconstructed"]
 MissingKindId = Literal["not_answered", "not_shown", "dont_know", "prefer_not"]
 ChosenMissing = Literal["dont_know", "prefer_not"]
 ItemType = Literal["single", "array", "multiple", "number", "date", "ranking", "text"]
@@ -111,7 +111,7 @@ class Subquestion(Entry):
     code: RowCode
     label: Text
     about: Text
-    basis: Basis
+    basis: Origin
 
 
 class ShownIf(Entry):
@@ -159,7 +159,7 @@ class Item(Entry):
     label: Text
     about: Text
     construct_: Text = Field(alias="construct")
-    basis: Basis
+    basis: Origin
     page: Annotated[int, Field(ge=1)]
     options: str | None = None
     subquestions: str | None = None

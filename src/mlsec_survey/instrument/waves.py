@@ -14,7 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
-from mlsec_survey.instrument.codebook import Codebook, validated
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import validated
 from mlsec_survey.instrument.entries import Identifier, Text
 
 

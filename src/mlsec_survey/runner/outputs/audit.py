@@ -10,7 +10,8 @@ from scipy import stats
 
 from mlsec_survey.analysis.exploration import explorable
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
-from mlsec_survey.instrument.codebook import Codebook, load_codebook
+from mlsec_survey.instrument.codebook import Codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.entries import Text
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.report.basis import basis_label

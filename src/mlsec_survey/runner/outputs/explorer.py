@@ -17,7 +17,7 @@ from mlsec_survey.analysis.exploration import (
     groupings,
 )
 from mlsec_survey.base.formatting import SMALLEST_COUNT
-from mlsec_survey.instrument.codebook import load_codebook
+from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.report.basis import basis_label
 from mlsec_survey.report.disclosure import suppress_cross_table
