@@ -437,7 +437,7 @@ def test_a_sparse_table_leaves_equivalence_and_evidence_open(
     )
     assert row["verdict"] == "open" and row["p_equivalence"] > 0.05 and math.isnan(row["bf01"])
     words = null_results.describe_sparse_tables(plan.of_family("E"), results)
-    assert words.startswith("E2: an expected count is below 1")
+    assert words.startswith("For exposure by industry (E2) an expected count is below 1")
 
 
 def test_a_quoted_sentence_carries_the_stand_in_label() -> None:

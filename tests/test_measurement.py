@@ -216,7 +216,7 @@ def test_grids_come_from_the_plan_and_count_as_the_answers_say(codebook: Codeboo
         once = meas.counted_once("k", hypotheses, results, measured, "perception", alpha=0.05)
         assert once["value"].item() == distinct
         assert once["unit"].item() == f"of {distinct}"
-        partialled = pd.DataFrame({"id": ["K1", "K2"]})
+        partialled = pd.DataFrame({"id": ["K1", "K2"], "label": ["C ~ k", "R ~ k"]})
         sentence = meas.describe_measurement(measured, partialled)
         assert words in sentence and "n = 200" in sentence
         assert ("one finding at most" in sentence) == (distinct == 2)
@@ -244,11 +244,18 @@ def test_what_cannot_be_estimated_is_said_and_counts_by_itself(codebook: Codeboo
 
 
 def test_sentences_follow_sign_and_correction() -> None:
-    row = {"id": "K1", "control": "Mean relevance", "n": 130, "alone": 0.5}
+    row = {
+        "id": "K1",
+        "label": "Mean concern ~ knowledge",
+        "control": "Mean relevance",
+        "n": 130,
+        "alone": 0.5,
+    }
     up = {**row, "estimate": 0.3, "low": 0.1, "high": 0.5, "p_adjusted": 0.01}
     down = {**row, "estimate": -0.3, "low": -0.5, "high": -0.1, "p_adjusted": 0.01}
     lost = {**row, "estimate": 0.1, "low": -0.1, "high": 0.3, "p_adjusted": 0.3}
     said = [meas.describe_partialled(pd.DataFrame([r]), alpha=0.05) for r in (up, down, lost)]
+    assert all("mean concern by knowledge (K1) given" in words for words in said)
     assert "a positive association is left" in said[0]
     assert "a negative association is left" in said[1]
     assert "no association is shown to be left" in said[2]

@@ -84,12 +84,14 @@ def test_a_reading_tips_where_two_groups_disagree(codebook: Codebook, plan: Anal
     tipping_english = row["tipping"] if row["option"] == "en" else 1 - row["tipping"]
     assert tipping_english < 0.3
     said = representation.describe_tipping(table)
-    assert "K1 (found, n = 200)" in said
+    assert "mean concern by prior knowledge (K1): found, n = 200" in said
     # Where both groups agree, no share changes the reading.
     data["concern_scale"] = knowledge + rng.normal(size=n)
     firm = representation.tipping_table(*given, alpha=0.05)
     assert firm["tipping"].isna().all()
-    assert representation.describe_tipping(firm) == "K1 would read the same at any share"
+    assert representation.describe_tipping(firm) == (
+        "mean concern by prior knowledge (K1) would read the same at any share"
+    )
     # A group of fewer than ten is not moved.
     responses["language"] = ["de"] * 9 + ["en"] * 191
     few = representation.tipping_table(*given, alpha=0.05).iloc[0]
@@ -98,7 +100,7 @@ def test_a_reading_tips_where_two_groups_disagree(codebook: Codebook, plan: Anal
 
 def test_design_effects_divide_z_and_correct_again() -> None:
     table = pd.DataFrame({
-        "id": ["A", "B", "C"], "family": ["F", "F", "G"], "label": "x", "n": 100,
+        "id": ["A", "B", "C"], "family": ["F", "F", "G"], "label": "Y ~ x", "n": 100,
         "p": [0.001, 0.02, 0.2],
     })  # fmt: skip
     got = representation.design_effect_table(hyp.PlanResults(table, {}), alpha=0.05)
@@ -108,7 +110,7 @@ def test_design_effects_divide_z_and_correct_again() -> None:
     assert got["effective_n"].tolist() == [50, 50, 50]
     assert np.isnan(got["lost_at"].iloc[0]) and got["lost_at"].iloc[1] == 1.5
     said = representation.describe_design_effects(got, alpha=0.05)
-    assert said == "A stays found; B (n = 100) is lost at 1.50"
+    assert said == "Y by x (A) stays found; Y by x (B), n = 100, is lost at 1.50"
     nothing = representation.describe_design_effects(got.tail(1), alpha=0.05)
     assert nothing.startswith("nothing is found")
 

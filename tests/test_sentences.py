@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 
 from mlsec_survey.analysis.hypotheses import describe_results, effect_text
+from mlsec_survey.analysis.multiverse import describe_robustness
 from mlsec_survey.analysis.null_results import null_sentence
 from mlsec_survey.analysis.ratings import describe_order
 from mlsec_survey.analysis.sample import nonresponse_summary
-from mlsec_survey.base.formatting import SMALLEST_COUNT, count_words
+from mlsec_survey.base.formatting import SMALLEST_COUNT, count_words, hypothesis_text
 from mlsec_survey.stats.result import TestResult
 from mlsec_survey.study.incidents import describe_confirmed
 
@@ -23,12 +24,40 @@ def results(**changes: object) -> pd.DataFrame:
 
 
 def test_results_say_which_way_and_on_how_many() -> None:
-    assert "(H1 positive, n = 86)" in describe_results(results())
-    assert "(H1 negative, n = 86)" in describe_results(results(estimate=-0.3))
+    assert "(a by b (H1): positive, n = 86)" in describe_results(results())
+    assert "(a by b (H1): negative, n = 86)" in describe_results(results(estimate=-0.3))
     unsigned = describe_results(results(effect="Cramér's V"))
-    assert "(H1 n = 86)" in unsigned
+    assert "(a by b (H1): n = 86)" in unsigned
     nothing = describe_results(results(p_adjusted=0.5))
     assert "0 of 1" in nothing and "H1" not in nothing
+
+
+def test_hypotheses_have_names_in_sentences() -> None:
+    assert hypothesis_text("E3", "Exposure ~ maturity") == "exposure by maturity (E3)"
+    assert hypothesis_text("E4", "ML team ~ NLP use") == "ML team by NLP use (E4)"
+    assert hypothesis_text("J", "A") == "A (J)"
+
+
+def test_curves_say_which_way_they_lie() -> None:
+    row: dict[str, object] = {
+        "hypothesis": "H1", "label": "Concern ~ size", "specifications": 40, "median": 0.3,
+        "predicted": 1.0, "p_median": 0.01,
+    }  # fmt: skip
+    said = [
+        describe_robustness(pd.DataFrame([row | change]), 0.05)
+        for change in (
+            {},
+            {"median": -0.3, "predicted": 0.0},
+            {"predicted": math.nan},
+            {"p_median": 0.05},
+        )
+    ]
+    beyond = "40 specifications; the median lies beyond chance (adjusted p < 0.05) for "
+    assert said[0] == f"{beyond}concern by size (H1), positive"
+    assert said[1] == f"{beyond}concern by size (H1), negative"
+    assert said[2] == f"{beyond}concern by size (H1)"
+    assert said[3] == "40 specifications; within what chance gives for concern by size (H1)"
+    assert "could be examined" in describe_robustness(pd.DataFrame([row]).head(0), 0.05)
 
 
 def test_an_effect_carries_its_n() -> None:

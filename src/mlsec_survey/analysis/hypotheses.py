@@ -19,7 +19,13 @@ from scipy import stats
 
 from mlsec_survey.analysis.missing_answers import impute_by_parts, under_each_handling
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text
+from mlsec_survey.base.formatting import (
+    as_text,
+    hypothesis_text,
+    interval_text,
+    listed,
+    p_text,
+)
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import AnyScale
@@ -505,7 +511,7 @@ def describe_results(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
     sentences = []
     for family, part in table.groupby("family", sort=False):
         found = [
-            f"{row['id']} {_way(row)}n = {row['n']}"
+            f"{hypothesis_text(row['id'], row['label'])}: {_way(row)}n = {row['n']}"
             for row in part[part["p_adjusted"] < alpha].to_dict("records")
         ]
         which = f" ({'; '.join(found)})" if found else ""
@@ -696,7 +702,11 @@ def count_model_table(
 def describe_count_models(table: pd.DataFrame) -> str:
     """Say for each hypothesis why its count model was chosen."""
     chosen = table[(table["chosen"] == "yes") | table["model"].isna()]
-    return " ".join(f"{row['id']}: {row['notes']}." for _, row in chosen.iterrows())
+    named = (
+        f"{hypothesis_text(row['id'], row['label'])}: {row['notes']}."
+        for row in chosen.to_dict("records")
+    )
+    return " ".join(name[0].upper() + name[1:] for name in named)
 
 
 def proportional_odds_table(

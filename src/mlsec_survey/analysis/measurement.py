@@ -19,7 +19,7 @@ from scipy import stats
 
 from mlsec_survey.analysis.hypotheses import PlanResults, found_among
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, interval_text, listed, p_text
+from mlsec_survey.base.formatting import as_text, hypothesis_text, interval_text, listed, p_text
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import MeanScale
 from mlsec_survey.instrument.plan import Hypothesis
@@ -427,8 +427,9 @@ def describe_measurement(
         if number[one.scale] != number[other.scale]:
             parts.append(f"{pair} are told apart ({known}) and count as two")
             continue
-        ids = list(dict.fromkeys(partialled["id"]))
-        what = f": {listed(ids)} make one finding at most" if len(ids) > 1 else ""
+        rows = partialled.drop_duplicates("id").to_dict("records") if len(partialled) else []
+        named = [hypothesis_text(row["id"], row["label"]) for row in rows]
+        what = f": {listed(named)} make one finding at most" if len(named) > 1 else ""
         parts.append(f"{pair} are not told apart ({known}) and count as one{what}")
     return "; ".join(parts)
 
@@ -440,8 +441,9 @@ def describe_partialled(table: pd.DataFrame, *, alpha: float) -> str:
         kept = row["p_adjusted"] < alpha
         way = "positive" if row["estimate"] > 0 else "negative"
         left = f"a {way} association is left" if kept else "no association is shown to be left"
+        name = hypothesis_text(row["id"], row["label"])
         parts.append(
-            f"{row['id']} given {row['control'].lower()} (n = {row['n']}): {left}, rho "
+            f"{name} given {row['control'].lower()} (n = {row['n']}): {left}, rho "
             f"{as_text(row['estimate'], 2)} ({interval_text(row['low'], row['high'])}) instead of "
             f"{as_text(row['alone'], 2)}, adjusted p {p_text(row['p_adjusted'])}"
         )

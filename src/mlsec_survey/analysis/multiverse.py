@@ -25,6 +25,7 @@ from pydantic import Field, StringConstraints
 from scipy import special
 
 from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.formatting import hypothesis_text, listed
 from mlsec_survey.base.yaml_input import Entry, Location, near, read_yaml, validate
 from mlsec_survey.base.yaml_input import Sequence as Listed
 from mlsec_survey.instrument.codebook import Codebook
@@ -1081,7 +1082,9 @@ def describe_monte_carlo(table: pd.DataFrame, alpha: float) -> str:
 
 
 def describe_robustness(table: pd.DataFrame, alpha: float) -> str:
-    """Say in words which whole curves lie beyond chance, and how many specifications there are.
+    """Say in words which whole curves lie beyond chance, which way, and how many specifications.
+
+    The sign is said where a hypothesis has a direction, and where the median is below zero.
 
     Args:
         table: of `infer`.
@@ -1089,13 +1092,20 @@ def describe_robustness(table: pd.DataFrame, alpha: float) -> str:
     """
     if table.empty:
         return "no hypothesis of the plan could be examined on these answers"
-    beyond = list(table.loc[table["p_median"] < alpha, "hypothesis"])
-    within = list(table.loc[table["p_median"] >= alpha, "hypothesis"])
+    beyond, within = [], []
+    for row in table.to_dict("records"):
+        name = hypothesis_text(row["hypothesis"], row["label"])
+        if not row["p_median"] < alpha:
+            within.append(name)
+        elif row["median"] < 0 or not math.isnan(row["predicted"]):
+            beyond.append(f"{name}, {'negative' if row['median'] < 0 else 'positive'}")
+        else:
+            beyond.append(name)
     parts = []
     if beyond:
         parts.append(
-            f"the median lies beyond chance (adjusted p < {alpha:g}) for {', '.join(beyond)}"
+            f"the median lies beyond chance (adjusted p < {alpha:g}) for {'; '.join(beyond)}"
         )
     if within:
-        parts.append(f"within what chance gives for {', '.join(within)}")
+        parts.append(f"within what chance gives for {listed(within)}")
     return f"{int(table['specifications'].sum()):,} specifications; {'; '.join(parts)}"

@@ -18,7 +18,12 @@ from scipy import stats
 
 from mlsec_survey.analysis.hypotheses import PlanResults, run_hypothesis, sesoi_bounds
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, listed, p_text
+from mlsec_survey.base.formatting import (
+    as_text,
+    hypothesis_text,
+    listed,
+    p_text,
+)
 from mlsec_survey.base.synthetic import SYNTHETIC_SHORT
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import Hypothesis
@@ -287,7 +292,7 @@ def left_open(
 def describe_sparse_tables(hypotheses: Sequence[Hypothesis], results: PlanResults) -> str:
     """Name the hypotheses whose table is too sparse for an interval of Cramér's V; "" if none."""
     sparse = [
-        entry.id
+        hypothesis_text(entry.id, entry.label)
         for entry in hypotheses
         if entry.id in results.results
         and results.results[entry.id].extra.get("smallest_expected", math.inf) < LEAST_EXPECTED
@@ -295,7 +300,7 @@ def describe_sparse_tables(hypotheses: Sequence[Hypothesis], results: PlanResult
     if not sparse:
         return ""
     return (
-        f"{listed(sparse)}: an expected count is below {LEAST_EXPECTED:g}, where no interval of "
+        f"For {listed(sparse)} an expected count is below {LEAST_EXPECTED:g}, where no interval of "
         "Cramér's V covers as often as it says; 0 to 1 stands for it, and equivalence is open."
     )
 

@@ -19,7 +19,7 @@ from scipy import special, stats
 
 from mlsec_survey.analysis.hypotheses import PlanResults
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.base.formatting import as_text, listed
+from mlsec_survey.base.formatting import as_text, hypothesis_text, listed
 from mlsec_survey.base.yaml_input import Entry, near, read_yaml, validate
 from mlsec_survey.base.yaml_input import Sequence as Listed
 from mlsec_survey.instrument.codebook import Codebook
@@ -281,7 +281,7 @@ def describe_tipping(table: pd.DataFrame) -> str:
     if table.empty:
         return "not examined"
     firm = [
-        str(title).split()[0]
+        _named(str(title))
         for title, part in table.groupby("title", sort=False)
         if part["tipping"].isna().all()
     ]
@@ -291,12 +291,16 @@ def describe_tipping(table: pd.DataFrame) -> str:
         far = special.logit(moved["tipping"].to_numpy()) - special.logit(moved["share"].to_numpy())
         row = moved.to_dict("records")[int(np.abs(far).argmin())]
         parts.append(
-            f"the first to change is {str(row['title']).split()[0]} ({row['found']}, "
-            f"n = {row['n']}), if “{row['option']}” ({row['characteristic']}) were "
+            f"the first to change is {_named(row['title'])}: {row['found']}, "
+            f"n = {row['n']}, if “{row['option']}” ({row['characteristic']}) were "
             f"{as_text(100 * row['tipping'], 0)} % of the population instead of "
             f"{as_text(100 * row['share'], 0)} % of the sample"
         )
     return "; ".join(parts)
+
+
+def _named(title: str) -> str:
+    return hypothesis_text(*title.split("  ", 1))
 
 
 # Several respondents of one organisation
@@ -340,10 +344,12 @@ def describe_design_effects(table: pd.DataFrame, *, alpha: float) -> str:
     found = table[table["deff_1"] < alpha]
     if found.empty:
         return "nothing is found, whatever the design effect"
-    stays = list(found.loc[found["lost_at"].isna(), "id"])
+    named = [(row, hypothesis_text(row["id"], row["label"])) for row in found.to_dict("records")]
+    stays = [name for row, name in named if math.isnan(row["lost_at"])]
     lost = [
-        f"{row['id']} (n = {row['n']}) is lost at {as_text(row['lost_at'], 2)}"
-        for row in found[found["lost_at"].notna()].to_dict("records")
+        f"{name}, n = {row['n']}, is lost at {as_text(row['lost_at'], 2)}"
+        for row, name in named
+        if not math.isnan(row["lost_at"])
     ]
     parts = [f"{listed(stays)} {'stay' if len(stays) > 1 else 'stays'} found"] if stays else []
     return "; ".join(parts + lost)

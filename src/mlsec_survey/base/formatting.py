@@ -96,6 +96,19 @@ def listed(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+def hypothesis_text(hypothesis_id: str, label: str) -> str:
+    """Return a hypothesis as a sentence names it: "mean concern by exposure (X5)".
+
+    Args:
+        hypothesis_id: of the plan, "X5".
+        label: of the plan, outcome first: "Mean concern ~ exposure".
+    """
+    words = label.replace(" ~ ", " by ")
+    if words[1:2].islower():
+        words = words[0].lower() + words[1:]
+    return f"{words} ({hypothesis_id})"
+
+
 # The smallest count of respondents that may be shown, other than none.
 SMALLEST_COUNT = 5
 
