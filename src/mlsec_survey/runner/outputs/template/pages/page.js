@@ -138,6 +138,8 @@
       table.classList.toggle("numbered", short);
       rows.forEach((row) => [...row.cells].forEach((cell, column) => {
         cell.dataset.label = heads[column]?.textContent.trim() || "";
+        // A card leaves out what has no value.
+        cell.classList.toggle("nothing", ["", "–"].includes(cell.textContent.trim()));
       }));
     }
     reach();
