@@ -139,13 +139,14 @@ pub.table(
 # one another; the note says how small they can get.
 
 # %%
+joint = hyp.joint_permutations(5 * resamples - 1, len(data))
 pub.table(
     "multiplicity",
-    hyp.multiplicity_table(the_plan, data, confirmatory, seed=seed, resamples=5 * resamples - 1),
+    hyp.multiplicity_table(the_plan, data, confirmatory, seed=seed, resamples=joint),
     "id label:hypothesis p p_holm p_westfall_young p_family",
     caption="Confirmatory p-values: unadjusted, adjusted by Holm, and by joint permutation "
     "(Westfall and Young) for each hypothesis and for its family as a whole.",
-    note=hyp.describe_westfall_young(5 * resamples - 1, the_plan),
+    note=hyp.describe_westfall_young(joint, the_plan),
     sections="family_label",
 )
 

@@ -553,3 +553,11 @@ def test_unknown_exposure_is_imputed_by_parts_and_bounded(
     between = sorted(rows.loc[["unknown as none", "unknown as met"], "estimate"])
     imputed = rows.loc["multiple imputation", "estimate"]
     assert between[0] - 1e-9 <= imputed <= between[1] + 1e-9
+
+
+def test_joint_permutations_are_fewer_only_where_respondents_are_many() -> None:
+    assert hyp.joint_permutations(9_999, 139) == 9_999
+    assert hyp.joint_permutations(9_999, 0) == 9_999
+    assert 999 < hyp.joint_permutations(9_999, 13_900) < 9_999
+    assert hyp.joint_permutations(9_999, 1_000_000) == 999
+    assert hyp.joint_permutations(99, 1_000_000) == 99

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy import optimize, special, stats
 
+from mlsec_survey.analysis import missing_answers
 from mlsec_survey.analysis.missing_answers import (
     _multinomial_logit,
     complete_cases,
@@ -182,6 +183,24 @@ def test_multinomial_weights_maximise_the_penalised_likelihood():
         best = optimize.minimize(loss, np.zeros(columns * levels), tol=1e-10).x
         want = special.softmax(design[k] @ best.reshape(columns, levels), axis=1)
         assert special.softmax(design[k] @ found[k], axis=1) == pytest.approx(want, abs=2e-4)
+
+
+def test_models_in_chunks_draw_what_they_draw_at_once(monkeypatch):
+    """Five samples at once, in twos with one left over, and one by one, of a nominal item."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=80)
+    group = np.where(x + rng.normal(size=80) > 0, "b", rng.choice(["a", "c"], 80))
+    data = pd.DataFrame({"x": x, "group": pd.Categorical(group)})
+    data.loc[rng.random(80) < 0.25, "group"] = np.nan
+    answered = int(data["group"].notna().sum())
+    # The design of `group` has a constant and x.
+    drawn = []
+    for values in (10**9, 2 * answered * 2**2, 1):
+        monkeypatch.setattr(missing_answers, "_VALUES_AT_ONCE", values)
+        done = impute(data, rng=np.random.default_rng(9), imputations=5, iterations=2)
+        drawn.append([frame["group"].tolist() for frame in done.datasets])
+    assert drawn[0] == drawn[1] == drawn[2]
+    assert len({tuple(groups) for groups in drawn[0]}) > 1
 
 
 def test_intervals_cover_where_complete_cases_are_biased():

@@ -13,7 +13,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats import categorical, rank_tests
+from mlsec_survey.stats import categorical, multiplicity, rank_tests
 from mlsec_survey.stats.multiplicity import (
     Tested,
     benjamini_hochberg,
@@ -188,3 +188,20 @@ def test_what_cannot_be_tested_is_refused() -> None:
         westfall_young(data, [Tested("a", "y", "x", "trend_permutation")], rng=rng)
     with pytest.raises(AnalysisError, match="without hypotheses"):
         westfall_young(data, [], rng=rng)
+
+
+def test_blocks_of_permutations_leave_results_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """101 permutations at once, in blocks of 7 with a rest of 3, and one by one."""
+    rng = np.random.default_rng(4)
+    data = pd.DataFrame({"y": rng.integers(0, 4, 60), "x": rng.integers(0, 3, 60)}, dtype=float)
+    data.loc[::9, "y"] = np.nan
+    family = [Tested("a", "y", "x", "kendall_tau_b"), Tested("b", "x", "y", "kendall_tau_b")]
+    tables = []
+    for least in (101, 7, 1):
+        monkeypatch.setattr(multiplicity, "_CELLS_AT_ONCE", 1)
+        monkeypatch.setattr(multiplicity, "_LEAST_AT_ONCE", least)
+        drawn = np.random.default_rng(8)
+        tables.append(westfall_young(data, family, rng=drawn, resamples=101))
+    assert 0 < tables[0]["p_adjusted"].min() < 1
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0], check_exact=True)

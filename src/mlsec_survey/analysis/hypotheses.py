@@ -253,6 +253,20 @@ def _adjusted(table: pd.DataFrame, plan: AnalysisPlan, kind: Kind) -> pd.Series:
     return adjusted
 
 
+# Outcomes that joint permutations of a family exchange, at most; and permutations, at least.
+_JOINT_OUTCOMES, _LEAST_JOINT = 30_000_000, 999
+
+
+def joint_permutations(resamples: int, respondents: int) -> int:
+    """Return how many joint permutations a family gets: fewer above some thousand respondents.
+
+    Args:
+        resamples: wanted.
+        respondents: whose outcomes each permutation exchanges.
+    """
+    return min(resamples, max(_LEAST_JOINT, _JOINT_OUTCOMES // max(1, respondents)))
+
+
 def multiplicity_table(
     plan: AnalysisPlan,
     data: pd.DataFrame,
