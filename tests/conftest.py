@@ -79,13 +79,14 @@ def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with (base / "whole-run.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "html").exists():
-            _copy_checkout(folder)
+            copy_checkout(folder)
             done = run_compendium(folder)
             assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
 
-def _copy_checkout(folder: Path) -> None:
+def copy_checkout(folder: Path, *, outputs: bool = False) -> None:
+    """Copy what git tracks and would track; what a run makes only if asked for."""
     listing = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -97,7 +98,8 @@ def _copy_checkout(folder: Path) -> None:
     for name in filter(None, listing.split("\0")):
         source, target = ROOT / name, folder / name
         output = name.startswith(made) or name.endswith(".ipynb")
-        if source.is_file() and (not output or source.name in {"README.md", ".gitkeep"}):
+        kept = outputs or not output or source.name in {"README.md", ".gitkeep"}
+        if source.is_file() and kept:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
 

@@ -380,7 +380,8 @@ def _float(text: str) -> float | None:
 
 
 def _is_number(text: str) -> bool:
-    return text in ("", SUPPRESSED) or _float(text.rstrip(" %").replace("−", "-")) is not None
+    """Return whether a cell is a number, and be it "< 0.001" or "> 99 %"."""
+    return text in ("", SUPPRESSED) or _float(text.strip("<> %").replace("−", "-")) is not None
 
 
 def _check_together(state: _Run, cells: Mapping[frozenset[str], list[_Cell]]) -> None:
@@ -574,7 +575,10 @@ def _check_output(state: _Run, where: str, output: Mapping[str, Any]) -> None:
     if "caption_of" in shown:
         return
     html = data.get("text/html", "")
-    if html.startswith('<div class="place">') and "data-kind" not in html and "<table" not in html:
+    # What a notebook reads and writes, and that a run is one of its own: no result.
+    place = re.match(r'\s*<(div|p|details) class="place\b', html)
+    if place and "data-kind" not in html and "<table" not in html:
+        state.words(where, _text_of(html), counts=True)
         return
     page = _Page(html)
     published = set(page.tables) <= keys["tables"] and set(page.numbers) <= keys["numbers"]
