@@ -231,12 +231,12 @@ profile = attacks.attack_profile(
 )
 pub.figure(
     "attack_profile",
-    figures.draw_attack_profile(profile),
+    figures.draw_item_profile(profile),
     caption="Occurrence, concern and relevance of each attack, of those with a substantive answer, "
     f"with {level} intervals. Attacks in the order of their mean rank of relevance.",
-    alt=figures.describe_attack_profile(profile),
+    alt=figures.describe_item_profile(profile),
     data=profile,
-    narrow=figures.draw_attack_profile(profile, width="narrow"),
+    narrow=figures.draw_item_profile(profile, width="narrow"),
 )
 
 # %% [markdown]
@@ -396,12 +396,12 @@ cells = (counted.counts, counted.residuals, counted.replies, counted.firm)
 # %%
 pub.figure(
     "concern_by_attack",
-    figures.draw_code_by_attack(*cells),
+    figures.draw_codes_by_item(*cells),
     caption="Reasons with each code, by attack. Marked cells depart from chance after correction "
     f"for all {counted.counts.size} cells (adjusted p at most {alpha:g}).",
-    alt=figures.describe_code_by_attack(*cells),
+    alt=figures.describe_codes_by_item(*cells, items="attacks"),
     data=counted.cells,
-    narrow=figures.draw_code_by_attack(*cells, width="narrow"),
+    narrow=figures.draw_codes_by_item(*cells, width="narrow"),
 )
 
 # %%
@@ -498,9 +498,9 @@ years = atlas.cases_by_year(outside)
 # %%
 pub.figure(
     "atlas_by_year",
-    figures.draw_incidents_by_year(years),
+    figures.draw_cases_by_year(years, atlas.KINDS),
     caption="Documented case studies by the year in which they happened.",
-    alt=figures.describe_incidents_by_year(years),
+    alt=figures.describe_cases_by_year(years, atlas.KINDS),
     basis="published",
     source=source,
     data=years,
@@ -553,10 +553,10 @@ compared = atlas.compare_ranking(
 # %%
 pub.figure(
     "documented_against_ranking",
-    figures.draw_documented_against_ranking(compared.table),
+    figures.draw_cases_beside_ranking(compared.table, atlas.KINDS),
     caption=f"Mean rank by relevance with {level} interval, beside the numbers of documented "
     f"incidents and exercises ({source}).",
-    alt=figures.describe_documented_against_ranking(compared.table),
+    alt=figures.describe_cases_beside_ranking(compared.table, atlas.KINDS),
     data=compared.table,
 )
 

@@ -633,7 +633,8 @@ if assumed:
         "margins n effective_n mean low high",
         caption="Each outcome if the population had the assumed margins (raking).",
         sections="label:quantity",
-        note=f"Low and high: {level} interval, not adjusted. Mean: of exposure the share.",
+        note=f"Low and high: {level} interval, not adjusted, of a share by its logit. "
+        "Mean: of exposure the share.",
     )
 
 # %% [markdown]

@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mlsec_survey import figures
+from mlsec_survey.study.atlas import KINDS
 
 ATTACKS = [
     "Evasion",
@@ -349,8 +350,8 @@ EXAMPLES: dict[str, Callable[..., Figure]] = {
     "published": partial(figures.draw_intervals, published(), row="label", axis="% of respondents"),
     "ranking": partial(figures.draw_ranking, ranks()),
     "pairwise": partial(figures.draw_pairwise, pairs()),
-    "incidents_by_year": partial(figures.draw_incidents_by_year, years()),
-    "documented": partial(figures.draw_documented_against_ranking, documented()),
+    "incidents_by_year": partial(figures.draw_cases_by_year, years(), KINDS),
+    "documented": partial(figures.draw_cases_beside_ranking, documented(), KINDS),
     "error_rates": partial(figures.draw_error_rates, errors()),
     "bayes_sensitivity": partial(figures.draw_bayes_sensitivity, bayes()),
     "dose_response": partial(figures.draw_dose_response, doses(), "implemented defences"),
@@ -359,8 +360,8 @@ EXAMPLES: dict[str, Callable[..., Figure]] = {
 # Printed over both columns; `width="narrow"` is their layout for small screens.
 WIDE: dict[str, Callable[..., Figure]] = {
     "forest": partial(figures.draw_forest, effects()),
-    "attack_profile": partial(figures.draw_attack_profile, profile()),
-    "code_by_attack": partial(figures.draw_code_by_attack, *code_tables()),
+    "attack_profile": partial(figures.draw_item_profile, profile()),
+    "code_by_attack": partial(figures.draw_codes_by_item, *code_tables()),
     "intersections": partial(figures.draw_intersections, *intersections()),
     "power_curves": partial(
         figures.draw_power_curves,

@@ -197,6 +197,11 @@ def test_the_description_names_each_claim_once_under_its_grade(ledger, facts) ->
     for claim in ledger.claims:
         assert text.count(f"“{claim.label}”") == 1
     assert f"of {len(ledger.claims)} claims" in text
+    # What this run carries is said first, what no number can carry last.
+    labels = {grade.when: grade.label for grade in ledger.grades}
+    order = ("all_hold", "some_hold", "none_holds", "any_open", "no_checks")
+    said = [text.find(f"{labels[when]}: ") for when in order]
+    assert [at for at in said if at >= 0] == sorted(at for at in said if at >= 0)
 
 
 # Errors

@@ -459,7 +459,7 @@ def test_codes_are_counted_by_attack(coding, scheme, codebook) -> None:
     safety = units[["safety" in codes for codes in units["final"]]]
     assert spread.loc["Safety of persons", "respondents"] == safety["respondent_id"].nunique()
     assert spread.loc["Safety of persons", "parts"] == safety["subquestion"].nunique()
-    text = figures.describe_code_by_attack(found.counts, found.residuals, found.replies, found.firm)
+    text = figures.describe_codes_by_item(found.counts, found.residuals, found.replies, found.firm)
     more = int((found.firm & (found.residuals > 0)).sum().sum())
     assert f"after correction for their number {more} cells count more" in text
 

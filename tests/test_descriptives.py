@@ -199,8 +199,7 @@ def test_flow_in_words() -> None:
         }
     )
     assert describe_exclusion_flow(flow) == (
-        "Of 10 exported responses 3 were excluded (no consent 2, duplicate 1); "
-        "7 respondents are analysed."
+        "Excluded: 3 of 10 exported responses (no consent 2, duplicate 1); analysed: 7 respondents."
     )
 
 

@@ -547,7 +547,7 @@ TABLES: dict[str, Callable[[], Figure]] = {
     "pairwise": lambda: figures.draw_pairwise(
         pd.DataFrame({"first": HARD[:2], "second": HARD[1:], "effect": 0.3, "p_adjusted": 0.01})
     ),
-    "profile": lambda: figures.draw_attack_profile(
+    "profile": lambda: figures.draw_item_profile(
         examples.profile().replace(dict(zip(examples.ATTACKS, HARD, strict=False)))
     ),
     "forest": lambda: figures.draw_forest(examples.effects().assign(label=[*HARD, *HARD, "D1"])),
@@ -628,8 +628,8 @@ NO_ROWS: dict[str, Callable[[], tuple[Figure, str]]] = {
         figures.describe_power_grid(examples.trend_power().head(0)),
     ),
     "profile": lambda: (
-        figures.draw_attack_profile(examples.profile().head(0)),
-        figures.describe_attack_profile(examples.profile().head(0)),
+        figures.draw_item_profile(examples.profile().head(0)),
+        figures.describe_item_profile(examples.profile().head(0)),
     ),
 }
 
@@ -746,7 +746,7 @@ def test_pairwise_frames_only_pairs_told_apart() -> None:
 @pytest.mark.parametrize("corrected", [True, False])
 def test_codes_are_marked_only_after_correction(corrected: bool) -> None:
     counts, residuals, replies, marked = examples.code_tables()
-    figure = figures.draw_code_by_attack(counts, residuals, replies, marked if corrected else None)
+    figure = figures.draw_codes_by_item(counts, residuals, replies, marked if corrected else None)
     words = [text.get_text() for text in figure.axes[0].texts]
     assert sum("▲" in word or "▼" in word for word in words) == corrected * int(marked.sum().sum())
 
@@ -825,10 +825,10 @@ def test_descriptions_say_the_finding() -> None:
         ),
         row="a",
     )
-    assert figures.describe_incidents_by_year(examples.years()) == (
+    assert figures.describe_cases_by_year(examples.years(), examples.KINDS) == (
         "17 incidents and 40 exercises from 2016 to 2025; most incidents in 2023 (4)."
     )
-    assert "Unreliable decision making for Evasion (41)" in figures.describe_code_by_attack(
+    assert "Unreliable decision making for Evasion (41)" in figures.describe_codes_by_item(
         *examples.code_tables()
     )
     assert "0 with p" not in figures.describe_specification_curve(examples.curve())
@@ -861,9 +861,9 @@ def test_a_share_that_rounds_to_all_is_said_as_a_count() -> None:
     ("describe", "arguments"),
     [
         (figures.describe_ratings, [[("Concern", examples.ratings())]]),
-        (figures.describe_attack_profile, [examples.profile()]),
+        (figures.describe_item_profile, [examples.profile()]),
         (figures.describe_intersections, [*examples.intersections()]),
-        (figures.describe_documented_against_ranking, [examples.documented()]),
+        (figures.describe_cases_beside_ranking, [examples.documented(), examples.KINDS]),
         (figures.describe_power_grid, [examples.trend_power()]),
         (figures.describe_error_rates, [examples.errors()]),
         (figures.describe_bayes_sensitivity, [examples.bayes()]),

@@ -58,12 +58,29 @@ def test_weighted_mean_and_rank_correlation_agree_with_r() -> None:
     assert result.estimate == pytest.approx(R["mean"], rel=1e-12)
     half = stats.t.ppf(0.975, R["effective_n"] - 1) * R["error"]
     assert (result.high - result.low) / 2 == pytest.approx(half, rel=1e-9)
+    share = weighted_mean(pd.Series(R["y"]) > 5, weights, share=True)
+    assert [share.estimate, share.low, share.high] == pytest.approx(R["share"], rel=1e-9)
     x, y = np.array(R["x"], dtype=float), np.array(R["y"], dtype=float)
     correlation, z = weighted_rank_z(x, y, weights.to_numpy()[None])
     assert correlation[0] == pytest.approx(R["correlation"], rel=1e-9)
     assert z[0] == pytest.approx(R["z"], rel=1e-9)
     plain = weighted_rank_z(x, y, np.ones((1, len(x))))[0][0]
     assert plain == pytest.approx(stats.spearmanr(x, y).statistic, rel=1e-9)
+
+
+def test_the_interval_of_a_weighted_share_stays_a_share_and_covers() -> None:
+    few = pd.Series([1.0] * 3 + [0.0] * 17)
+    heavy = pd.Series([1.0] * 17 + [6.0] * 3)
+    result = weighted_mean(few, heavy, share=True)
+    assert 0 < result.low < result.estimate < result.high < 1
+    assert weighted_mean(few, heavy).low < 0
+    rng = np.random.default_rng(3)
+    truth, covered, runs = 0.15, 0, 1000
+    for _ in range(runs):
+        weights = pd.Series(rng.lognormal(sigma=0.5, size=100))
+        got = weighted_mean(pd.Series(rng.random(100) < truth), weights, share=True)
+        covered += got.low <= truth <= got.high
+    assert abs(covered / runs - 0.95) < 0.025, covered
 
 
 def test_a_reading_tips_where_two_groups_disagree(codebook: Codebook, plan: AnalysisPlan) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "mlsec_survey"
 # Only these rooms know this study; all others serve any survey of this kind.
-OF_THIS_STUDY = {"study", "standin", "figures"}
+OF_THIS_STUDY = {"study", "standin"}
 WORDS = re.compile(r"attack|incident|compan(?:y|ies)|evasion|poisoning|tifs", re.IGNORECASE)
 # A link to a page about formulas in spreadsheets, and what the pages say this compendium is of.
 ALLOWED = {

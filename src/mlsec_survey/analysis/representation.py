@@ -134,10 +134,11 @@ def raked_table(
             weights[entry.label] = pd.Series(math.nan, index=responses.index)
     rows = []
     for name in outcomes:
+        share = codebook.variable(name).measure == "binary"
         for label, weight in weights.items():
             row: dict[str, object] = {"label": codebook.label(name), "margins": label}
             try:
-                result = weighted_mean(data[name], weight, confidence=confidence)
+                result = weighted_mean(data[name], weight, share=share, confidence=confidence)
             except AnalysisError:
                 rows.append(row | {"n": 0})
                 continue

@@ -113,6 +113,15 @@ def hypothesis_text(hypothesis_id: str, label: str) -> str:
 SMALLEST_COUNT = 5
 
 
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return a count with its noun: "1 answer", "2 answers".
+
+    >>> counted(1, "reply", "replies"), counted(0, "answer")
+    ('1 reply', '0 answers')
+    """
+    return f"{count} {one if count == 1 else several or one + 's'}"
+
+
 def count_words(count: int) -> str:
     """Return a count of respondents as a sentence may say it: small ones are not told apart."""
     return str(count) if count == 0 or count >= SMALLEST_COUNT else f"fewer than {SMALLEST_COUNT}"

@@ -1,10 +1,16 @@
 """Figures: `draw_NAME` takes plain tables, `describe_NAME` says what the figure shows in words."""
 
 from mlsec_survey.figures.absence import draw_absence
+from mlsec_survey.figures.cases import (
+    describe_cases_beside_ranking,
+    describe_cases_by_year,
+    draw_cases_beside_ranking,
+    draw_cases_by_year,
+)
 from mlsec_survey.figures.concerns import (
-    describe_code_by_attack,
+    describe_codes_by_item,
     describe_intersections,
-    draw_code_by_attack,
+    draw_codes_by_item,
     draw_intersections,
 )
 from mlsec_survey.figures.design import (
@@ -24,19 +30,13 @@ from mlsec_survey.figures.forest import (
     draw_dose_response,
     draw_forest,
 )
-from mlsec_survey.figures.incidents import (
-    describe_documented_against_ranking,
-    describe_incidents_by_year,
-    draw_documented_against_ranking,
-    draw_incidents_by_year,
-)
 from mlsec_survey.figures.intervals import describe_intervals, draw_intervals
 from mlsec_survey.figures.ratings import (
-    describe_attack_profile,
+    describe_item_profile,
     describe_pairwise,
     describe_ranking,
     describe_ratings,
-    draw_attack_profile,
+    draw_item_profile,
     draw_pairwise,
     draw_ranking,
     draw_ratings,
@@ -48,17 +48,17 @@ from mlsec_survey.figures.specification import (
 )
 
 __all__ = [
-    "describe_attack_profile",
     "describe_bayes_sensitivity",
-    "describe_code_by_attack",
-    "describe_documented_against_ranking",
+    "describe_cases_beside_ranking",
+    "describe_cases_by_year",
+    "describe_codes_by_item",
     "describe_dose_response",
     "describe_error_rates",
     "describe_exclusion_flow",
     "describe_forest",
-    "describe_incidents_by_year",
     "describe_intersections",
     "describe_intervals",
+    "describe_item_profile",
     "describe_pairwise",
     "describe_power_curves",
     "describe_power_grid",
@@ -67,17 +67,17 @@ __all__ = [
     "describe_runs",
     "describe_specification_curve",
     "draw_absence",
-    "draw_attack_profile",
     "draw_bayes_sensitivity",
-    "draw_code_by_attack",
-    "draw_documented_against_ranking",
+    "draw_cases_beside_ranking",
+    "draw_cases_by_year",
+    "draw_codes_by_item",
     "draw_dose_response",
     "draw_error_rates",
     "draw_exclusion_flow",
     "draw_forest",
-    "draw_incidents_by_year",
     "draw_intersections",
     "draw_intervals",
+    "draw_item_profile",
     "draw_pairwise",
     "draw_power_curves",
     "draw_power_grid",

@@ -32,7 +32,7 @@ _NARROW_COMBINATIONS = 12
 
 
 @house_style()
-def draw_code_by_attack(
+def draw_codes_by_item(
     counts: pd.DataFrame,
     residuals: pd.DataFrame,
     replies: pd.Series,
@@ -89,13 +89,20 @@ def draw_code_by_attack(
     return figure
 
 
-def describe_code_by_attack(
+def describe_codes_by_item(
     counts: pd.DataFrame,
     residuals: pd.DataFrame,
     replies: pd.Series,
     firm: pd.DataFrame | None = None,
+    *,
+    items: str = "items",
 ) -> str:
-    """Describe `draw_code_by_attack`: the largest cells, and how many are small or stand out."""
+    """Describe `draw_codes_by_item`: the largest cells, and how many are small or stand out.
+
+    Args:
+        counts, residuals, replies, firm: as there.
+        items: what the columns are, in the plural.
+    """
     if counts.empty:
         return NO_REASONS
     numbers = counts.to_numpy(dtype=int)
@@ -106,7 +113,7 @@ def describe_code_by_attack(
     ]
     sentence = (
         f"Counts of {len(counts)} codes in {int(replies.sum())} reasons on {counts.shape[1]} "
-        f"attacks. Largest: {listed(largest)}. {int((numbers < 5).sum())} of {counts.size} cells "
+        f"{items}. Largest: {listed(largest)}. {int((numbers < 5).sum())} of {counts.size} cells "
         "count fewer than five reasons"
     )
     if firm is None:

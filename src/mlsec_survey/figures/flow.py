@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mlsec_survey.base.formatting import counted
 from mlsec_survey.figures.style import (
     BLUE,
     GREY,
@@ -84,5 +85,5 @@ def describe_exclusion_flow(flow: pd.DataFrame) -> str:
     ]
     reasons = f" ({', '.join(parts)})" if parts else ""
     limits = [limit for limit in dict.fromkeys(flow.get("limit", ())) if limit]
-    excluded = f"Of {start} exported responses {start - end} were excluded{reasons}; "
-    return " ".join([excluded + f"{end} respondents are analysed.", *limits])
+    excluded = f"Excluded: {start - end} of {counted(start, 'exported response')}{reasons}; "
+    return " ".join([excluded + f"analysed: {counted(end, 'respondent')}.", *limits])

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LOG_EFFECTS = ("odds ratio", "rate ratio")
 _TICKS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50)
 # Where the columns beside a wide plot end, and their headings.
 _COLUMNS = ((0.40, "effect [{level:g} % interval]"), (0.50, "n"), (0.71, "p"), (0.99, "adjusted p"))
@@ -74,11 +73,12 @@ def draw_forest(
         grid = figure.subplots(len(panels), 2, width_ratios=(1.5, 1.25), **options)
     for row_of_axes, (name, part) in zip(grid, panels, strict=True):
         axes = row_of_axes[0]
-        log = any(word in str(name).lower() for word in _LOG_EFFECTS)
+        null = float(part["null"].iloc[0])
+        # Of ratios, and of them alone, the null is 1; they multiply.
+        log = null == 1
         limits = _limits(part, log)
         for y, entry in enumerate(entries(part)):
             _interval(axes, y, entry, limits, alpha, 0.16 if narrow else 0.42)
-        null = float(part["null"].iloc[0])
         if narrow:
             _texts_around(axes, part)
             rows = np.arange(len(part))

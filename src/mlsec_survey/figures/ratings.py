@@ -275,7 +275,7 @@ def describe_pairwise(pairs: pd.DataFrame, *, alpha: float = 0.05) -> str:
 
 
 @house_style()
-def draw_attack_profile(profile: pd.DataFrame, *, width: Width = "wide") -> Figure:
+def draw_item_profile(profile: pd.DataFrame, *, width: Width = "wide") -> Figure:
     """Draw several measures of each item in one row per item, one panel per measure.
 
     The panels share one scale, so that lengths compare between them; the highest value of each
@@ -314,8 +314,8 @@ def draw_attack_profile(profile: pd.DataFrame, *, width: Width = "wide") -> Figu
     return figure
 
 
-def describe_attack_profile(profile: pd.DataFrame) -> str:
-    """Describe `draw_attack_profile`: per measure the highest and the lowest item."""
+def describe_item_profile(profile: pd.DataFrame) -> str:
+    """Describe `draw_item_profile`: per measure the highest and the lowest item."""
     sentences = [] if len(profile) else [NOTHING]
     for measure, part in profile.groupby("measure", sort=False):
         part = part.dropna(subset="estimate").sort_values(

@@ -96,7 +96,7 @@ class Coding:
             return f"{NOT_CODED}: none of {n} answers"
         several = f"{int((given > 1).sum())} of them by more than one coder"
         if self.state(field) == "coded":
-            return f"all {n} answers are coded, {several}"
+            return f"{'the one answer is' if n == 1 else f'all {n} answers are'} coded, {several}"
         waiting = int(((units["decided"] == "open") & (given > 0)).sum())
         return (
             f"{NOT_CODED} to the end: {final} of {n} answers have final codes, {waiting} wait for "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from mlsec_survey.base.formatting import counted
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import OTHER_VALUE
 from mlsec_survey.responses.cells import as_numbers, is_filled, is_one_of
@@ -169,7 +170,7 @@ def in_one_line(raw: RawExport, analysed: int) -> str:
         "no": "no from not answered in yes/no questions",
     }
     tool = raw.source.split(":")[0]
-    line = f"{raw.path.name} ({tool}), {len(raw)} responses, {analysed} analysed"
+    line = f"{raw.path.name} ({tool}), {counted(len(raw), 'response')}, {analysed} analysed"
     if raw.limits:
         line += "; cannot tell " + ", ".join(words[limit.key] for limit in raw.limits)
     return line

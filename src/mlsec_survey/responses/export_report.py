@@ -17,6 +17,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.formatting import counted
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.manifest import Manifest, Reading
 from mlsec_survey.instrument.questionnaire.wording import Wording
@@ -117,7 +118,7 @@ class ExportReport:
     def verdict(self) -> str:
         """Whether the export fits, in one sentence."""
         if not self.problems:
-            return f"fits the codebook; {self.records} responses."
+            return f"fits the codebook; {counted(self.records, 'response')}."
         count = len(self.problems)
         return f"{'one thing stops' if count == 1 else f'{count} things stop'} a run."
 
@@ -265,7 +266,10 @@ def _times(raw: RawExport, codebook: Codebook) -> Iterator[tuple[str, str]]:
 def _contradictions(raw: RawExport, codebook: Codebook) -> Iterator[tuple[str, str]]:
     for row in contradictions(raw, codebook).to_dict("records"):
         first = f", the first in row {row['first_row']}" if row["responses"] else ""
-        yield row["contradiction"], f"{row['responses']} responses{first} ({row['treated']})"
+        yield (
+            row["contradiction"],
+            f"{counted(row['responses'], 'response')}{first} ({row['treated']})",
+        )
 
 
 def _texts(raw: RawExport, codebook: Codebook) -> Iterator[tuple[str, str]]:
@@ -284,7 +288,9 @@ def _texts(raw: RawExport, codebook: Codebook) -> Iterator[tuple[str, str]]:
         longest = int(np.max(given.str.len()))
         yield (
             column.name,
-            ", ".join([f"{len(given)} answers, the longest of {longest} characters", *traces]),
+            ", ".join(
+                [f"{counted(len(given), 'answer')}, the longest of {longest} characters", *traces]
+            ),
         )
 
 

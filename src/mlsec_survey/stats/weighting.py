@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.result import TestResult
@@ -63,12 +63,15 @@ def effective_n(weights: pd.Series) -> float:
     return float(given.sum() ** 2 / (given**2).sum())
 
 
-def weighted_mean(values: pd.Series, weights: pd.Series, *, confidence: float = 0.95) -> TestResult:
-    """Estimate a mean, or a share of 0 and 1, under weights; interval by linearisation.
+def weighted_mean(
+    values: pd.Series, weights: pd.Series, *, share: bool = False, confidence: float = 0.95
+) -> TestResult:
+    """Estimate a mean, or a share, under weights; interval by linearisation.
 
     Args:
         values: numbers; missing ones are left out.
         weights: of the same respondents; those without one are left out.
+        share: values are 0 and 1; the interval is that of the logit, so that it stays between them.
         confidence: level of the interval, from t with the effective n. Where all values are the
             same there is none.
 
@@ -85,12 +88,19 @@ def weighted_mean(values: pd.Series, weights: pd.Series, *, confidence: float = 
     effective = effective_n(data["w"])
     quantile = float(stats.t.ppf((1 + confidence) / 2, max(1.0, effective - 1)))
     reach = quantile * error if error > 0 else math.nan
+    ends = (mean - reach, mean + reach)
+    if share and error > 0:
+        reach /= mean * (1 - mean)
+        ends = (
+            float(special.expit(special.logit(mean) - reach)),
+            float(special.expit(special.logit(mean) + reach)),
+        )
     return TestResult(
-        method="weighted mean, linearised",
-        effect="mean",
+        method="weighted share, linearised logit" if share else "weighted mean, linearised",
+        effect="share" if share else "mean",
         estimate=mean,
-        low=mean - reach,
-        high=mean + reach,
+        low=ends[0],
+        high=ends[1],
         n=n,
         confidence=confidence,
         extra={"effective_n": effective},

@@ -23,6 +23,7 @@ import yaml
 from pydantic import Field, StringConstraints
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.formatting import listed
 from mlsec_survey.base.yaml_input import Entry, Sequence, near, read_yaml, validate
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.entries import Identifier, Text
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
 CASES_FILE = "atlas_case_studies.csv"
 TECHNIQUES_FILE = "atlas_techniques.csv"
 MANIFEST_FILE = "atlas.manifest.yml"
-TYPES = ("incident", "exercise")
+# The word for several cases, by the type of one.
+KINDS = {"incident": "incidents", "exercise": "exercises"}
 _CASE_COLUMNS = ("case_id", "type", "date", "granularity", "year", "techniques")
 _TECHNIQUE_COLUMNS = ("technique", "name")
 _GRANULARITIES = {"YEAR": "year", "MONTH": "month", "DATE": "day"}
@@ -229,7 +231,7 @@ def _case(
     kind = _text(path, entry, "case-study-type").lower()
     granularity = _GRANULARITIES.get(str(entry.get("incident-date-granularity", "DATE")), "")
     date = entry.get("incident-date")
-    if kind not in TYPES:
+    if kind not in KINDS:
         raise InputError(f"{key} has an unknown type", file=path, value=kind)
     if not granularity:
         raise InputError(f"the date of {key} has an unknown granularity", file=path)
@@ -282,7 +284,7 @@ def load_atlas(folder: Path | str) -> Atlas:
         if not _CASE.fullmatch(key) or key in seen:
             raise _bad(path, row, "case_id", key, "no id of a case study, or one given twice")
         seen.add(key)
-        for column, allowed in (("type", TYPES), ("granularity", tuple(_GRANULARITIES.values()))):
+        for column, allowed in (("type", KINDS), ("granularity", tuple(_GRANULARITIES.values()))):
             if cells[column] not in allowed:
                 raise _bad(path, row, column, cells[column], f"none of {', '.join(allowed)}")
         try:
@@ -413,7 +415,7 @@ def cases_by_year(atlas: Atlas) -> pd.DataFrame:
 
     years = atlas.cases["year"].astype(int)
     counts = pd.crosstab(years, atlas.cases["type"]).reindex(
-        index=range(int(years.min()), int(years.max()) + 1), columns=list(TYPES), fill_value=0
+        index=range(int(years.min()), int(years.max()) + 1), columns=list(KINDS), fill_value=0
     )
     return counts.rename_axis(index="year", columns=None).reset_index()
 
@@ -433,7 +435,7 @@ def case_numbers(years: pd.DataFrame) -> pd.DataFrame:
             "description": f"documented {kind}s",
             "unit": "case studies",
         }
-        for kind in TYPES
+        for kind in KINDS
     )
 
 
@@ -467,7 +469,7 @@ def cases_by_attack(
             {
                 "attack": attack,
                 "label": label,
-                **{kind: int((here["type"] == kind).sum()) for kind in TYPES},
+                **{kind: int((here["type"] == kind).sum()) for kind in KINDS},
                 "first_year": here["year"].min() if len(here) else None,
                 "last_year": here["year"].max() if len(here) else None,
             }
@@ -562,7 +564,7 @@ def compare_ranking(
         {
             "attack": attacks,
             "label": known["label"].to_numpy(),
-            **{kind: known[kind].to_numpy() for kind in TYPES},
+            **{kind: known[kind].to_numpy() for kind in KINDS},
             "mean_rank": ranks.means,
             "low": low,
             "high": high,
@@ -672,11 +674,11 @@ def correlation_variants(
     for close_only in (False, True):
         cases = cases_by_attack(atlas, mapping, codebook, close_only=close_only)
         known = cases.set_index("attack").loc[attacks]
-        for label, counted in (("incidents", ("incident",)), ("incidents and exercises", TYPES)):
-            counts = known[list(counted)].sum(axis=1).to_numpy(dtype=float)
+        for kinds in (["incident"], list(KINDS)):
+            counts = known[kinds].sum(axis=1).to_numpy(dtype=float)
             rows += [
                 {
-                    "counted": label,
+                    "counted": listed([KINDS[kind] for kind in kinds]),
                     "mapped": "close rows" if close_only else "all rows",
                     "effect": result.effect,
                     "estimate": result.estimate,

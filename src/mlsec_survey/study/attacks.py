@@ -26,6 +26,7 @@ from mlsec_survey.base.formatting import (
     NOT_ESTIMABLE,
     SMALLEST_COUNT,
     as_text,
+    counted,
     interval_text,
     listed,
     p_text,
@@ -384,10 +385,16 @@ def describe_exposure(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
             f"{_way(row)} relevance of {row['label']} ({_estimate(row)})"
             for row in told[told["p_adjusted"] < alpha].to_dict("records")
         ]
-        rest = f"none of the {'other ' if found else ''}{len(told) - len(found)} attacks"
-        sentence = f"{predictor} goes with {listed([*found, rest])} that can be told of"
+        known = f"{counted(len(told), 'attack')} that can be told of"
+        if not found:
+            sentence = f"{predictor} goes with none of {known}"
+        elif len(found) < len(told):
+            sentence = f"{predictor} goes with {listed(found)}, and with no other of {known}"
+        else:
+            sentence = f"{predictor} goes with {listed(found)}: all of {known}"
         if few.any():
-            sentence += f"; nothing is said of {int(few.sum())} attacks that few or nearly all met"
+            unsaid = counted(int(few.sum()), "attack")
+            sentence += f"; nothing is said of {unsaid} that few or nearly all met"
         lost = int((~few & attacks["p"].isna()).sum())
         sentence += f"; {lost} not estimable" if lost else ""
         for row in part[part["effect"] == "odds ratio"].to_dict("records"):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 When = Literal["no_checks", "any_open", "all_hold", "some_hold", "none_holds"]
+_STRONGEST_FIRST = ("all_hold", "some_hold", "none_holds", "any_open", "no_checks")
 Bound = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 
 BOUNDS = {"at_least": "≥", "at_most": "≤", "above": ">", "below": "<"}
@@ -199,9 +200,7 @@ def load_claims(path: Path | str, facts: PublishedFacts) -> Ledger:
             raise document.error(
                 location, "there is no such published fact", value=fact, remedy=near(fact, facts)
             )
-    absent = {"no_checks", "any_open", "all_hold", "some_hold", "none_holds"} - {
-        grade.when for grade in ledger.grades
-    }
+    absent = {*_STRONGEST_FIRST} - {grade.when for grade in ledger.grades}
     if absent:
         raise document.error(
             ("grades",),
@@ -409,7 +408,7 @@ def comparison_table(
 def describe_ledger(table: pd.DataFrame, ledger: Ledger) -> str:
     """Say how many claims got which grade, and which ones, from `ledger_table`."""
     parts = []
-    for grade in ledger.grades:
+    for grade in sorted(ledger.grades, key=lambda grade: _STRONGEST_FIRST.index(grade.when)):
         labels = list(table.loc[table["grade"] == grade.id, "label"])
         if labels:
             names = ", ".join(f"“{label}”" for label in labels)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mlsec_survey.base.formatting import counted
 from mlsec_survey.instrument.manifest import Reading
 from mlsec_survey.responses.readers.delimited import first_records, read_delimited
 from mlsec_survey.responses.readers.headings import Vocabulary, words
@@ -113,8 +114,8 @@ def _completed(table: Table) -> Table:
         odd = int((~status.isin([*_NORMAL, ""]) & status.notna()).sum())
         if odd:
             notes.append(
-                f"{odd} responses are previews, tests or spam by Qualtrics' own status; they count "
-                "unless an item says who they are"
+                "by Qualtrics' own status previews, tests or spam, counted unless an item says who "
+                f"they are: {counted(odd, 'response')}"
             )
     for name in ("UserLanguage", "Q_Language"):
         if name in place:

@@ -238,6 +238,16 @@ def _text(name: str) -> str:
     return (TEMPLATE / "pages" / name).read_text(encoding="utf-8").strip()
 
 
+def unbroken(text: str) -> str:
+    """Return a sentence in which no line ends between n, its number and a unit.
+
+    >>> unbroken("64 % (n = 86)").replace("\N{NO-BREAK SPACE}", "_")
+    '64_% (n_=_86)'
+    """
+    text = re.sub(r"\bn = (?=\d)", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}", text)
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", text)
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -251,4 +261,5 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     made.globals["script"] = _text
+    made.filters["unbroken"] = unbroken
     return made
