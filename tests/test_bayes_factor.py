@@ -1,5 +1,6 @@
 """Bayes factors against R's BayesFactor, R's own integration, and closed forms."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -145,6 +146,27 @@ def test_chi_square_with_one_degree_of_freedom_is_the_normal_bayes_factor() -> N
     assert got == pytest.approx(normal_bayes_factor(1.7 * 0.3, 0.3, 0.8), rel=1e-12)
     with pytest.raises(ValueError, match="positive"):
         chi_square_bayes_factor(1.0, 1, 0.0)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("statistic", "df", "noncentrality"),
+    [(10.0, 3, 9.0), (900.0, 3, 1250.0), (1200.0, 5, 1250.0), (12000.0, 3, 12510.0)],
+)
+def test_an_interval_null_agrees_with_sums_however_narrow_the_peak(
+    statistic: float, df: int, noncentrality: float
+) -> None:
+    """The noncentralities are those of ten, a thousand and ten thousand respondents."""
+    scale = noncentrality / df
+    ends = (0, noncentrality, noncentrality + 60 * scale + 10 * statistic)
+    averages = []
+    for low, high in itertools.pairwise(ends):
+        mean = np.linspace(low, high, 1_000_001)
+        prior = stats.chi2.pdf(mean, df, scale=scale)
+        likelihood = stats.ncx2.pdf(statistic, df, mean)
+        averages.append(np.trapezoid(prior * likelihood, mean) / np.trapezoid(prior, mean))
+    got = chi_square_bayes_factor(statistic, df, noncentrality, bound=noncentrality)
+    assert got == pytest.approx(averages[0] / averages[1], rel=1e-4)
 
 
 def test_scales_must_be_positive_and_scores_enumerable() -> None:

@@ -186,10 +186,18 @@ def chi_square_bayes_factor(
     def likelihood(share: float) -> float:
         return float(stats.ncx2.pdf(statistic, df, ratio * float(special.chdtri(df, share))))
 
+    def average(low: float, high: float) -> float:
+        # With many respondents the likelihood is a narrow peak at the statistic.
+        peak, spread = max(0.0, statistic - df), 2 * math.sqrt(max(statistic, 1.0))
+        near = special.chdtrc(df, np.maximum(0, peak + spread * np.arange(-4, 5, 2)) / ratio)
+        points = [at for at in near if low < at < high]
+        return float(
+            integrate.quad(likelihood, low, high, points=points or None, limit=200, epsabs=0)[0]
+        ) / (high - low)
+
     if beyond == 0:
         return math.nan
-    inside = integrate.quad(likelihood, beyond, 1, limit=200)[0] / (1 - beyond)
-    outside = integrate.quad(likelihood, 0, beyond, limit=200, epsabs=0)[0] / beyond
+    inside, outside = average(beyond, 1), average(0, beyond)
     return float(inside / outside) if outside > 0 else math.inf
 
 
