@@ -219,6 +219,27 @@ pub.number("relevance_assumption", proportional, "test of proportional odds")
 # difference, and the columns are what to read.
 
 # %% [markdown]
+# The model speaks of all respondents together. A second one gives each respondent a level of
+# ratings of her own, normal over respondents, and speaks of one and the same respondent: its odds
+# ratios lie further from 1 the more respondents differ in level. It allows that skipping depends
+# on the ratings that somebody gave. Where both say the same, the order of attacks does not hang
+# on which question is asked.
+
+# %%
+mixed = ratings.fitted_mixed(rated_attacks, confidence=confidence)
+pub.table(
+    "relevance_mixed",
+    ratings.mixed_table(mixed, model, labels),
+    "label:attack ratings estimate:odds_ratio low high p_adjusted population",
+    caption="Odds of a higher rating of relevance by one and the same respondent, against the "
+    "average attack (cumulative-logit model, random level of respondents).",
+    note=f"Low and high: {level} interval. Adjusted p: Holm. For all: the odds ratio of the model "
+    "with respondents as clusters.",
+)
+spread = ratings.describe_spread(mixed)
+pub.number("relevance_spread", spread, "how far respondents differ in the level of their ratings")
+
+# %% [markdown]
 # ## Occurrence, concern and relevance together
 #
 # One row per attack: how many met or suspected it, how many are very concerned, how many find it

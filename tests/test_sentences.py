@@ -1,10 +1,13 @@
 """Computed sentences where the sign is turned, groups are tiny, or nothing is found."""
 
 import math
+import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
+from mlsec_survey.analysis import ratings
 from mlsec_survey.analysis.hypotheses import describe_results, effect_text
 from mlsec_survey.analysis.multiverse import describe_robustness
 from mlsec_survey.analysis.null_results import null_sentence
@@ -13,6 +16,18 @@ from mlsec_survey.analysis.sample import nonresponse_summary
 from mlsec_survey.base.formatting import SMALLEST_COUNT, count_words, hypothesis_text
 from mlsec_survey.stats.result import TestResult
 from mlsec_survey.study.incidents import describe_confirmed
+
+
+def test_the_spread_of_levels_says_how_sure_and_on_how_many() -> None:
+    rng = np.random.default_rng(2)
+    level = 2 * rng.normal(size=(80, 1)) + rng.logistic(size=(80, 3))
+    said = ratings.describe_spread(ratings.fitted_mixed(pd.DataFrame(np.digitize(level, (-1, 1)))))
+    assert re.match(r"standard deviation \d\.\d\d log odds \(\d\.\d\d to \d", said)
+    assert said.endswith("(n = 80)") and "p < 0.001 against one level of all" in said
+    alike = pd.DataFrame({"a": [1.0, 2.0] * 20, "b": [2.0, 1.0] * 20})
+    assert ratings.fitted_mixed(alike) is None
+    assert ratings.describe_spread(None).startswith("not estimable")
+    assert ratings.mixed_table(None, None, {}).empty
 
 
 def results(**changes: object) -> pd.DataFrame:

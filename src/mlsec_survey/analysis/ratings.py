@@ -25,6 +25,7 @@ from mlsec_survey.base.formatting import (
 )
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.stats.multiplicity import holm
+from mlsec_survey.stats.ordinal_mixed import MixedOrdinal, mixed_ordinal
 from mlsec_survey.stats.ordinal_repeated import (
     ParallelCheck,
     RepeatedOrdinal,
@@ -155,6 +156,14 @@ def checked_parallel(ratings: pd.DataFrame) -> ParallelCheck | None:
         return None
 
 
+def fitted_mixed(ratings: pd.DataFrame, *, confidence: float = 0.95) -> MixedOrdinal | None:
+    """Fit `mixed_ordinal`; None where respondents do not differ in level, or ratings are few."""
+    try:
+        return mixed_ordinal(ratings, confidence=confidence)
+    except AnalysisError:
+        return None
+
+
 def model_table(
     model: RepeatedOrdinal | None, check: ParallelCheck | None, labels: Mapping[str, str]
 ) -> pd.DataFrame:
@@ -185,6 +194,46 @@ def model_table(
             table[f"at_least_{value:g}"] = table["part"].map(odds)
     return table.drop(columns="se").sort_values(
         "estimate", ascending=False, kind="stable", ignore_index=True
+    )
+
+
+def mixed_table(
+    mixed: MixedOrdinal | None, model: RepeatedOrdinal | None, labels: Mapping[str, str]
+) -> pd.DataFrame:
+    """List the odds of a higher rating by one and the same respondent, beside those of all.
+
+    Args:
+        mixed: with a random level of respondents; None if it could not be fitted: no rows.
+        model: of the population of respondents; None if it could not be fitted.
+        labels: of the parts.
+
+    Returns:
+        One row per part, highest odds first: part, label, ratings, estimate, low, high (odds
+        ratios against the average part), p_adjusted (Holm), population (odds ratio of `model`).
+    """
+    columns = ["part", "label", "ratings", "estimate", "low", "high", "p_adjusted", "population"]
+    if mixed is None:
+        return pd.DataFrame(columns=columns)
+    table = mixed.objects.rename_axis("part").reset_index()
+    table["label"] = table["part"].map(labels)
+    for name in ("estimate", "low", "high"):
+        table[name] = np.exp(table[name])
+    table["p_adjusted"] = holm(table["p"])
+    marginal = {} if model is None else np.exp(model.objects["estimate"]).to_dict()
+    table["population"] = table["part"].map(marginal).astype(float)
+    return table[columns].sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
+
+
+def describe_spread(mixed: MixedOrdinal | None) -> str:
+    """Say how far respondents differ in the level of all their ratings, by `mixed_ordinal`."""
+    if mixed is None:
+        return f"{NOT_ESTIMABLE}: respondents do not differ in level, or too few gave ratings"
+    spread = mixed.spread
+    return (
+        f"standard deviation {as_text(spread.estimate, 2)} log odds "
+        f"({interval_text(spread.low, spread.high)}), p {_p_words(spread.p)} against one level of "
+        f"all; {percent_text(spread.extra['intraclass'])} of the variance lies between respondents "
+        f"(n = {mixed.n})"
     )
 
 
