@@ -26,6 +26,10 @@ def test_sizes_and_counts_are_the_published_ones_with_their_intervals() -> None:
         assert (row.low, row.high) == pytest.approx(expected)
         assert row.estimate == pytest.approx(cases / row.n)
     assert FACTS.number("tifs2023.n") in table["n"].tolist()
+    # Nobody who reads a row alone takes the half for a result.
+    assert set(table.loc[table["count"].isna(), "counted"]) == {
+        "no count known; a half is supposed"
+    }
     # The interval of a half is the widest there is at a size.
     halves = table[table["kind"] == HALF].sort_values("n")
     assert (halves["high"] - halves["low"]).is_monotonic_decreasing

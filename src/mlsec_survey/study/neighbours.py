@@ -15,6 +15,7 @@ from mlsec_survey.study.literature import HOW_KNOWN, PublishedFacts
 
 # Shares of one half have the widest interval, so that no share is known less well at a size.
 HALF = "a half, at this size"
+SUPPOSED = "no count known; a half is supposed"
 COUNTED = "published count"
 
 
@@ -67,7 +68,7 @@ def neighbour_table(
 
     Returns:
         One row per study: study, looked_at, kind (`HALF` where no count is published), counted (in
-        words), n, count (missing without one), estimate, low, high (Wilson; of one half without a
+        words, or that none is known), n, count (missing without one), estimate, low, high (Wilson; of one half without a
         count), source, how_known (in words, of the number that is known less well).
     """
     rows = []
@@ -85,7 +86,7 @@ def neighbour_table(
                 "study": entry.study,
                 "looked_at": entry.looked_at,
                 "kind": HALF if count is None else COUNTED,
-                "counted": "" if entry.counted is None else entry.counted.what,
+                "counted": SUPPOSED if entry.counted is None else entry.counted.what,
                 "n": n,
                 "count": count,
                 "estimate": cases / n,
