@@ -179,6 +179,7 @@ def test_pooled_kappa_averages_agreement_first() -> None:
     assert ag.pooled_kappa(cells[:1]) == pytest.approx(ag.cohen_kappa(cells[0]))
 
 
+@pytest.mark.slow
 def test_bootstrap_interval_covers_with_clustered_answers() -> None:
     """Answers of one respondent share how hard they are to code; kappa's interval still covers."""
     rng = np.random.default_rng(11)
@@ -267,6 +268,7 @@ def test_habits_of_respondents_are_no_association() -> None:
     assert found["p_adjusted"].isna().all()
 
 
+@pytest.mark.slow
 def test_familywise_error_of_the_exchange_test() -> None:
     """Codes given by habit and chance alone: some cell is significant in about 5 % of samples."""
     rng = np.random.default_rng(5)

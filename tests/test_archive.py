@@ -31,9 +31,12 @@ DDI = {"d": NAMESPACE}
 # These two look the context up on the web; all others read the file.
 ONLINE = ["ro-crate-1.2_4.1", "ro-crate-1.2_4.2", "ro-crate-1.1_3.1", "ro-crate-1.1_3.2"]
 
-pytestmark = pytest.mark.skipif(
-    not (ROOT / ".git").exists(), reason="an unpacked archive is built from a checkout"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (ROOT / ".git").exists(), reason="an unpacked archive is built from a checkout"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -155,6 +155,7 @@ def test_contingency_agrees_with_r_exactly_when_enumerated():
     assert by_chi.extra["asymptotic_p"] == pytest.approx(R["chisq_rare_industry"]["p"], **EXACT)
 
 
+@pytest.mark.slow
 def test_contingency_exact_p_by_permuting_everything():
     outcome, predictor = series([0, 0, 1, 1, 2, 2, 2]), series([0, 0, 0, 1, 1, 2, 2])
     result = categorical.contingency_permutation(outcome, predictor)
@@ -307,6 +308,7 @@ def test_logit_interval_is_the_t_interval_of_the_logit():
     assert logit.high == pytest.approx(special.expit(centre + reach), **EXACT)
 
 
+@pytest.mark.slow
 def test_studentised_permutation_agrees_with_the_published_example():
     # The exact permutation p-value over all 4,457,400 splits is 0.008038.
     result = rank_tests.brunner_munzel(
@@ -388,6 +390,7 @@ def test_tau_interval_is_on_fishers_scale():
 
 
 @pytest.mark.parametrize("name", ["kendall_tau_b", "spearman", "jonckheere"])
+@pytest.mark.slow
 def test_permutation_p_of_rank_tests_against_all_permutations(name):
     test = getattr(rank_tests, name)
     outcome, predictor = series([1, 2, 2, 3, 1, 4, 3]), series([0, 0, 1, 1, 1, 2, 2])
@@ -468,6 +471,7 @@ def test_wrong_calls_are_refused():
         rank_tests.spearman(pd.Series([1, 2, 3], index=[0, 0, 1]), series([1, 2, 3]))
 
 
+@pytest.mark.slow
 def test_exact_tests_keep_their_level_at_a_low_prevalence():
     rng = np.random.default_rng(8)
     size = series(rng.integers(0, 5, 139))

@@ -103,6 +103,7 @@ def test_the_script_takes_facts_and_no_sentences(small: Path) -> None:
     assert (manifest.case_studies, manifest.techniques) == (3, 4)
 
 
+@pytest.mark.slow
 def test_the_script_writes_checks_and_refuses(small: Path) -> None:
     files = {name: (small / name).read_bytes() for name in (at.CASES_FILE, at.MANIFEST_FILE)}
     (small / at.CASES_FILE).unlink()
@@ -269,6 +270,7 @@ def test_ranking_is_compared_as_scipy_and_enumeration_do() -> None:
     assert inside.all()
 
 
+@pytest.mark.slow
 def test_interval_covers_the_correlation_of_the_population() -> None:
     truth = at.compare_ranking(
         ratings_of(200_000, 9), documented(0, 3, 1, 2), resamples=2, rng=np.random.default_rng(1)

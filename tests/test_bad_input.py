@@ -17,6 +17,8 @@ from mlsec_survey.instrument.manifest import load_manifest, manifest_path
 from mlsec_survey.instrument.plan import load_plan
 from mlsec_survey.responses.readers import RawExport, read_export
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 STANDIN = ROOT / "data" / "raw" / "standin.csv"
 

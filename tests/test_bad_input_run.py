@@ -14,6 +14,8 @@ import yaml
 from mlsec_survey.instrument.manifest import file_sha256, manifest_path
 from small_project import ROOT, Done, SmallProject
 
+pytestmark = pytest.mark.slow
+
 NOTEBOOK, TESTING = "01_cleaning", "04_hypotheses"
 Rows = list[list[str]]
 

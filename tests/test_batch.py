@@ -14,6 +14,8 @@ from mlsec_survey.runner.batch import Batch, load_batch
 from mlsec_survey.runner.pipeline import load_pipeline
 from small_project import ROOT, SmallProject, make_project, write_export
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def read_only(tmp_path_factory: pytest.TempPathFactory) -> SmallProject:

@@ -55,6 +55,7 @@ def test_everything_wrong_is_in_one_list(
     assert "CON[EVAS]" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_good_export_is_described_and_its_manifest_written(
     main: Main, rows: Rows, tmp_path: Path, codebook: Codebook, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -73,6 +74,7 @@ def test_a_good_export_is_described_and_its_manifest_written(
     assert "there is a manifest already" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_text_of_the_file_is_escaped_on_the_page(main: Main, rows: Rows, tmp_path: Path) -> None:
     put(rows, 2, "ROLE", "<script>alert(1)</script>")
     path = tmp_path / "answers.csv"

@@ -92,6 +92,7 @@ def test_a_check_has_exactly_one_bound(bounds: dict[str, float]) -> None:
 
 
 @given(outcomes=st.lists(st.sampled_from([True, False, None]), max_size=5))
+@pytest.mark.slow
 def test_the_grade_follows_from_the_outcomes_alone(outcomes: list[bool | None]) -> None:
     ledger = claims.load_claims(LEDGER, load_facts(ROOT / "data/published/facts.csv"))
     if not outcomes:
@@ -219,6 +220,7 @@ def test_the_description_names_each_claim_once_under_its_grade(ledger, facts) ->
         (lambda c: c.update(claims=[]), "claims"),
     ],
 )
+@pytest.mark.slow
 def test_a_bad_ledger_names_entry_and_line(tmp_path: Path, facts, change, message: str) -> None:
     path = changed(tmp_path, change)
     with pytest.raises(InputError, match=message) as raised:

@@ -18,6 +18,8 @@ from mlsec_survey.responses.readers import RawExport, read_export
 from mlsec_survey.responses.recode import labelled, recode, variable_list
 from mlsec_survey.responses.scales import derive_scales
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -13,6 +13,8 @@ from mlsec_survey.runner.cluster import Remote, Returned, _unpack, worker_comman
 from mlsec_survey.runner.pipeline import NotebookJob
 from small_project import SmallProject, make_project, write_export
 
+pytestmark = pytest.mark.slow
+
 BATCH = (
     "version: 1\npages: false\nruns:\n  - name: bad\n    parameters: {export: data/raw/wave.csv}\n"
     "grids:\n  - name: s\n    over: {seed: [2, 3, 4]}\n"

@@ -115,6 +115,7 @@ def test_a_scale_is_a_variable_like_any_other() -> None:
     assert codebook.variable("exposure").levels == (0, 1)
 
 
+@pytest.mark.slow
 def test_digest_ignores_layout_and_notices_content(
     load_changed: Callable[..., Any], tmp_path: Path
 ) -> None:
@@ -316,6 +317,7 @@ def no_label(content: dict[str, Any]) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
+@pytest.mark.slow
 def test_errors_name_file_line_and_entry(
     load_changed: Callable[..., Any],
     change: Callable[[dict[str, Any]], None],

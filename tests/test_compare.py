@@ -17,6 +17,8 @@ from mlsec_survey.report import comparison
 from mlsec_survey.report.comparison import RunResults
 from small_project import ROOT, SmallProject, make_project
 
+pytestmark = pytest.mark.slow
+
 NAN = math.nan
 
 

@@ -20,6 +20,8 @@ from mlsec_survey.base.randomness import generator
 from mlsec_survey.parallel import tasks
 from mlsec_survey.parallel.tasks import _on_cluster
 
+pytestmark = pytest.mark.slow
+
 
 def draw(task: int, rng: np.random.Generator) -> tuple[int, list[int], int]:
     return task, rng.integers(0, 10**9, 3).tolist(), os.getpid()

@@ -54,6 +54,7 @@ def test_the_scheme_defines_what_the_abstract_names(scheme) -> None:
     assert not table[["include", "exclude"]].apply(lambda c: c.str.contains("_")).any(axis=None)
 
 
+@pytest.mark.slow
 def test_every_answer_is_coded_and_every_difference_decided(coding, responses, codebook) -> None:
     written = sum(
         int(responses[f"{field}__{attack}"].notna().sum())
@@ -206,6 +207,7 @@ START = "11,model_stealing,incident"
         ),
     ],
 )
+@pytest.mark.slow
 def test_bad_sheets_name_the_place(
     tmp_path, scheme, responses, codebook, change, name, row, column, value
 ) -> None:
@@ -244,6 +246,7 @@ def edited(path: Path, change: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.slow
 def test_sheets_that_a_spreadsheet_saved_are_read(
     sheets, coding, scheme, responses, codebook, encoding, separator
 ) -> None:
@@ -317,6 +320,7 @@ def test_one_coder_is_enough_and_agreement_unknown(sheets, scheme, responses, co
     )
 
 
+@pytest.mark.slow
 def test_three_coders_are_compared_in_pairs(sheets, coding, scheme, responses, codebook) -> None:
     """A third coder who copies the first adds a pair that agrees fully, and no decision changes."""
     shutil.copy(sheets / "coder_a.csv", sheets / "coder_c.csv")
@@ -524,6 +528,7 @@ def run_script(*arguments: object) -> int:
     return script["main"]([str(argument) for argument in arguments])
 
 
+@pytest.mark.slow
 def test_sheets_for_coders_lead_to_a_coding(
     tmp_path, coding, scheme, responses, codebook, capsys
 ) -> None:
@@ -557,6 +562,7 @@ def test_sheets_for_coders_lead_to_a_coding(
     pd.testing.assert_frame_equal(found.units, coding.units)
 
 
+@pytest.mark.slow
 def test_words_of_real_people_are_not_written_where_they_could_be_committed(
     tmp_path, capsys
 ) -> None:

@@ -57,6 +57,7 @@ def test_quasi_poisson_allows_for_underdispersion():
     assert result.p == pytest.approx(want["p"], **CLOSE)
 
 
+@pytest.mark.slow
 def test_negative_binomial_agrees_with_r():
     model = counts.count_model(DATA.over, PREDICTORS, model="negative_binomial")
     nb, want = R["glm_nb"], R["negative_binomial"]
@@ -100,6 +101,7 @@ def test_quasi_binomial_agrees_with_glm():
     assert model.terms["tenure"].effect == "odds ratio"
 
 
+@pytest.mark.slow
 def test_a_binary_predictor_gives_the_ratio_of_means():
     exposed = DATA.likelihood > 2
     ratio = DATA.over[exposed].mean() / DATA.over[~exposed].mean()
@@ -126,6 +128,7 @@ def test_the_choice_follows_limit_and_dispersion():
 
 
 @pytest.mark.parametrize("name", ["quasi_poisson", "negative_binomial"])
+@pytest.mark.slow
 def test_overdispersed_counts_keep_the_level_and_poisson_does_not(name):
     rng = np.random.default_rng(6)
     x = pd.Series(rng.integers(0, 5, 139))

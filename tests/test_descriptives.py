@@ -103,6 +103,7 @@ def test_table_one_counts_options_and_missing_kinds(codebook: Codebook) -> None:
     assert table["estimate"].iloc[4] == pytest.approx(2 / 3)
 
 
+@pytest.mark.slow
 def test_table_one_adds_up(
     responses: pd.DataFrame, missing: pd.DataFrame, codebook: Codebook
 ) -> None:

@@ -63,6 +63,7 @@ def test_sections_are_protected_on_their_own_and_what_is_missing_stays_so() -> N
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.integers(0, 12), min_size=2, max_size=5))
+@pytest.mark.slow
 def test_an_attacker_with_the_total_cannot_pin_a_small_count(counts: list[int]) -> None:
     shown = of_options(counts)
     unknown = [at for at, value in enumerate(shown) if value is None]

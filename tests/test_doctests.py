@@ -16,6 +16,7 @@ MODULES = sorted(module.name for module in pkgutil.iter_modules(mlsec_survey.sta
 
 
 @pytest.mark.parametrize("name", MODULES)
+@pytest.mark.slow
 def test_examples_give_what_they_say(name: str) -> None:
     module = importlib.import_module(f"mlsec_survey.stats.{name}")
     found = doctest.testmod(module, extraglobs={"np": np, "pd": pd})

@@ -55,6 +55,7 @@ def structure(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return (folder / "limesurvey.lss").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_questionnaire_comes_back_as_the_codebook_that_made_it(
     structure, tmp_path, codebook
 ) -> None:
@@ -173,6 +174,7 @@ def test_damaged_files_are_refused_or_drafted_and_never_crash(data) -> None:
 
 @given(st.data())
 @settings(max_examples=60, deadline=None)
+@pytest.mark.slow
 def test_damaged_structures_are_refused_or_drafted_and_never_crash(structure, data) -> None:
     lines = structure.splitlines()
     at = data.draw(st.integers(0, len(lines) - 1))

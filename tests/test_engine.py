@@ -63,6 +63,7 @@ def place(tmp_path: Path) -> Workplace:
     return Workplace(tmp_path)
 
 
+@pytest.mark.slow
 def test_of_the_steps_that_could_be_next_the_first_in_the_list_is(place: Workplace) -> None:
     steps = [
         place.step("first"),

@@ -71,6 +71,7 @@ def dockerfile() -> str:
     return done.stderr + done.stdout
 
 
+@pytest.mark.slow
 def test_binder_installs_the_pinned_environment(dockerfile: str) -> None:
     assert '--file "binder/environment.yml"' in dockerfile
     assert "src/binder/environment.yml ${REPO_DIR}/binder/environment.yml" in dockerfile

@@ -86,6 +86,7 @@ def test_p_for_an_exact_interval_is_the_exact_tail_probability() -> None:
     assert one_sided_p(interval, 1 / 1.6, above=True) == pytest.approx(above, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_error_rate_at_the_bound_is_alpha() -> None:
     """True effect at the edge of the range: a false verdict in 5 % of samples."""
     error, runs = 0.13, 1_000

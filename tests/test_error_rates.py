@@ -43,6 +43,7 @@ def test_known_properties_of_intervals_for_a_share():
     assert error_rates.exact_coverage(everything, 139, 0.3) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_rates_of_a_procedure_are_counted():
     rng = np.random.default_rng(2)
     samples = [(pd.Series(rng.normal(0.2, 1, 50)), pd.Series(np.zeros(50))) for _ in range(3000)]
@@ -155,6 +156,7 @@ def test_the_committed_table_covers_every_primary_test(committed):
     )
 
 
+@pytest.mark.slow
 def test_the_committed_table_is_reproduced_in_part(committed):
     """A row that needs no procedure is simulated again with other numbers."""
     shares = committed[committed["test"] == "share"]

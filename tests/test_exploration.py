@@ -103,6 +103,7 @@ def test_what_no_table_can_show_is_left_out(
     st.data(),
 )
 @settings(max_examples=200, deadline=None)
+@pytest.mark.slow
 def test_no_hidden_count_follows_from_a_total(counts: np.ndarray, data: st.DataObject) -> None:
     answered = np.array(
         data.draw(st.lists(st.booleans(), min_size=counts.shape[1], max_size=counts.shape[1]))
@@ -128,6 +129,7 @@ def test_no_hidden_count_follows_from_a_total(counts: np.ndarray, data: st.DataO
         assert not hidden.any()
 
 
+@pytest.mark.slow
 def test_released_counts_of_real_answers_hold_no_small_count(
     answers: tuple[pd.DataFrame, pd.DataFrame], codebook: Codebook
 ) -> None:
@@ -178,6 +180,7 @@ def test_the_smallest_effect_of_interest_comes_from_the_plan(codebook: Codebook)
 
 
 @pytest.mark.parametrize("synthetic", [True, False])
+@pytest.mark.slow
 def test_the_notebook_shows_what_is_chosen(
     answers: tuple[pd.DataFrame, pd.DataFrame],
     codebook: Codebook,

@@ -44,6 +44,7 @@ def test_null_and_empty_are_told_apart(tmp_path: Path, codebook: Codebook, rows:
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.slow
 def test_saved_again_by_a_spreadsheet(
     tmp_path: Path, codebook: Codebook, rows: Rows, separator: str
 ) -> None:
@@ -104,6 +105,7 @@ cells = st.text(
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.lists(cells, min_size=3, max_size=3), min_size=1, max_size=4))
+@pytest.mark.slow
 def test_both_ways_to_split_cells_agree_with_the_csv_module(body: list[list[str]]) -> None:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\r\n")

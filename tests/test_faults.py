@@ -19,6 +19,8 @@ from mlsec_survey.parallel.processes import jobs, memory, processors
 from mlsec_survey.parallel.tasks import check_scheduler
 from small_project import SmallProject, make_project
 
+pytestmark = pytest.mark.slow
+
 MB = 1_000_000
 
 

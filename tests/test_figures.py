@@ -54,6 +54,8 @@ from mlsec_survey.figures.style import (
     new_figure,
 )
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "Source: MITRE ATLAS data 5.6.0, counted from the data file."
 BLUES = mpl.colormaps["Blues"]
 

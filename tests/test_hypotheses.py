@@ -189,6 +189,7 @@ def test_a_further_hypothesis_is_one_entry_and_changes_no_other(
     assert results.table.set_index("id")["p"].loc[before.index].tolist() == before.tolist()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_tested_is_said_and_not_counted(
     plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook
 ) -> None:
@@ -319,6 +320,7 @@ def test_proportional_odds_falls_back_where_the_assumption_fails(
 # Nulls
 
 
+@pytest.mark.slow
 def test_readings_put_four_answers_side_by_side(
     plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook, confirmatory: hyp.PlanResults
 ) -> None:
@@ -346,6 +348,7 @@ def test_readings_put_four_answers_side_by_side(
     assert e2["bf01"] > 0 and math.isnan(e2["bf01_cauchy"]) and e2["low"] >= 0
 
 
+@pytest.mark.slow
 def test_bayes_curves_pass_through_the_factor_of_the_table(
     plan: AnalysisPlan, data: pd.DataFrame, codebook: Codebook, confirmatory: hyp.PlanResults
 ) -> None:
@@ -522,6 +525,7 @@ def test_respondents_of_several_hypotheses_are_a_range(plan, data, codebook) -> 
     assert hyp.respondents_in([], results) == "not examined by this plan"
 
 
+@pytest.mark.slow
 def test_unknown_exposure_is_imputed_by_parts_and_bounded(
     plan: AnalysisPlan, responses: pd.DataFrame, codebook: Codebook
 ) -> None:

@@ -77,6 +77,7 @@ def slope(frame, columns=("know", "size")):
     return b, np.sqrt(np.diag(covariance) * (residual @ residual) / (len(y) - len(b)))
 
 
+@pytest.mark.slow
 def test_imputation_agrees_with_mice(survey):
     want = R["survey"]
     done = impute(survey, rng=np.random.default_rng(5), imputations=150)
@@ -203,6 +204,7 @@ def test_models_in_chunks_draw_what_they_draw_at_once(monkeypatch):
     assert len({tuple(groups) for groups in drawn[0]}) > 1
 
 
+@pytest.mark.slow
 def test_intervals_cover_where_complete_cases_are_biased():
     # Answers on knowledge go missing where concern is high. The mean of knowledge is biased in
     # complete cases; multiple imputation covers it.

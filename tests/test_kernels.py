@@ -30,6 +30,7 @@ from mlsec_survey.runner.pipeline import NotebookJob, Pipeline
 from mlsec_survey.runner.workspace import Workspace
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="kernels are forked on Linux"),
 ]
 PATIENCE = 120

@@ -94,6 +94,7 @@ def test_a_two_by_two_table_is_the_table_with_a_half_added():
         assert result.estimate == pytest.approx(half, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_agrees_with_the_package():
     predictors = pd.get_dummies(DATA[["size", "maturity", "group"]], columns=["group"]).astype(
         float
@@ -147,6 +148,7 @@ def test_missing_values_and_bad_input():
         firth_logistic(DATA.rare, DATA["size"] * 0)
 
 
+@pytest.mark.slow
 def test_the_level_is_kept_at_a_prevalence_of_a_tenth():
     rng = np.random.default_rng(11)
     size = rng.integers(0, 5, 139).astype(float)
@@ -176,6 +178,7 @@ def test_a_row_with_one_respondent_converges_to_the_closed_form(few: int) -> Non
         np.testing.assert_allclose(fit.coefficients[0], [odds.mean(), odds[1] - odds[0]], atol=1e-8)
 
 
+@pytest.mark.slow
 def test_a_profile_with_several_maxima_has_bounds_around_the_estimate() -> None:
     predictors = pd.DataFrame(
         [[1, 3, 1, 2], [2, 1, 2, 4], [3, 4, 3, 3], [4, 4, 3, 2], [5, 3, 2, 2], [5, 5, 3, 4]],
@@ -186,6 +189,7 @@ def test_a_profile_with_several_maxima_has_bounds_around_the_estimate() -> None:
     assert (found["low"] < found["estimate"]).all() and (found["estimate"] < found["high"]).all()
 
 
+@pytest.mark.slow
 def test_samples_of_a_handful_find_a_maximum() -> None:
     rng = np.random.default_rng(5)
     for _ in range(300):

@@ -121,6 +121,7 @@ def _ratings(
     return pd.DataFrame(codes, columns=names), pd.Series(first)
 
 
+@pytest.mark.slow
 def test_intervals_cover_and_the_test_of_fit_keeps_its_level() -> None:
     rng, draws = np.random.default_rng(2), 150
     covered, rejected = np.zeros(3), 0
@@ -156,6 +157,7 @@ def test_partial_correlation_agrees_with_r_and_its_interval_with_its_test() -> N
         partial_spearman(DATA["a1"], DATA["b1"], DATA[["b1"]])
 
 
+@pytest.mark.slow
 def test_partial_correlation_keeps_its_level() -> None:
     rng, draws = np.random.default_rng(3), 1000
     found = 0
@@ -182,6 +184,7 @@ def test_item_functioning_agrees_with_polr() -> None:
         )
 
 
+@pytest.mark.slow
 def test_item_functioning_finds_what_is_there_and_keeps_its_level() -> None:
     rng, draws = np.random.default_rng(4), 200
     found = np.zeros(2)
@@ -196,6 +199,7 @@ def test_item_functioning_finds_what_is_there_and_keeps_its_level() -> None:
     assert found[1] / draws > 0.9
 
 
+@pytest.mark.slow
 def test_grids_come_from_the_plan_and_count_as_the_answers_say(codebook: Codebook) -> None:
     plan = load_plan(ROOT / "data" / "analysis_plan.yml", codebook)
     hypotheses = hyp.hypotheses_on(plan, "tifs2023.knowledge")

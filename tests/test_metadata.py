@@ -36,6 +36,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_committed_descriptions_are_what_the_citation_gives() -> None:
     done = run(ROOT, "--check")
     assert done.returncode == 0, done.stderr
@@ -49,6 +50,7 @@ def test_committed_descriptions_are_what_the_citation_gives() -> None:
         "git@github.com:some-lab/wave2.git",
     ],
 )
+@pytest.mark.slow
 def test_one_command_gives_a_fork_its_badge_and_addresses(copy: Path, given: str) -> None:
     assert run(copy, "--home", given).returncode == 0
     address = re.search(r"\((https://mybinder\.org/v2[^)]*)\)", (copy / "README.md").read_text())
@@ -68,6 +70,7 @@ def test_one_command_gives_a_fork_its_badge_and_addresses(copy: Path, given: str
     assert run(copy, "--check").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_description_that_is_out_of_step_is_found(copy: Path) -> None:
     path = copy / "codemeta.json"
     path.write_text(path.read_text().replace("Jupyter", "Jupiter"))

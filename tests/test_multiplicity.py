@@ -40,6 +40,7 @@ def test_benjamini_hochberg_agrees_with_scipy() -> None:
     assert benjamini_hochberg(p) == pytest.approx(stats.false_discovery_control(p), **CLOSE)
 
 
+@pytest.mark.slow
 def test_holm_agrees_with_statsmodels() -> None:
     for size in (1, 2, 40):
         p = np.random.default_rng(size).beta(0.5, 2, size=size).round(2)
@@ -122,6 +123,7 @@ def test_equal_hypotheses_cost_nothing_and_holm_pays_for_them() -> None:
     assert table["p_adjusted"].tolist() == table["p"].tolist()
 
 
+@pytest.mark.slow
 def test_raw_p_values_are_those_of_the_single_tests() -> None:
     rng = np.random.default_rng(7)
     n = 90
@@ -152,6 +154,7 @@ def test_raw_p_values_are_those_of_the_single_tests() -> None:
     assert (table["p_adjusted"] >= table["p"] - 1e-12).all()
 
 
+@pytest.mark.slow
 def test_familywise_error_is_held_and_less_is_given_away_than_by_holm() -> None:
     """Three correlated null outcomes, 400 data sets: error rate at 5 %, within 3 errors."""
     rng = np.random.default_rng(8)

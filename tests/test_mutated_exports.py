@@ -23,6 +23,8 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.codebook_file import load_codebook
 from mlsec_survey.responses.readers import Examination, examine
 
+pytestmark = pytest.mark.slow
+
 CASES = int(os.environ.get("MLSEC_CASES", "40"))
 ROOT = Path(__file__).resolve().parents[1]
 QUIET = settings(

@@ -53,6 +53,7 @@ def test_second_cell_gives_the_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.slow
 def test_each_parameter_is_used(name: str) -> None:
     """A parameter that nothing reads would promise an effect that it has not."""
     code = "\n".join(cell.source for cell in cells_of(name)[2:] if cell.cell_type == "code")
@@ -65,6 +66,7 @@ def test_each_parameter_is_used(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.slow
 def test_cells_are_short_and_define_nothing(name: str) -> None:
     for position, cell in enumerate(cells_of(name)):
         if cell.cell_type != "code":
@@ -79,12 +81,14 @@ def lines(cell: Any) -> int:
     return sum(bool(line.strip()) for line in cell.source.splitlines())
 
 
+@pytest.mark.slow
 def test_most_cells_are_under_ten_lines() -> None:
     code = [cell for name in NOTEBOOKS for cell in cells_of(name) if cell.cell_type == "code"]
     assert sum(lines(cell) < SHORT for cell in code) > len(code) / 2
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.slow
 def test_prose_states_no_number_that_is_set_elsewhere(name: str) -> None:
     """A level or a size that stands in words would contradict a plan or an export that changes."""
     for position, cell in enumerate(cells_of(name)):
@@ -93,6 +97,7 @@ def test_prose_states_no_number_that_is_set_elsewhere(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.slow
 def test_sections_stand_before_their_code(name: str) -> None:
     """A reader of the page, where code is folded, must know what the next result is about."""
     kinds = [cell.cell_type for cell in cells_of(name)]

@@ -55,6 +55,7 @@ def test_several_predictors_agree_with_clm_and_polr():
     )
 
 
+@pytest.mark.slow
 def test_statsmodels_ordered_model_agrees():
     model = ordinal.proportional_odds_model(DATA.likelihood, DATA[["knowledge", "tenure"]])
     fit = OrderedModel(DATA.likelihood, DATA[["knowledge", "tenure"]], distr="logit").fit(
@@ -86,6 +87,7 @@ def test_reversing_the_outcome_inverts_the_odds_ratio():
     assert turned.p == pytest.approx(straight.p, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_levels_nobody_chose_and_fine_scales_count_by_their_order():
     gaps = DATA.likelihood.map({1: 1, 2: 2, 3: 7, 4: 8, 5: 30})
     assert ordinal.proportional_odds(gaps, DATA.knowledge).estimate == pytest.approx(
@@ -144,6 +146,7 @@ def test_a_broken_assumption_is_found_and_the_fallback_shows_it():
     assert slopes["predictor (above level 1)"] < -0.5 < 0.5 < slopes["predictor (above level 3)"]
 
 
+@pytest.mark.slow
 def test_brant_test_keeps_its_level_under_proportional_odds():
     rng = np.random.default_rng(4)
     x = rng.integers(0, 5, 139)
@@ -162,6 +165,7 @@ def test_sparse_levels_are_merged_into_the_smaller_neighbour():
     assert rows.merged(1).table.sum(0).tolist() == [30, 3, 12, 40, 5]
 
 
+@pytest.mark.slow
 def test_profile_interval_covers_at_the_size_of_the_survey():
     rng = np.random.default_rng(5)
     x = pd.Series(rng.integers(0, 5, 139))
@@ -186,6 +190,7 @@ def test_data_without_a_finite_estimate_are_refused():
         ordinal.proportional_odds(DATA.group, DATA.knowledge)
 
 
+@pytest.mark.slow
 def test_profile_bounds_are_where_the_profiled_likelihood_has_dropped():
     rng = np.random.default_rng(6)
     for n in (12, 25, 60, 139):

@@ -77,6 +77,7 @@ def test_the_likelihood_is_the_integral_over_levels() -> None:
     assert model.log_likelihood == pytest.approx(total, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_intervals_cover_and_effects_of_one_respondent_are_larger_than_of_all() -> None:
     rng = np.random.default_rng(11)
     spread, runs = 1.5, 120

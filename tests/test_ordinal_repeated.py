@@ -85,6 +85,7 @@ def test_with_one_rating_each_it_is_the_ordinary_robust_model():
     np.testing.assert_allclose(np.diag(model.covariance), np.diag(model.naive), rtol=0.1)
 
 
+@pytest.mark.slow
 def test_coefficients_are_recovered_and_intervals_cover():
     generator = np.random.default_rng(3)
     large = repeated_ordinal(simulated(generator, 100_000, LEAN))
@@ -98,6 +99,7 @@ def test_coefficients_are_recovered_and_intervals_cover():
     assert np.mean(covered) == pytest.approx(0.95, abs=0.02)
 
 
+@pytest.mark.slow
 def test_joint_test_holds_its_level():
     generator = np.random.default_rng(4)
     p = [repeated_ordinal(simulated(generator, 60, 0 * LEAN)).difference.p for _ in range(1000)]
@@ -105,6 +107,7 @@ def test_joint_test_holds_its_level():
     assert np.mean(np.array(p) < 0.05) == pytest.approx(0.05, abs=0.021)
 
 
+@pytest.mark.slow
 def test_parallel_check_holds_its_level_and_sees_a_breach():
     generator = np.random.default_rng(5)
     p = [parallel_check(simulated(generator, 139, LEAN)).p for _ in range(1000)]

@@ -22,6 +22,8 @@ from mlsec_survey.figures import style
 from mlsec_survey.report import publisher
 from mlsec_survey.report.macros import assemble
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = yaml.safe_load((ROOT / "notebooks" / "pipeline.yml").read_text("utf-8"))["notebooks"]
 NOTEBOOKS = [name for name, e in PIPELINE.items() if e.get("kind", "analysis") == "analysis"]

@@ -16,6 +16,8 @@ from mlsec_survey.base.synthetic import SYNTHETIC_LONG
 from mlsec_survey.runner.outputs.pages import render_page
 from small_project import NOTEBOOKS, SmallProject, make_project
 
+pytestmark = pytest.mark.slow
+
 HARD = """\
 # %% [markdown]
 # ## A `section` with <em>marks</em> & more

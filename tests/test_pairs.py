@@ -33,6 +33,7 @@ def test_every_notebook_is_in_the_pipeline() -> None:
 
 
 @EXECUTED
+@pytest.mark.slow
 def test_the_pair_has_the_same_cells(name: str) -> None:
     executed = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
     nbformat.validate(executed)
@@ -47,6 +48,7 @@ def test_the_pair_has_the_same_cells(name: str) -> None:
 
 @EXECUTED
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_opened_and_saved_in_jupyterlab_either_of_the_pair_leaves_the_other_as_it_is(
     name: str, tmp_path: Path
 ) -> None:
@@ -67,6 +69,7 @@ def test_opened_and_saved_in_jupyterlab_either_of_the_pair_leaves_the_other_as_i
 
 
 @ALL
+@pytest.mark.slow
 def test_a_notebook_begins_with_its_question_and_its_parameters(name: str) -> None:
     entry = PIPELINE.notebooks[name]
     cells = read_notebook(text_of(name)).cells
@@ -81,6 +84,7 @@ def test_a_notebook_begins_with_its_question_and_its_parameters(name: str) -> No
 
 
 @ALL
+@pytest.mark.slow
 def test_a_notebook_imports_only_modules_that_are_there(name: str) -> None:
     used = Modules(ROOT / "src" / "mlsec_survey").used_by(text_of(name))
     assert "mlsec_survey.project" in used
@@ -90,6 +94,7 @@ def test_a_notebook_imports_only_modules_that_are_there(name: str) -> None:
         assert base.with_suffix(".py").is_file() or (base / "__init__.py").is_file()
 
 
+@pytest.mark.slow
 def test_by_hand_and_under_the_runner_results_are_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

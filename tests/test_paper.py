@@ -103,6 +103,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 
 @needs_tex
+@pytest.mark.slow
 def test_the_label_is_twice_on_every_page_of_a_standin(standin: Compiled) -> None:
     assert len(standin.pages) > 2
     for page in standin.pages:
@@ -110,12 +111,14 @@ def test_the_label_is_twice_on_every_page_of_a_standin(standin: Compiled) -> Non
 
 
 @needs_tex
+@pytest.mark.slow
 def test_nothing_speaks_of_synthetic_data_with_a_real_export(real: Compiled) -> None:
     text = " ".join(" ".join(real.pages).split())
     assert "manifest" in text
     assert not re.search(r"synthetic|stand-\s?in\b", text, re.IGNORECASE)
 
 
+@pytest.mark.slow
 def test_links_lead_to_the_public_pages_once_they_have_an_address(tmp_path: Path) -> None:
     record = published(synthetic=True)
     text = macros({"04_hypotheses": record}, "https://owner.github.io/name/")
@@ -123,6 +126,7 @@ def test_links_lead_to_the_public_pages_once_they_have_an_address(tmp_path: Path
 
 
 @needs_tex
+@pytest.mark.slow
 def test_every_result_links_to_its_anchor(standin: Compiled, real: Compiled) -> None:
     marks = {"numbers": "num", "tables": "tab", "figures": "fig"}
     for paper in (standin, real):
@@ -133,6 +137,7 @@ def test_every_result_links_to_its_anchor(standin: Compiled, real: Compiled) -> 
 
 
 @needs_tex
+@pytest.mark.slow
 def test_figures_carry_their_description(standin: Compiled) -> None:
     figures = [use for use in uses_in(PAPER) if use.kind == "figures"]
     assert figures
@@ -153,6 +158,7 @@ def test_figures_carry_their_description(standin: Compiled) -> None:
 
 
 @needs_tex
+@pytest.mark.slow
 def test_the_log_has_no_overfull_box_and_nothing_undefined(standin: Compiled) -> None:
     last = standin.log.rpartition("Run number")[2]
     assert not re.findall(r"Overfull \\hbox.*|.*undefined.*", last)
@@ -160,6 +166,7 @@ def test_the_log_has_no_overfull_box_and_nothing_undefined(standin: Compiled) ->
 
 
 @needs_tex
+@pytest.mark.slow
 def test_the_same_records_give_the_same_bytes(standin: Compiled, tmp_path: Path) -> None:
     again = compiled(tmp_path / "elsewhere", synthetic=True)
     assert again.pdf.read_bytes() == standin.pdf.read_bytes()

@@ -124,6 +124,7 @@ def execute(name: str, **parameters: object) -> nbformat.NotebookNode:
     return nbformat.read(out, as_version=4)
 
 
+@pytest.mark.slow
 def test_other_parameters_by_hand_make_a_run_of_their_own(by_hand: SmallProject) -> None:
     before = by_hand.outputs()
     execute("01_first")
@@ -148,6 +149,7 @@ def test_other_parameters_by_hand_make_a_run_of_their_own(by_hand: SmallProject)
         ({"seed": 2.5}, "give"),
     ],
 )
+@pytest.mark.slow
 def test_what_is_wrong_by_hand_is_refused_in_the_first_cell(
     by_hand: SmallProject, parameters: dict[str, object], words: str
 ) -> None:
@@ -158,6 +160,7 @@ def test_what_is_wrong_by_hand_is_refused_in_the_first_cell(
     assert by_hand.outputs() == before
 
 
+@pytest.mark.slow
 def test_private_answers_by_hand_do_not_reach_what_the_project_keeps(by_hand: SmallProject) -> None:
     before = by_hand.outputs()
     raw = by_hand.root / "data" / "raw"
@@ -172,6 +175,7 @@ def test_private_answers_by_hand_do_not_reach_what_the_project_keeps(by_hand: Sm
             path.write_bytes(content)
 
 
+@pytest.mark.slow
 def test_two_at_a_time_do_not_collide(by_hand: SmallProject) -> None:
     command = [
         *(sys.executable, "-m", "papermill", "--no-progress-bar"),

@@ -124,6 +124,7 @@ def test_digest_is_of_the_content(
         ("E1", {"note": "x"}, ["'E1'", "note"]),
     ],
 )
+@pytest.mark.slow
 def test_errors_name_the_hypothesis(
     load_changed: Callable[..., Any],
     identifier: str,

@@ -88,6 +88,7 @@ def respondents(table):
         ("quasi_binomial", lambda y, x: counts.quasi_binomial(y, x, trials=8), (5, 9)),
     ],
 )
+@pytest.mark.slow
 def test_tests_on_tables_are_the_tests_on_respondents(name, direct, shape):
     stack = tables(3, *shape, size=12)
     if name == "trend_permutation":  # few enough cases to be enumerated
@@ -124,6 +125,7 @@ def test_separated_tables_stay_finite():
 
 @pytest.mark.parametrize("fit", [logistic.firth_on_tables, ordinal.cumulative_logit_slopes])
 @pytest.mark.parametrize("n", [12, 40, 139])
+@pytest.mark.slow
 def test_a_table_has_the_same_slope_alone_and_in_a_stack(fit, n):
     # Few answers: some tables take many steps, others lack a level; cells of a quarter as well.
     levels = 2 if fit is logistic.firth_on_tables else 4
@@ -189,6 +191,7 @@ def test_score_test_of_proportional_odds_is_near_the_likelihood_ratio():
     assert np.abs(fitted - score).max() < 0.15
 
 
+@pytest.mark.slow
 def test_contingency_test_rejects_as_often_as_the_permutation_test():
     stack = tables(8, 6, 2, size=150)
     rng = np.random.default_rng(1)
@@ -267,6 +270,7 @@ def test_power_of_fishers_test_is_that_of_enumeration_in_r():
         assert found == pytest.approx(case["power"], abs=4 * math.sqrt(0.25 / SIMULATIONS))
 
 
+@pytest.mark.slow
 def test_power_and_sample_size_are_near_the_normal_approximation_in_r():
     for case in R["prop"]:
         odds = case["p2"] / (1 - case["p2"]) * (1 - case["p1"]) / case["p1"]
@@ -283,6 +287,7 @@ def test_power_and_sample_size_are_near_the_normal_approximation_in_r():
         assert size["n_80"][0] == pytest.approx(2 * case["n_80"], rel=0.06)
 
 
+@pytest.mark.slow
 def test_power_of_the_trend_test_is_that_of_enumeration():
     rows, slope = (7, 6, 7), 0.9
     shares = tuple(m / 20 for m in rows)
@@ -299,6 +304,7 @@ def test_power_of_the_trend_test_is_that_of_enumeration():
     assert found == pytest.approx(total, abs=4 * math.sqrt(total * (1 - total) / 80_000))
 
 
+@pytest.mark.slow
 def test_sample_size_is_near_noethers_formula():
     """Noether (1987, doi:10.1080/01621459.1987.10478478) for the Mann–Whitney test."""
     share, effect = 0.4, 0.62
@@ -335,6 +341,7 @@ def test_errors_of_sign_and_size_are_those_of_gelman_and_carlin(effect, se, want
     assert got[2] == pytest.approx(np.abs(draws[clear]).mean() / effect, rel=0.005)
 
 
+@pytest.mark.slow
 def test_simulated_errors_are_those_of_a_normal_estimate():
     # Many respondents and a tiny effect: tau-b is then normal around it.
     design = Design("kendall_tau_b", "tau_b", 0.01, even(5), even(5))

@@ -351,6 +351,7 @@ def test_the_registry_gives_heading_format_and_meaning() -> None:
 # Figures and numbers
 
 
+@pytest.mark.slow
 def test_figure_is_written_in_three_forms_with_its_text(tmp_path: Path, shown: list) -> None:
     pub = opened(tmp_path)
     pub.figure("rank", examples.EXAMPLES["ranking"](), caption="Ranks", alt="Evasion\nfirst.")
@@ -372,6 +373,7 @@ def test_figure_is_written_in_three_forms_with_its_text(tmp_path: Path, shown: l
     assert not list(tmp_path.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_pages_show_picture_and_caption_as_one_figure(tmp_path: Path, shown: list) -> None:
     pub = opened(tmp_path)
     figure, data = examples.EXAMPLES["ranking"](), table()[["option"]]
@@ -409,6 +411,7 @@ def test_many_numbers_are_shown_folded(tmp_path: Path, shown: list) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_figure_from_published_facts_names_its_source_and_has_no_label(tmp_path: Path) -> None:
     pub = opened(tmp_path)
     figure = examples.EXAMPLES["published"]()
@@ -451,6 +454,7 @@ def test_outside_a_notebook_nothing_is_shown(tmp_path: Path, capsys) -> None:
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_in_ipython_the_result_is_displayed_with_its_metadata(tmp_path: Path) -> None:
     code = f"""
 import io
@@ -516,6 +520,7 @@ def test_results_of_synthetic_data_do_not_stay_beside_real_ones(tmp_path: Path) 
     assert list(json.loads(real.record_path.read_text())["numbers"]) == ["second"]
 
 
+@pytest.mark.slow
 def test_everything_has_the_same_bytes_twice(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         pub = opened(tmp_path / folder)
@@ -554,6 +559,7 @@ def two_records(folder: Path) -> list[Path]:
 USES = "\\result{n_raw} \\result{p_value} \\resulttable{table_one} \\resultfigure{ranks}\n"
 
 
+@pytest.mark.slow
 def test_assemble_defines_each_result_with_its_link(tmp_path: Path) -> None:
     records = two_records(tmp_path)
     assemble(records, paper(tmp_path / "paper", USES), tmp_path / "out")
@@ -573,6 +579,7 @@ def _again(records: list[Path], folder: Path) -> str:
     return (folder / "out2/numbers.tex").read_text()
 
 
+@pytest.mark.slow
 def test_a_key_of_two_notebooks_is_refused(tmp_path: Path) -> None:
     records = two_records(tmp_path)
     third = opened(tmp_path, notebook="03_attack_relevance")
@@ -581,6 +588,7 @@ def test_a_key_of_two_notebooks_is_refused(tmp_path: Path) -> None:
         assemble([*records, third.record_path], paper(tmp_path / "paper", USES), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_an_unknown_key_is_refused_with_its_place(tmp_path: Path) -> None:
     records = two_records(tmp_path)
     folder = paper(tmp_path / "paper", USES)
@@ -591,12 +599,14 @@ def test_an_unknown_key_is_refused_with_its_place(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_paper_need_not_use_all_results(tmp_path: Path) -> None:
     records = two_records(tmp_path)
     assemble(records, paper(tmp_path / "paper", "\\result{n_raw}"), tmp_path / "out")
     assert r"\definefigure{ranks}" in (tmp_path / "out/numbers.tex").read_text()
 
 
+@pytest.mark.slow
 def test_the_dictionary_says_what_each_published_column_is(tmp_path: Path) -> None:
     pub = opened(tmp_path)
     pub.table("t", table(), "option:about share", caption="c", basis="design")

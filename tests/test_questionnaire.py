@@ -90,6 +90,7 @@ def holds(expression: str, cells: dict[str, str | None]) -> bool:
     return bool(eval(known))
 
 
+@pytest.mark.slow
 def test_filters_say_what_the_cleaning_infers(structure, codebook) -> None:
     """What is blank is `not_shown` if a filter of the file hides it or its page was not reached."""
     kept, _ = apply_exclusions(read_export(DATA / "raw/standin.csv", codebook), codebook)
@@ -316,6 +317,7 @@ Change = Callable[[dict[str, Any]], object]
         ),
     ],
 )
+@pytest.mark.slow
 def test_wording_that_does_not_cover_the_codebook_is_one_error(
     tmp_path, codebook, language, change: Change, message, place
 ) -> None:
@@ -392,6 +394,7 @@ def test_make_survey_writes_all_files_twice_the_same(tmp_path, capsys) -> None:
 
 
 @pytest.mark.skipif(shutil.which("latexmk") is None, reason="needs TeX")
+@pytest.mark.slow
 def test_the_form_on_paper_is_set(form) -> None:
     form_pdf = runpy.run_path(str(ROOT / "scripts/make_survey.py"))["form_pdf"]
     content = form_pdf(form, "de")
@@ -488,6 +491,7 @@ def test_the_form_as_a_page_is_accessible_at_any_width(form, tmp_path, language)
                     assert found.violations_count == 0, found.generate_report()
 
 
+@pytest.mark.slow
 def test_answers_given_in_qualtrics_come_out_the_same(form, codebook, tmp_path) -> None:
     """The stand-in's answers, written in the numbers of the import, are read as what they are."""
     raw = read_export(DATA / "raw/standin.csv", codebook)

@@ -74,6 +74,7 @@ def test_agreement_is_the_mean_rank_correlation_of_two_respondents():
     assert result.extra["agreement"] == pytest.approx(between[np.triu_indices(7, 1)].mean())
 
 
+@pytest.mark.slow
 def test_interval_of_w_covers_the_agreement_in_the_population():
     generator = rng(4)
     population = ranks.friedman(simulated(generator, 100_000, 0.5), rng=rng(), resamples=1)
@@ -84,6 +85,7 @@ def test_interval_of_w_covers_the_agreement_in_the_population():
     assert 0.90 <= covered / 200 <= 0.985
 
 
+@pytest.mark.slow
 def test_detectable_w_is_found_with_about_80_percent_power():
     generator = rng(5)
     n = 100
@@ -137,6 +139,7 @@ def test_skillings_mack_is_friedman_when_nobody_skipped():
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.25])
+@pytest.mark.slow
 def test_skillings_mack_holds_its_level_with_ties_and_gaps(missing):
     generator = rng(6)
     p = [
@@ -236,6 +239,7 @@ def test_pairs_that_all_point_one_way_or_nowhere():
     assert table["p_adjusted"][0] == pytest.approx(2 * 2 / 2**5)
 
 
+@pytest.mark.slow
 def test_rank_biserial_interval_covers():
     generator = rng(8)
     big = simulated(generator, 200_000, 0.3, k=2)
@@ -260,6 +264,7 @@ def test_patterns_hold_all_respondents_whatever_the_coding():
     assert ranks.rating_patterns(fine).n == 500
 
 
+@pytest.mark.slow
 def test_resampling_patterns_is_resampling_respondents():
     """Moments of the drawn counts are those of a multinomial, in both ways of drawing them."""
     for patterns in (4, 30_000):

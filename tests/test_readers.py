@@ -34,6 +34,8 @@ from mlsec_survey.responses.readers.structure import Structure
 from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 
+pytestmark = pytest.mark.slow
+
 MANIFEST = Manifest(version=1, synthetic=False, title="Responses for a test")
 
 

@@ -29,6 +29,8 @@ from mlsec_survey.report.publisher import SUPPRESSED
 from mlsec_survey.standin.files import draw_files
 from mlsec_survey.standin.parameters import load_parameters, load_texts
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = tuple(
     name

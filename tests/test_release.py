@@ -22,6 +22,8 @@ from mlsec_survey.report.macros import assemble
 from mlsec_survey.report.publisher import Publisher
 from mlsec_survey.responses.private import invited_names, nearly_unique
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = load_columns(ROOT / "data" / "columns.yml")
 ANSWER = "Our vendor retrains the ranking model every night without telling anybody"

@@ -160,6 +160,7 @@ def split_association(seed, *, complete=False, **settings):
 
 
 @pytest.mark.parametrize(("within", "between"), [(0.8, 0.0), (0.0, 0.8)])
+@pytest.mark.slow
 def test_association_within_respondents_is_told_from_that_between(within, between):
     """The one that is there is found; the other is neither biased nor found too often."""
     runs = np.array(
@@ -177,6 +178,7 @@ def test_association_within_respondents_is_told_from_that_between(within, betwee
     assert runs[:, absent, 1].mean() >= 0.95 - 3 * math.sqrt(0.95 * 0.05 / RUNS)
 
 
+@pytest.mark.slow
 def test_gaps_in_a_predictor_leave_the_row_within_respondents_right():
     """What `relevance_by_exposure` says of gaps: only the row between respondents is affected."""
     runs = np.array([split_association(seed, between=0.8) for seed in range(RUNS)], dtype=float)

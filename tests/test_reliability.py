@@ -97,6 +97,7 @@ def skewed_ratings(rng: np.random.Generator, n: int) -> pd.DataFrame:
     return pd.DataFrame(np.clip(np.round(4.5 + 0.9 * (rng.normal(size=(n, 1)) + errors)), 1, 5))
 
 
+@pytest.mark.slow
 def test_bootstrap_interval_covers_where_those_assumptions_fail() -> None:
     """Both fall a little short; 1500 samples gave 93 % for the bootstrap and 92 % for Feldt's."""
     rng, samples = np.random.default_rng(11), 400
@@ -108,6 +109,7 @@ def test_bootstrap_interval_covers_where_those_assumptions_fail() -> None:
     assert 0.89 <= covered / samples <= 0.97
 
 
+@pytest.mark.slow
 def test_bootstrap_statistic_is_alpha_itself() -> None:
     """With draws from the sample, the middle of the interval is near alpha, its ends around it."""
     low, high = alpha_bootstrap(RATINGS, np.random.default_rng(3), resamples=2000)

@@ -42,6 +42,7 @@ def test_raking_agrees_with_loglin_and_meets_the_margins() -> None:
     assert np.isnan(gap.iloc[0]) and gap.notna().sum() == len(GROUPS) - 1
 
 
+@pytest.mark.slow
 def test_margins_that_the_sample_cannot_have_are_refused() -> None:
     with pytest.raises(AnalysisError, match="differ"):
         rake(GROUPS, {"size": {"a": 0.5, "b": 0.3, "c": 0.1, "d": 0.1}})
@@ -68,6 +69,7 @@ def test_weighted_mean_and_rank_correlation_agree_with_r() -> None:
     assert plain == pytest.approx(stats.spearmanr(x, y).statistic, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_interval_of_a_weighted_share_stays_a_share_and_covers() -> None:
     few = pd.Series([1.0] * 3 + [0.0] * 17)
     heavy = pd.Series([1.0] * 17 + [6.0] * 3)
@@ -158,6 +160,7 @@ def _compared(codebook: Codebook, shift: float, second: int = 60) -> pd.DataFram
     return nonresponse.compare_groups(groups, data, codebook, seed=1, resamples=199)
 
 
+@pytest.mark.slow
 def test_comparisons_say_which_way_and_are_silent_on_few(codebook: Codebook) -> None:
     up = nonresponse.describe_comparisons(_compared(codebook, 1.5), alpha=0.05)
     assert "“Mean concern” (higher for late, n = 140)" in up
@@ -169,6 +172,7 @@ def test_comparisons_say_which_way_and_are_silent_on_few(codebook: Codebook) -> 
     assert nonresponse.describe_comparisons(_compared(codebook, 3, second=9), alpha=0.05)
 
 
+@pytest.mark.slow
 def test_dont_know_is_counted_per_question_and_modelled_by_sign(codebook: Codebook) -> None:
     missing = missing_kinds(read_export(ROOT / "data/raw/standin.csv", codebook), codebook)
     counts, questions = nonresponse.dont_know_counts(missing, codebook)

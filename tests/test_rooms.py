@@ -48,6 +48,7 @@ def modules() -> list[Path]:
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SOURCE)))
+@pytest.mark.slow
 def test_only_the_study_names_what_it_is_about(path: Path) -> None:
     name = str(path.relative_to(SOURCE))
     found = [

@@ -14,6 +14,8 @@ import pytest
 
 from small_project import NOTEBOOKS, STEPS, Done, SmallProject, make_project, write_export
 
+pytestmark = pytest.mark.slow
+
 PAGES = [f"{name}.html" for name in NOTEBOOKS]
 
 

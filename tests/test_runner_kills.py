@@ -22,6 +22,7 @@ from mlsec_survey.runner.fingerprint import file_digest
 from small_project import SmallProject, make_project
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="looks at processes as Linux shows them"),
 ]
 KILLS = int(os.environ.get("KILLS", "3"))

@@ -54,6 +54,7 @@ def dying_at(operation: int, work) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks")
+@pytest.mark.slow
 def test_a_death_at_any_moment_leaves_the_old_or_the_new_outputs(tmp_path: Path) -> None:
     seen = set()
     for operation in range(1, 200):

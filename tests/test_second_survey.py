@@ -205,6 +205,7 @@ def test_labels_for_people_leave_days_out(second: Second) -> None:
         ({"ORD[1]": "XXX"}, ["ORD[1]", "XXX"]),
     ],
 )
+@pytest.mark.slow
 def test_bad_numbers_dates_and_places_name_the_cell(
     codebook: Codebook, tmp_path: Path, cells: dict[str, str], parts: list[str]
 ) -> None:

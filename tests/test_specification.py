@@ -75,6 +75,7 @@ LARGE_SAMPLE = {  # tests whose large-sample p-value a curve uses, by the name i
 }
 
 
+@pytest.mark.slow
 def test_planned_specifications_are_direct_calls(curves, plan, answers, codebook):
     candidates, _ = answers
     kept = candidates[candidates["exclusion"].isna()]
@@ -261,6 +262,7 @@ def test_dealing_is_rerunning_on_exchanged_outcomes(curves, plan, answers, codeb
     assert compared > 100
 
 
+@pytest.mark.slow
 def test_inference_keeps_its_level_under_the_null(plan, codebook, choices):
     few = choices.model_copy(
         update={
@@ -351,6 +353,7 @@ def plain_effect(space, spec, row):
     return rows.sum(), np.sign(fit.tvalues[0]) * stats.norm.isf(fit.pvalues[0] / 2)
 
 
+@pytest.mark.slow
 def test_specifications_run_together_are_those_run_one_by_one(curves):
     rng = np.random.default_rng(11)
     tests = set()

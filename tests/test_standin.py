@@ -79,6 +79,7 @@ def test_committed_files_are_what_the_parameters_draw(script: ModuleType) -> Non
     assert script.main(["--check"]) == 0
 
 
+@pytest.mark.slow
 def test_check_notices_a_changed_byte(
     script: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,6 +247,7 @@ def test_nothing_is_stored_after_the_last_page(raw: RawExport, codebook: Codeboo
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.slow
 def test_other_waves_keep_size_and_cases(
     script: ModuleType, codebook: Codebook, tmp_path: Path, seed: int
 ) -> None:
@@ -262,6 +264,7 @@ def test_other_waves_keep_size_and_cases(
 
 
 @pytest.mark.parametrize("respondents", [20, 500])
+@pytest.mark.slow
 def test_other_sizes(
     script: ModuleType, codebook: Codebook, tmp_path: Path, respondents: int
 ) -> None:

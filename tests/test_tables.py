@@ -86,6 +86,7 @@ def test_fisher_agrees_with_r() -> None:
     assert float(categorical.fisher_on_tables(stack).statistic[0]) == pytest.approx(odds)
 
 
+@pytest.mark.slow
 def test_fisher_agrees_with_scipy_on_every_small_table() -> None:
     cells = np.array(np.meshgrid(*[range(5)] * 4)).reshape(4, -1).T.reshape(-1, 2, 2)
     cells = cells[(cells.sum(1).min(1) > 0) & (cells.sum(2).min(1) > 0)]

@@ -39,6 +39,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory, codebook: Codebook) -> RawExp
     return read_export(folder / "twin.csv", codebook)
 
 
+@pytest.mark.slow
 def test_layout_and_size_are_the_exports(twin: RawExport, export: RawExport) -> None:
     assert list(twin.frame.columns) == list(export.frame.columns)
     assert len(twin.frame) == len(export.frame)
@@ -109,6 +110,7 @@ def test_rare_values_are_left_out() -> None:
     assert set(_drawn(pd.Series(["x", "y"]), 3, np.random.default_rng(1))) == {""}
 
 
+@pytest.mark.slow
 def test_draw_twin_takes_a_generator(export: RawExport, codebook: Codebook) -> None:
     one = draw_twin(export.frame, codebook, np.random.default_rng(3))
     other = draw_twin(export.frame, codebook, np.random.default_rng(4))

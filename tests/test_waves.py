@@ -179,6 +179,7 @@ def later(first: AskedOnce, people: int, shift: int, **changes: object) -> Asked
 NAMES = ["exposure", "target_likelihood", "concern_scale", "industry"]
 
 
+@pytest.mark.slow
 def test_a_list_with_nothing_ticked_is_read_as_the_codebook_says(once: AskedOnce) -> None:
     table = pd.read_csv(ROOT / "paper" / "generated" / "tables" / "defences.csv")
     pooled = waves.pooled_table(
@@ -260,6 +261,7 @@ def test_pooling_counts_everybody_once(once: AskedOnce) -> None:
     )
 
 
+@pytest.mark.slow
 def test_half_a_million_respondents_are_compared(once: AskedOnce) -> None:
     many = pd.concat([once.responses] * 3600, ignore_index=True)
     first = AskedOnce("First", once.codebook, {}, many)
@@ -270,6 +272,7 @@ def test_half_a_million_respondents_are_compared(once: AskedOnce) -> None:
     assert table["n_second"].max() > 400_000
 
 
+@pytest.mark.slow
 def test_one_command_compares_the_waves_of_a_file(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     for part in ("data", "notebooks", "paper"):

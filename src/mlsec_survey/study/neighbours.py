@@ -69,7 +69,8 @@ def neighbour_table(
     Returns:
         One row per study: study, looked_at, kind (`HALF` where no count is published), counted (in
         words, or that none is known), n, count (missing without one), estimate, low, high (Wilson;
-        of one half without a count), source, how_known (in words, of the number that is known less well).
+        of one half without a count), source, how_known (in words, of the number that is known
+        less well).
     """
     rows = []
     for entry in neighbours.studies:
