@@ -482,14 +482,19 @@ pub.numbers(asked, "What the claim ledger asks of the coding")
 
 # %%
 sets, together, others, pairs = coded_answers.combinations(coded, WHY)
+# Beside the pairs below, a combination can tell how few reasons have these codes and further ones.
+shown = pub.released(together, "codes count:exactly carrying")
+totals = pub.released(sets.rename_axis("codes").reset_index(name="answers"))
+sets = totals.set_index("codes")["answers"]
+others += int(together["count"].sum() - shown["count"].sum())
 pub.figure(
     "concern_intersections",
-    figures.draw_intersections(sets, together),
+    figures.draw_intersections(sets, shown),
     caption="Most frequent combinations of codes in one reason: bars count reasons, dots below "
     f"name the codes; in brackets all reasons with a code. {others} reasons have others.",
-    alt=figures.describe_intersections(sets, together),
-    narrow=figures.draw_intersections(sets, together, width="narrow"),
-    data=together.assign(codes=together["codes"].map(" + ".join)),
+    alt=figures.describe_intersections(sets, shown),
+    narrow=figures.draw_intersections(sets, shown, width="narrow"),
+    data=shown.assign(codes=shown["codes"].map(" + ".join)).rename(columns={"count": "exactly"}),
 )
 
 # %%

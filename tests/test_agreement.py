@@ -312,6 +312,7 @@ def test_intersections_count_every_unit_once() -> None:
     table, others = ct.intersections(codes, most=2)
     assert list(table["codes"]) == [("a", "b"), ("a",)]
     assert list(table["count"]) == [2, 1]
+    assert list(table["carrying"]) == [2, 3]
     assert others == 2
     full, none = ct.intersections(codes, most=9)
     assert (full["count"].sum(), none) == (5, 0)

@@ -230,6 +230,24 @@ def test_small_cells_of_table_one_are_hidden_and_cannot_be_found(real: Run, synt
     assert "a count below 5" in shown
 
 
+def test_what_combinations_and_pairs_of_codes_tell_together_is_hidden(real: Run) -> None:
+    """Reasons with a pair of codes, less those with the pair alone, are reasons with a third."""
+    pairs = pd.read_csv(real.folder / "paper/generated/tables/concern_pairs.csv", dtype=str)
+    combos = pd.read_csv(real.folder / "figures/concern_intersections.csv").set_index("codes")
+    assert len(combos) >= 2
+    differences = combos["carrying"] - combos["exactly"]
+    compared = 0
+    for row in pairs[pairs["count"] != SUPPRESSED].itertuples():
+        for name in (f"{row.first} + {row.second}", f"{row.second} + {row.first}"):
+            if name in combos.index:
+                compared += 1
+                assert combos.loc[name, "carrying"] == int(row.count)
+    assert not differences.between(1, 4).any()
+    drawn = (real.folder / "figures/concern_intersections.svg").read_text(encoding="utf-8")
+    assert not re.search(r"\([1-4]\)\s", drawn) and re.search(r"\(\d+\)\s", drawn)
+    assert compared
+
+
 def test_nobodys_words_and_nothing_identifying_leave_the_analysis(real: Run) -> None:
     codebook = load_codebook(ROOT / "data" / "codebook.yml")
     answers = pd.read_parquet(real.folder / "data" / "processed" / "responses.parquet")

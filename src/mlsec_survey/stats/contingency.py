@@ -252,7 +252,8 @@ def intersections(indicators: pd.DataFrame, *, most: int) -> tuple[pd.DataFrame,
         most: combinations to return at most; of equally frequent ones the first in order of codes.
 
     Returns:
-        One row per combination, most frequent first, with columns codes (tuple) and count; and the
+        One row per combination, most frequent first, with columns codes (tuple), count (units with
+        these codes and no others) and carrying (with these, whatever else they have); and the
         number of units with a code whose combination is not listed.
     """
     names = list(indicators.columns)
@@ -266,4 +267,5 @@ def intersections(indicators: pd.DataFrame, *, most: int) -> tuple[pd.DataFrame,
     )
     listed = order[:most]
     table = pd.DataFrame({"codes": [c for c, _ in listed], "count": [k for _, k in listed]})
+    table["carrying"] = [int(indicators[list(c)].all(axis=1).sum()) for c, _ in listed]
     return table, sum(count for _, count in order[most:])
