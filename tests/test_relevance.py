@@ -276,6 +276,7 @@ def test_the_sentence_on_exposure_says_which_way_and_on_how_many():
 def test_the_sentence_on_exposure_keeps_silent_about_few_and_finds_nothing_where_nothing_is():
     for few in ({"exposed": 3}, {"exposed": 117}, {"n": 4, "exposed": 2}):
         words = attacks.describe_exposure(exposure_rows(**few))
+        assert "of no attack can it be told" in words and "none of" not in words
         assert "Theft" not in words and "nothing is said of 1 attack that few" in words
     nothing = attacks.describe_exposure(exposure_rows(p_adjusted=0.4))
     assert "Theft" not in nothing and "goes with none of 1 attack that can be told of" in nothing

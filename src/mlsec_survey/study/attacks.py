@@ -386,7 +386,9 @@ def describe_exposure(table: pd.DataFrame, *, alpha: float = 0.05) -> str:
             for row in told[told["p_adjusted"] < alpha].to_dict("records")
         ]
         known = f"{counted(len(told), 'attack')} that can be told of"
-        if not found:
+        if told.empty:
+            sentence = f"{predictor}: of no attack can it be told"
+        elif not found:
             sentence = f"{predictor} goes with none of {known}"
         elif len(found) < len(told):
             sentence = f"{predictor} goes with {listed(found)}, and with no other of {known}"
