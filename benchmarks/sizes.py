@@ -3,9 +3,9 @@
     python benchmarks/sizes.py [--respondents 139 1390 13900] [--limit 900]
 
 Each export is drawn by scripts/make_standin.py. Notebooks run one after the other, each in a call
-of the runner of its own, so that time and memory are its own. Seconds include starting the runner
-and loading libraries, the same at every size. Memory is the largest sum of the process tree's
-proportional shares. A notebook that takes longer than the limit is ended, and said to be.
+of the runner of its own, so that time and memory are its own; then all of them in one call. Seconds
+include starting the runner and loading libraries, the same at every size. Memory is the largest sum
+of the process tree's proportional shares. What takes longer than the limit is ended and said so.
 """
 
 from __future__ import annotations
@@ -46,18 +46,22 @@ def measure(respondents: int, limit: float) -> dict[str, dict[str, float | None]
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = fresh_copy(Path(scratch))
         found["drawing the export"] = {"seconds": draw(folder, respondents), "megabytes": None}
-        for entry in load_pipeline(folder).analysis:
+        calls = {
+            entry.name: ["--only", entry.name, "--jobs", "1"]
+            for entry in load_pipeline(folder).analysis
+        }
+        calls["all of them, side by side"] = ["--force"]
+        for name, options in calls.items():
             line = [sys.executable, str(folder / "scripts" / "run_all.py"), "--notebooks-only"]
-            line += ["--only", entry.name, "--jobs", "1"]
             started = time.perf_counter()
-            memory, status = peak_memory(line, folder, limit)
+            memory, status = peak_memory([*line, *options], folder, limit)
             seconds = time.perf_counter() - started
             done = status == 0
-            found[entry.name] = {
+            found[name] = {
                 "seconds": seconds if done else None,
                 "megabytes": memory if done else None,
             }
-            print(f"{respondents:,} {entry.name}: {seconds:.1f} s, status {status}", flush=True)
+            print(f"{respondents:,} {name}: {seconds:.1f} s, status {status}", flush=True)
     return found
 
 
@@ -85,7 +89,8 @@ def main() -> None:
     results = {str(size): measure(size, options.limit) for size in options.respondents}
     stored = {"machine": machine(), "sizes": results}
     (RESULTS / "sizes.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
-    text = f"{machine()}; one run each, one notebook at a time.\n\n{table(results)}"
+    how = "one run each; notebooks one at a time, then all in one call"
+    text = f"{machine()}; {how}.\n\n{table(results)}"
     write_between("sizes", "benchmarks/sizes.py", text)
     print(text)
 
