@@ -350,10 +350,10 @@ def combinations(
         most: combinations to list at most.
 
     Returns:
-        Answers per code (index: label); the most frequent combinations (codes,
-        count, carrying: as `contingency.intersections` returns them); how many
-        answers have another combination; and pairs of codes: first, second (labels), count,
-        expected (if the two were independent), residual.
+        Answers per code (index: label); the most frequent combinations, as
+        `contingency.intersections` returns them; how many answers have another combination; and
+        pairs of codes: first, second (labels), count, expected (if the two were independent),
+        residual.
     """
     from mlsec_survey.stats import contingency
 

@@ -183,18 +183,22 @@ def model_table(
         return pd.DataFrame(
             columns=["part", "label", "ratings", "estimate", "low", "high", "p_adjusted"]
         )
-    table = model.objects.rename_axis("part").reset_index()
-    table.insert(1, "label", table["part"].map(labels))
-    for name in ("estimate", "low", "high"):
-        table[name] = np.exp(table[name])
-    table["p_adjusted"] = holm(table["p"])
+    table = _odds_table(model.objects, labels)
     if check is not None:
         for value, part in check.by_threshold.groupby("at_least"):
             odds = np.exp(part.set_index("object")["estimate"])
             table[f"at_least_{value:g}"] = table["part"].map(odds)
-    return table.drop(columns="se").sort_values(
-        "estimate", ascending=False, kind="stable", ignore_index=True
-    )
+    return table
+
+
+def _odds_table(objects: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    """Return the rated objects of a model with their odds ratios, highest first."""
+    table = objects.drop(columns="se").rename_axis("part").reset_index()
+    table.insert(1, "label", table["part"].map(labels))
+    for name in ("estimate", "low", "high"):
+        table[name] = np.exp(table[name])
+    table["p_adjusted"] = holm(table["p"])
+    return table.sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
 
 
 def mixed_table(
@@ -214,14 +218,10 @@ def mixed_table(
     columns = ["part", "label", "ratings", "estimate", "low", "high", "p_adjusted", "population"]
     if mixed is None:
         return pd.DataFrame(columns=columns)
-    table = mixed.objects.rename_axis("part").reset_index()
-    table["label"] = table["part"].map(labels)
-    for name in ("estimate", "low", "high"):
-        table[name] = np.exp(table[name])
-    table["p_adjusted"] = holm(table["p"])
+    table = _odds_table(mixed.objects, labels)
     marginal = {} if model is None else np.exp(model.objects["estimate"]).to_dict()
     table["population"] = table["part"].map(marginal).astype(float)
-    return table[columns].sort_values("estimate", ascending=False, kind="stable", ignore_index=True)
+    return table[columns]
 
 
 def describe_spread(mixed: MixedOrdinal | None) -> str:

@@ -21,6 +21,7 @@ from statsmodels.tools.numdiff import approx_fprime
 
 from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.ordinal import ordinal_fit
+from mlsec_survey.stats.ordinal_repeated import against_average, estimates
 from mlsec_survey.stats.pairs import FloatArray, check_confidence
 from mlsec_survey.stats.result import TestResult
 
@@ -85,23 +86,12 @@ def mixed_ordinal(
     covariance = np.linalg.inv((hessian + hessian.T) / 2)
     if not (np.diag(covariance) > 0).all():
         raise AnalysisError("the model with a random level has no maximum")
-    deviation = np.zeros((k, len(theta)))
-    deviation[1:, q : q + k - 1] = np.eye(k - 1)
-    deviation -= deviation.mean(axis=0)
+    deviation = against_average(k, q, len(theta))
+    between = deviation @ covariance @ deviation.T
+    objects = estimates(deviation @ theta, between, math.inf, confidence)
+    objects.index = ratings.columns
+    objects.insert(0, "ratings", ratings.count().astype(int))
     quantile = float(stats.norm.ppf((1 + confidence) / 2))
-    estimate = deviation @ theta
-    se = np.sqrt(np.diag(deviation @ covariance @ deviation.T))
-    objects = pd.DataFrame(
-        {
-            "ratings": ratings.count().astype(int),
-            "estimate": estimate,
-            "se": se,
-            "low": estimate - quantile * se,
-            "high": estimate + quantile * se,
-            "p": 2 * stats.norm.sf(np.abs(estimate) / se),
-        },
-        index=ratings.columns,
-    )
     statistic = max(0.0, 2 * (log_likelihood - float(alike.log_likelihood[0])))
     sigma = float(theta[-1])
     factor = math.exp(quantile * math.sqrt(covariance[-1, -1]) / sigma)

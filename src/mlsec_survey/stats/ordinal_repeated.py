@@ -97,17 +97,15 @@ def repeated_ordinal(
     size = q + k - 1 + p
     if n <= size:
         raise AnalysisError(f"{n} respondents are too few for a model of {size} coefficients")
-    # Objects as deviations from their average; the first one is 0 in the fit.
-    deviation = np.zeros((k, size))
-    deviation[1:, q : q + k - 1] = np.eye(k - 1)
-    deviation -= deviation.mean(axis=0)
+    deviation = against_average(k, q, size)
     theta = np.concatenate([thresholds, slopes])
-    objects = _estimates(deviation @ theta, deviation @ covariance @ deviation.T, n, confidence)
+    between_objects = deviation @ covariance @ deviation.T
+    objects = estimates(deviation @ theta, between_objects, n - 1, confidence)
     objects.index = ratings.columns
     objects.insert(0, "ratings", np.bincount(cells.object, weights=cells.counts, minlength=k))
     objects["ratings"] = objects["ratings"].astype(int)
     chosen = slice(q + k - 1, size)
-    table = _estimates(theta[chosen], covariance[chosen, chosen], n, confidence)
+    table = estimates(theta[chosen], covariance[chosen, chosen], n - 1, confidence)
     table.index = pd.Index(list(extra), name="predictor")
     between = slice(q, q + k - 1)
     wald, f, p_value = _hotelling(theta[between], covariance[between, between], n)
@@ -200,7 +198,7 @@ def parallel_check(
     covariance = influence.T @ influence * n / (n - 1)
     log_odds = special.logit(share).ravel()
     centred = np.kron(np.eye(len(cuts)), np.eye(k) - 1 / k)
-    deviations = _estimates(centred @ log_odds, centred @ covariance @ centred.T, n, confidence)
+    deviations = estimates(centred @ log_odds, centred @ covariance @ centred.T, n - 1, confidence)
     by_threshold = deviations[["estimate", "low", "high"]].assign(
         object=list(ratings.columns) * len(cuts), at_least=np.repeat(cuts, k)
     )
@@ -323,18 +321,44 @@ def _sandwich(
     return np.asarray(naive @ meat @ naive * cells.n / (cells.n - 1))
 
 
-def _estimates(
-    values: FloatArray, covariance: FloatArray, n: int, confidence: float
+def against_average(objects: int, before: int, size: int) -> FloatArray:
+    """Return what makes deviations from the average object of a model's coefficients.
+
+    Args:
+        objects: how many; the first one is 0 in the fit and has no coefficient.
+        before: coefficients that stand before those of the objects.
+        size: coefficients in all.
+
+    Returns:
+        Objects × coefficients.
+    """
+    deviation = np.zeros((objects, size))
+    deviation[1:, before : before + objects - 1] = np.eye(objects - 1)
+    return np.asarray(deviation - deviation.mean(axis=0))
+
+
+def estimates(
+    values: FloatArray, covariance: FloatArray, df: float, confidence: float
 ) -> pd.DataFrame:
+    """Return coefficients with their errors, intervals and tests of no effect.
+
+    Args:
+        values, covariance: of the coefficients.
+        df: degrees of freedom of Student's t; infinite for the normal distribution.
+        confidence: level of the intervals.
+
+    Returns:
+        One row per coefficient: estimate, se, low, high, p.
+    """
     se = np.sqrt(np.diag(covariance))
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * se
+    half = float(stats.t.ppf((1 + confidence) / 2, df)) * se
     return pd.DataFrame(
         {
             "estimate": values,
             "se": se,
             "low": values - half,
             "high": values + half,
-            "p": 2 * stats.t.sf(np.abs(values) / se, n - 1),
+            "p": 2 * stats.t.sf(np.abs(values) / se, df),
         }
     )
 

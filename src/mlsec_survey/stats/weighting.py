@@ -88,19 +88,16 @@ def weighted_mean(
     effective = effective_n(data["w"])
     quantile = float(stats.t.ppf((1 + confidence) / 2, max(1.0, effective - 1)))
     reach = quantile * error if error > 0 else math.nan
-    ends = (mean - reach, mean + reach)
+    ends = mean + np.array([-reach, reach])
     if share and error > 0:
         reach /= mean * (1 - mean)
-        ends = (
-            float(special.expit(special.logit(mean) - reach)),
-            float(special.expit(special.logit(mean) + reach)),
-        )
+        ends = special.expit(special.logit(mean) + np.array([-reach, reach]))
     return TestResult(
         method="weighted share, linearised logit" if share else "weighted mean, linearised",
         effect="share" if share else "mean",
         estimate=mean,
-        low=ends[0],
-        high=ends[1],
+        low=float(ends[0]),
+        high=float(ends[1]),
         n=n,
         confidence=confidence,
         extra={"effective_n": effective},

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
-When = Literal["no_checks", "any_open", "all_hold", "some_hold", "none_holds"]
-_STRONGEST_FIRST = ("all_hold", "some_hold", "none_holds", "any_open", "no_checks")
+# What a grade asks of the checks, the strongest first.
+When = Literal["all_hold", "some_hold", "none_holds", "any_open", "no_checks"]
+_WHEN: tuple[When, ...] = get_args(When)
 Bound = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 
 BOUNDS = {"at_least": "≥", "at_most": "≤", "above": ">", "below": "<"}
@@ -200,7 +201,7 @@ def load_claims(path: Path | str, facts: PublishedFacts) -> Ledger:
             raise document.error(
                 location, "there is no such published fact", value=fact, remedy=near(fact, facts)
             )
-    absent = {*_STRONGEST_FIRST} - {grade.when for grade in ledger.grades}
+    absent = {*_WHEN} - {grade.when for grade in ledger.grades}
     if absent:
         raise document.error(
             ("grades",),
@@ -408,7 +409,7 @@ def comparison_table(
 def describe_ledger(table: pd.DataFrame, ledger: Ledger) -> str:
     """Say how many claims got which grade, and which ones, from `ledger_table`."""
     parts = []
-    for grade in sorted(ledger.grades, key=lambda grade: _STRONGEST_FIRST.index(grade.when)):
+    for grade in sorted(ledger.grades, key=lambda grade: _WHEN.index(grade.when)):
         labels = list(table.loc[table["grade"] == grade.id, "label"])
         if labels:
             names = ", ".join(f"“{label}”" for label in labels)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlsec_survey.base.errors import InputError
+from mlsec_survey.base.formatting import counted
 from mlsec_survey.base.text_safety import CONTROL_CHARACTERS
 from mlsec_survey.base.yaml_input import near
 from mlsec_survey.instrument.codebook import Codebook, Column
@@ -372,7 +373,7 @@ def _text_notes(columns: Mapping[str, pd.Series], specs: Mapping[str, Column]) -
     if not count:
         return []
     return [
-        f"{count} answer{'' if count == 1 else 's'} in own words hold control characters, which "
+        f"{counted(count, 'answer')} in own words hold control characters, which "
         "the analysis file leaves out"
     ]
 
