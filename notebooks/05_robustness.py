@@ -339,6 +339,24 @@ pub.table(
     basis="design",
 )
 
+# %%
+needed = design_analysis.respondents_needed(
+    replication, [entry.id for entry in exposure], the_plan.power
+)
+pub.number(
+    "exposure_n_needed",
+    needed,
+    "respondents that a null on each predictor of exposure needs, so that each effect of interest "
+    f"is found with {percent_text(the_plan.power)} power after correction (the published study "
+    f"has {n})",
+    digits=0,
+    basis="design",
+)
+
+# %% [markdown]
+# With fewer, a null leaves effects of interest open, whatever the answers are. The ledger of
+# notebook 06 sets this number beside the claim that no predictor was found.
+
 # %% [markdown]
 # ## Do the tests and intervals keep what they promise?
 #

@@ -40,7 +40,7 @@ project.describe()
 #
 # Read a row from left to right: what was claimed and how this project knows of the claim, what kind
 # of evidence stands behind it, what this run computed, how far that carries the claim as a
-# statement about the sample, and what follows or does not follow from it *if* it is carried.
+# statement about the sample, what may be concluded from this run, and what may not.
 
 # %%
 facts = load_facts(project.root / "data/published/facts.csv")
@@ -96,14 +96,15 @@ pub.table(
 # %% [markdown]
 # ## What may be quoted
 #
-# A sentence leaves its table behind when it is quoted. These are the sentences that this run
-# carries, each with its strength and with what has to be said beside it.
+# A sentence leaves its table behind when it is quoted. So each one stands here with its numbers,
+# its strength and what has to be said beside it. Where a check without which a sentence would be
+# false does not hold in this run, there is nothing to quote.
 
 # %%
 pub.table(
     "quotable",
-    regulation.quotable_table(table),
-    "label:claim may:quotable strength may_not",
+    table,
+    "label:claim may:quotable this_run strength may_not",
     caption="What a regulator or an auditor may quote from this run, and what belongs beside it.",
 )
 

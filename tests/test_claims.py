@@ -139,6 +139,27 @@ def test_the_ledger_shows_the_numbers_of_the_run_and_grades_by_them(ledger, fact
         assert checks.loc[keys[0], "holds"] == expected
 
 
+def test_a_sentence_stands_only_where_each_check_that_it_needs_holds(ledger, facts) -> None:
+    for claim in (claim for claim in ledger.claims if claim.checks):
+        every = {check.number: 1 if check.holds(1) else 0 for check in claim.checks}
+        assert all(check.holds(every[check.number]) for check in claim.checks)
+        for check in claim.checks:
+            for value in (0 if check.holds(1) else 1e9, "not estimable"):
+                numbers = numbers_of(ledger, **(every | {check.number: value}))
+                row = claims.ledger_table(ledger, facts, numbers).set_index("id").loc[claim.id]
+                assert row["may"] == (claims.NOTHING if check.needed else claim.may)
+                assert row["may_not"] == claim.may_not
+
+
+def test_a_claim_whose_sentence_stands_on_no_check_is_refused(tmp_path: Path, facts) -> None:
+    def nothing_needed(content: dict) -> None:
+        for check in content["claims"][0]["checks"]:
+            check.pop("needed", None)
+
+    with pytest.raises(InputError, match="no check is needed"):
+        claims.load_claims(changed(tmp_path, nothing_needed), facts)
+
+
 def test_the_same_is_asked_of_all_claims_that_are_checked(ledger) -> None:
     """A bound that is not the estimate alone, other choices, and reliability where it applies."""
     asked = {claim.id: [check.number for check in claim.checks] for claim in ledger.claims}

@@ -304,6 +304,13 @@ def test_power_of_the_trend_test_is_that_of_enumeration():
     assert found == pytest.approx(total, abs=4 * math.sqrt(total * (1 - total) / 80_000))
 
 
+def test_respondents_for_several_hypotheses_are_those_of_the_most_demanding():
+    table = pd.DataFrame({"hypothesis": ["E1, E3", "E2", "D1"], "n_80": [210.0, 220.0, math.nan]})
+    assert design_analysis.respondents_needed(table, ["E3", "E2"], 0.8) == 220
+    assert design_analysis.respondents_needed(table, ["E1"], 0.8) == 210
+    assert math.isnan(design_analysis.respondents_needed(table, ["E1", "D1"], 0.8))
+
+
 @pytest.mark.slow
 def test_sample_size_is_near_noethers_formula():
     """Noether (1987, doi:10.1080/01621459.1987.10478478) for the Mann–Whitney test."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
@@ -80,17 +79,3 @@ def test_a_claim_without_an_entry_is_refused(tmp_path: Path, ledger: Ledger) -> 
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(InputError, match="no entry of the mapping"):
         regulation.load_regulation(path, ledger)
-
-
-def test_only_what_a_run_carries_may_be_quoted() -> None:
-    ledger = pd.DataFrame(
-        {
-            "label": ["A", "B"],
-            "grade": ["carried", "not_carried"],
-            "may": ["Attacks exist.", "Defences work."],
-            "strength": ["carried (2 of 2 checks)", "not carried (0 of 1 checks)"],
-            "may_not": ["No rate.", "No cause."],
-        }
-    )
-    table = regulation.quotable_table(ledger)
-    assert table["may"].tolist() == ["Attacks exist.", "nothing from this run"]

@@ -588,6 +588,22 @@ def replication_table(
     )
 
 
+def respondents_needed(replication: pd.DataFrame, hypotheses: Iterable[str], power: float) -> float:
+    """Return the respondents with which each of several hypotheses would be found with that power.
+
+    Args:
+        replication: of `replication_table`.
+        hypotheses: their ids.
+        power: one of the powers of the table.
+
+    Returns:
+        The largest number of the hypotheses' rows; NaN where one of them is above the table's end.
+    """
+    wanted = set(hypotheses)
+    rows = [bool(wanted & set(ids.split(", "))) for ids in replication["hypothesis"]]
+    return float(replication.loc[rows, f"n_{round(100 * power)}"].max(skipna=False))
+
+
 def trend_power(
     predictor: Margin,
     *,

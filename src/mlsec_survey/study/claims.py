@@ -30,6 +30,9 @@ When = Literal["all_hold", "some_hold", "none_holds", "any_open", "no_checks"]
 _WHEN: tuple[When, ...] = get_args(When)
 Bound = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 
+# What stands in place of a sentence that is not true of a run.
+NOTHING = "nothing from this run"
+
 BOUNDS = {"at_least": "≥", "at_most": "≤", "above": ">", "below": "<"}
 
 # How `formatting.as_text` writes what a record cannot hold as a number.
@@ -42,11 +45,13 @@ class Check(Entry):
     Attributes:
         says: the condition in words.
         number: key of a published number.
+        needed: whether what may be concluded would be false where this check does not hold.
         at_least, at_most, above, below: the bound; exactly one of them.
     """
 
     says: Text
     number: Key
+    needed: bool = False
     at_least: Bound | None = None
     at_most: Bound | None = None
     above: Bound | None = None
@@ -179,8 +184,8 @@ def load_claims(path: Path | str, facts: PublishedFacts) -> Ledger:
         facts: the published facts that claims and comparisons name.
 
     Raises:
-        InputError: the file is malformed, a claim occurs twice, a fact does not exist, or some
-            outcome of checks has no grade.
+        InputError: the file is malformed, a claim occurs twice, a fact does not exist, some outcome
+            of checks has no grade, or what may be concluded rests on none of a claim's checks.
     """
     document = read_yaml(path)
     ledger = validate(document, Ledger)
@@ -192,6 +197,13 @@ def load_claims(path: Path | str, facts: PublishedFacts) -> Ledger:
                 "this id occurs twice",
                 value=claim.id,
                 remedy="Give one of the two claims another id.",
+            )
+        if claim.checks and not any(check.needed for check in claim.checks):
+            raise document.error(
+                ("claims", position, "checks"),
+                "no check is needed for what may be concluded",
+                value=claim.may,
+                remedy="Write needed: true at each check without which the sentence is false.",
             )
         seen.add(claim.id)
     named = [(("claims", at, "fact"), claim.fact) for at, claim in enumerate(ledger.claims)]
@@ -293,7 +305,8 @@ def ledger_table(
 
     Returns:
         One row per claim: id, label, claim, known (how it is known), rests_on, this_run (its
-        numbers as text), grade (id), strength ("in part (2 of 3 checks)"), may, may_not.
+        numbers as text), grade (id), strength ("in part (2 of 3 checks)"), may (the sentence, or
+        that there is none where a check that it stands on does not hold), may_not.
 
     Raises:
         InputError: no notebook published a number that a claim names.
@@ -314,11 +327,22 @@ def ledger_table(
                 "this_run": "; ".join(f"{n.description}: {n.with_unit}" for n in shown),
                 "grade": ledger.grade(outcomes).id,
                 "strength": strength(ledger.grade(outcomes), outcomes),
-                "may": claim.may,
+                "may": claim.may if may_be_concluded(claim, outcomes) else NOTHING,
                 "may_not": claim.may_not,
             }
         )
     return pd.DataFrame(rows)
+
+
+def may_be_concluded(claim: Claim, outcomes: list[bool | None]) -> bool:
+    """Return whether the sentence of a claim is true of a run.
+
+    Args:
+        claim: its sentence stands on the checks that are needed for it; a claim without any check
+            is an argument, which no run makes false.
+        outcomes: of the claim's checks, in their order; None where one cannot be made.
+    """
+    return all(met for check, met in zip(claim.checks, outcomes, strict=True) if check.needed)
 
 
 def strength(grade: Grade, outcomes: list[bool | None]) -> str:

@@ -140,22 +140,6 @@ def source_table(regulation: Regulation) -> pd.DataFrame:
     )
 
 
-def quotable_table(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return what may be quoted, sentence by sentence.
-
-    Args:
-        ledger: as `claims.ledger_table` returns it.
-
-    Returns:
-        One row per claim: label, may (the sentence, or that there is none in this run), strength,
-        may_not (what has to be quoted with it).
-    """
-    table = ledger[["label", "may", "strength", "may_not"]].copy()
-    unfit = ~ledger["grade"].isin(["carried", "part", "argument"])
-    table.loc[unfit, "may"] = "nothing from this run"
-    return table
-
-
 def _short(title: str) -> str:
     """Return a title up to its first comma, which is the name that is used in speech."""
     return title.partition(",")[0]
