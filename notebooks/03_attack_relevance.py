@@ -171,8 +171,9 @@ pub.table(
     pairs,
     "pair n higher equal lower effect:rank_biserial low high p_adjusted detectable",
     caption="Each pair of attacks: how many rate the first higher, both alike, or the second "
-    f"higher, and the rank-biserial correlation with its {level} interval.",
-    note="Adjusted p: exact signed-rank test where enumerable, Holm over all pairs. Detectable: "
+    "higher, and the rank-biserial correlation.",
+    note=f"Low and high: {level} interval, not adjusted. Adjusted p: exact signed-rank test where "
+    "enumerable, Holm over all pairs. Detectable: "
     f"the correlation found with {percent_text(power)} power at the strictest step of the "
     "correction.",
 )
@@ -205,8 +206,9 @@ pub.table(
     caption="Odds of a higher rating of relevance, against the average attack, from a "
     "cumulative-logit model with respondents as clusters; then the same at single thresholds of "
     "the scale.",
-    note=f"Low and high: {level} interval. Adjusted p: Holm. Above 1: rated higher than the "
-    "average attack. Thresholds with too few ratings of an attack on one side are left out.",
+    note=f"Low and high: {level} interval, not adjusted. Adjusted p: Holm. Above 1: rated "
+    "higher than the average attack. Thresholds with too few ratings of an attack on one side are "
+    "left out.",
 )
 proportional = ratings.describe_assumption(check, alpha=alpha)
 
@@ -220,7 +222,7 @@ pub.number("relevance_assumption", proportional, "test of proportional odds")
 
 # %% [markdown]
 # The model speaks of all respondents together. A second one gives each respondent a level of
-# ratings of her own, normal over respondents, and speaks of one and the same respondent: its odds
+# ratings of their own, normal over respondents, and speaks of one and the same respondent: its odds
 # ratios lie further from 1 the more respondents differ in level. It allows that skipping depends
 # on the ratings that somebody gave. Where both say the same, the order of attacks does not hang
 # on which question is asked.
@@ -233,8 +235,8 @@ pub.table(
     "label:attack ratings estimate:odds_ratio low high p_adjusted population",
     caption="Odds of a higher rating of relevance by one and the same respondent, against the "
     "average attack (cumulative-logit model, random level of respondents).",
-    note=f"Low and high: {level} interval. Adjusted p: Holm. For all: the odds ratio of the model "
-    "with respondents as clusters.",
+    note=f"Low and high: {level} interval, not adjusted. Adjusted p: Holm. For all: the odds "
+    "ratio of the model with respondents as clusters.",
 )
 spread = ratings.describe_spread(mixed)
 pub.number("relevance_spread", spread, "how far respondents differ in the level of their ratings")
@@ -278,11 +280,12 @@ pub.table(
     caption="Relevance of an attack against having met or suspected it, and against familiarity "
     "with it.",
     sections="predictor",
-    note=f"Met: respondents who met or suspected the attack. Low and high: {level} interval. "
-    "Probability of superiority: 0.5 is no association; Kendall's tau-b: 0; odds ratio: 1, per "
-    "step. Adjusted p: Benjamini–Hochberg over single attacks. Detectable: what would have been "
-    f"found with {percent_text(power)} power at {alpha:g} before correction. Where answers "
-    "on exposure or familiarity are missing, the row between respondents leans to that within.",
+    note=f"Met: respondents who met or suspected the attack. Low and high: {level} interval, "
+    "not adjusted. Probability of superiority: 0.5 is no association; Kendall's tau-b: 0; odds "
+    "ratio: 1, per step. Adjusted p: Benjamini–Hochberg over single attacks. Detectable: what "
+    f"would have been found with {percent_text(power)} power at {alpha:g} before correction. Where "
+    "answers on exposure or familiarity are missing, the row between respondents leans to that "
+    "within.",
 )
 
 # %%
@@ -402,17 +405,16 @@ pub.table(
 #
 # Within an attack each respondent gave at most one reason, so the share of its reasons with a code
 # has an ordinary (Wilson) interval. Between attacks the reasons of one respondent are not
-# independent. The adjusted residual shows where a cell departs from independence of code and
-# attack, taking reasons as independent. The adjusted p-value does not: it exchanges the attacks
-# among each respondent's own reasons, and bounds the chance of any false alarm in the whole table.
-# It is the stricter of the two, since respondents who gave a single reason have nothing to
-# exchange.
+# independent, so chance is what remains when the attacks are exchanged among each respondent's own
+# reasons: that gives the expected count, how far a count deviates from it, and the p-value, whose
+# adjustment bounds the chance of any false alarm in the whole table. Respondents who gave a single
+# reason have nothing to exchange and speak for no deviation.
 
 # %%
 counted = coded_answers.count_codes(
     coded, WHY, rng=generator(seed, "codes by attack"), alpha=alpha, **drawn
 )
-cells = (counted.counts, counted.residuals, counted.replies, counted.firm)
+cells = (counted.counts, counted.deviates, counted.replies, counted.firm)
 
 # %%
 pub.figure(
@@ -440,7 +442,8 @@ pub.table(
     caption="Reasons with each code, by attack: counts, shares, and what chance would give.",
     sections="code",
     note=f"{sample.wilson_note(level)} Expected, deviate and p are of one null: attacks are "
-    "exchanged within respondents. Adjusted p: step-down maxima over the table.",
+    "exchanged within respondents. Adjusted p: step-down maxima over the table; the intervals are "
+    "not adjusted.",
 )
 
 # %% [markdown]
@@ -481,17 +484,18 @@ pub.numbers(asked, "What the claim ledger asks of the coding")
 # concern at all has no pair either, that is a yardstick, not a test.
 
 # %%
-sets, together, others, pairs = coded_answers.combinations(coded, WHY)
+together = coded_answers.codes_together(coded, WHY)
 # Beside the pairs below, a combination can tell how few reasons have these codes and further ones.
-shown = pub.released(together, "codes count:exactly carrying")
-totals = pub.released(sets.rename_axis("codes").reset_index(name="answers"))
+shown = pub.released(together.combinations, "codes count:exactly carrying")
+totals = pub.released(together.by_code.rename_axis("codes").reset_index(name="answers"))
 sets = totals.set_index("codes")["answers"]
-others += int(together["count"].sum() - shown["count"].sum())
+hidden = int(together.combinations["count"].sum() - shown["count"].sum())
 pub.figure(
     "concern_intersections",
     figures.draw_intersections(sets, shown),
     caption="Most frequent combinations of codes in one reason: bars count reasons, dots below "
-    f"name the codes; in brackets all reasons with a code. {others} reasons have others.",
+    "name the codes; in brackets all reasons with a code. "
+    f"{together.others + hidden} reasons have others.",
     alt=figures.describe_intersections(sets, shown),
     narrow=figures.draw_intersections(sets, shown, width="narrow"),
     data=shown.assign(codes=shown["codes"].map(" + ".join)).rename(columns={"count": "exactly"}),
@@ -500,9 +504,10 @@ pub.figure(
 # %%
 pub.table(
     "concern_pairs",
-    pairs.head(15),
+    together.pairs.head(15),
     "first:code second:with_code count expected residual",
-    caption=f"Pairs of codes in one reason, most frequent first ({min(15, len(pairs))} shown).",
+    caption="Pairs of codes in one reason, most frequent first "
+    f"({min(15, len(together.pairs))} shown).",
     note="Expected: if the two codes were independent. Residual: adjusted standardised residual.",
 )
 

@@ -463,21 +463,23 @@ def test_codes_are_counted_by_attack(coding, scheme, codebook) -> None:
     safety = units[["safety" in codes for codes in units["final"]]]
     assert spread.loc["Safety of persons", "respondents"] == safety["respondent_id"].nunique()
     assert spread.loc["Safety of persons", "parts"] == safety["subquestion"].nunique()
-    text = figures.describe_codes_by_item(found.counts, found.residuals, found.replies, found.firm)
-    more = int((found.firm & (found.residuals > 0)).sum().sum())
+    text = figures.describe_codes_by_item(found.counts, found.deviates, found.replies, found.firm)
+    more = int((found.firm & (found.deviates > 0)).sum().sum())
     assert f"after correction for their number {more} cells count more" in text
 
 
 def test_combinations_count_every_reason_with_a_code(coding) -> None:
-    sets, listed, others, pairs = coded_answers.combinations(coding, "why", most=5)
+    together = coded_answers.codes_together(coding, "why", most=5)
+    listed, others, sets = together.combinations, together.others, together.by_code
     units = coding.of_field("why")
     assert listed["count"].sum() + others == (units["final"].map(len) > 0).sum()
     assert sets.sum() == units["final"].map(len).sum()
-    together = sum({"safety", "unreliable_decisions"} <= codes for codes in units["final"])
+    both = sum({"safety", "unreliable_decisions"} <= codes for codes in units["final"])
+    pairs = together.pairs
     row = pairs[
         (pairs["first"] == "Unreliable decisions") & (pairs["second"] == "Safety of persons")
     ]
-    assert row["count"].tolist() == [together]
+    assert row["count"].tolist() == [both]
 
 
 def test_cross_cutting_counts_respondents(coding, scheme) -> None:

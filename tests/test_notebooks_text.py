@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -104,3 +105,22 @@ def test_sections_stand_before_their_code(name: str) -> None:
     prose = [cell.source for cell in cells_of(name) if cell.cell_type == "markdown" and cell.source]
     assert kinds[0] == "markdown"
     assert sum(text.lstrip().startswith("## ") for text in prose) >= 2
+
+
+def recorded_tables() -> list[tuple[str, dict[str, Any]]]:
+    records = sorted((ROOT / "paper/generated/records").glob("*.json"))
+    return [
+        (f"{path.stem} {name}", table)
+        for path in records
+        for name, table in json.loads(path.read_text(encoding="utf-8"))["tables"].items()
+    ]
+
+
+def test_an_interval_beside_an_adjusted_p_says_whether_it_is_adjusted() -> None:
+    beside = 0
+    for name, table in recorded_tables():
+        shown = {column["entry"] for column in table["columns"]}
+        if {"low", "high"} <= shown and any("adjusted" in column for column in shown):
+            beside += 1
+            assert re.search(r"not adjusted|simultaneous", table["note"]), name
+    assert beside >= 12  # the tests of notebooks 02, 03 and 04

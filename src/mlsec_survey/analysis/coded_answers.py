@@ -34,7 +34,7 @@ _INTERVALS = ["kappa", "kappa_low", "kappa_high", "alpha", "alpha_low", "alpha_h
 _BY_CODE = ["field", "coders", "code", "units", "first", "second", "both", "agreement", *_INTERVALS]
 _OVERALL = ["field", "coders", "key", "measure", "estimate", "low", "high", "units", "respondents"]
 _COUNTED = ["code", "part", "label", "count", "replies", "share", "low", "high"]
-_CELLS = [*_COUNTED, "expected", "residual", "z", "p", "p_adjusted"]
+_CELLS = [*_COUNTED, "expected", "z", "p", "p_adjusted"]
 _EVENNESS = ["evenness", "evenness_low", "evenness_high"]
 _SPREAD = ["code", "theme", "concern", "answers", "respondents", "parts", *_EVENNESS]
 
@@ -240,18 +240,19 @@ class CodeCounts:
     Attributes:
         counts: codes × parts (labels), answers with the code.
         replies: coded answers about each part; the denominators.
-        residuals: adjusted standardised residuals of the same shape.
+        deviates: of the same shape, how far a count lies from what chance would give; in its
+            standard deviations.
         firm: of the same shape, whether the adjusted p-value is at most the level.
         cells: one row per code and part: code (label), part (id), label, count, replies, share,
-            low, high (Wilson), expected and z (see `stats.contingency.within_cluster_test`),
-            residual, p, p_adjusted.
+            low, high (Wilson), expected, z (the deviate), p and p_adjusted (see
+            `stats.contingency.within_cluster_test`).
         spread: one row per code: code, theme, concern, answers, respondents, parts (with the
             code), evenness, evenness_low, evenness_high.
     """
 
     counts: pd.DataFrame
     replies: pd.Series
-    residuals: pd.DataFrame
+    deviates: pd.DataFrame
     firm: pd.DataFrame
     cells: pd.DataFrame
     spread: pd.DataFrame
@@ -292,15 +293,15 @@ def count_codes(
         cells, spread = pd.DataFrame(columns=_CELLS), pd.DataFrame(columns=_SPREAD)
         return CodeCounts(nothing, none, nothing, nothing, cells, spread)
     counts, replies = contingency.counts_by_group(codes, units["subquestion"], order)
-    residuals = contingency.adjusted_residuals(counts, replies)
     cells = contingency.within_cluster_test(
         codes, units["subquestion"], units[RESPONDENT], order, resamples=resamples, rng=rng
     )
     firm = cells["p_adjusted"].to_numpy().reshape(counts.shape) <= alpha
+    deviates = cells["z"].to_numpy().reshape(counts.shape)
+    labelled = {"index": list(labels.values()), "columns": list(parts.values())}
     cells["replies"] = replies[cells["group"]].to_numpy()
     cells["share"] = cells["count"] / cells["replies"].where(cells["replies"] > 0)
     cells["low"], cells["high"] = wilson(cells["count"], cells["replies"], confidence)
-    cells["residual"] = residuals.to_numpy().ravel()
     cells["part"] = cells["group"]
     cells["label"] = cells["group"].map(parts)
     cells["code"] = cells["code"].map(labels)
@@ -332,34 +333,43 @@ def count_codes(
     return CodeCounts(
         counts.rename(index=labels, columns=parts),
         replies.rename(index=parts),
-        residuals.rename(index=labels, columns=parts),
-        pd.DataFrame(firm, index=list(labels.values()), columns=list(parts.values())),
+        pd.DataFrame(deviates, **labelled),
+        pd.DataFrame(firm, **labelled),
         cells,
         spread.reset_index(drop=True),
     )
 
 
-def combinations(
-    coding: Coding, field: str, *, most: int = 16
-) -> tuple[pd.Series, pd.DataFrame, int, pd.DataFrame]:
-    """Return which codes occur together in one answer.
+@dataclass(frozen=True)
+class CodesTogether:
+    """Which codes stand together in one answer.
+
+    Attributes:
+        by_code: answers with each code (label).
+        combinations: the most frequent ones, as `contingency.intersections` returns them.
+        others: answers that have another combination.
+        pairs: first, second (labels), count, expected (if the two were independent), residual.
+    """
+
+    by_code: pd.Series
+    combinations: pd.DataFrame
+    others: int
+    pairs: pd.DataFrame
+
+
+def codes_together(coding: Coding, field: str, *, most: int = 16) -> CodesTogether:
+    """Count which codes occur together in one answer.
 
     Args:
         coding: adjudicated coding.
         field: coded item of free text.
         most: combinations to list at most.
-
-    Returns:
-        Answers per code (index: label); the most frequent combinations, as
-        `contingency.intersections` returns them; how many answers have another combination; and
-        pairs of codes: first, second (labels), count, expected (if the two were independent),
-        residual.
     """
     from mlsec_survey.stats import contingency
 
     codes = coding.indicators(field).rename(columns=coding.scheme.labels(field))
     listed, others = contingency.intersections(codes, most=most)
-    return codes.sum(), listed, others, contingency.pair_counts(codes)
+    return CodesTogether(codes.sum(), listed, others, contingency.pair_counts(codes))
 
 
 def most_named(

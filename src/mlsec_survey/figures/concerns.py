@@ -34,7 +34,7 @@ _NARROW_COMBINATIONS = 12
 @house_style()
 def draw_codes_by_item(
     counts: pd.DataFrame,
-    residuals: pd.DataFrame,
+    deviates: pd.DataFrame,
     replies: pd.Series,
     firm: pd.DataFrame | None = None,
     *,
@@ -46,7 +46,7 @@ def draw_codes_by_item(
 
     Args:
         counts: codes (rows, labels as index) × items (columns, labels): reasons with the code.
-        residuals: of the same shape; the sign says whether there are more or fewer than expected.
+        deviates: of the same shape; the sign says whether there are more or fewer than expected.
         replies: coded reasons per item, same columns; the denominators.
         firm: of the same shape, true where a cell departs from chance after correction; without
             it no cell is marked.
@@ -62,7 +62,7 @@ def draw_codes_by_item(
     largest = max(0.5, float(np.nanmax(shares)))
     sns.heatmap(shares, ax=axes, cmap="Blues", vmin=0, vmax=largest, cbar=False, linewidths=0.6)
     marked = np.zeros(counts.shape, dtype=bool) if firm is None else firm.to_numpy(dtype=bool)
-    more, parts = residuals.to_numpy(dtype=float) > 0, shares.to_numpy()
+    more, parts = deviates.to_numpy(dtype=float) > 0, shares.to_numpy()
     for (i, j), count in np.ndenumerate(counts.to_numpy(dtype=int)):
         mark = ("▲" if more[i, j] else "▼") if marked[i, j] else ""
         cell_text(
@@ -91,7 +91,7 @@ def draw_codes_by_item(
 
 def describe_codes_by_item(
     counts: pd.DataFrame,
-    residuals: pd.DataFrame,
+    deviates: pd.DataFrame,
     replies: pd.Series,
     firm: pd.DataFrame | None = None,
     *,
@@ -100,7 +100,7 @@ def describe_codes_by_item(
     """Describe `draw_codes_by_item`: the largest cells, and how many are small or stand out.
 
     Args:
-        counts, residuals, replies, firm: as there.
+        counts, deviates, replies, firm: as there.
         items: what the columns are, in the plural.
     """
     if counts.empty:
@@ -119,7 +119,7 @@ def describe_codes_by_item(
     if firm is None:
         return f"{sentence}."
     found = firm.to_numpy(dtype=bool)
-    more = int((found & (residuals.to_numpy(dtype=float) > 0)).sum())
+    more = int((found & (deviates.to_numpy(dtype=float) > 0)).sum())
     return (
         f"{sentence}; after correction for their number {more} cells count more reasons than "
         f"expected and {int(found.sum()) - more} fewer."

@@ -1,4 +1,4 @@
-"""Codes that several can apply at once, counted by group: expectation, residuals, co-occurrence."""
+"""Codes that several can apply at once, counted by group: expectation, deviation, co-occurrence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from statsmodels.stats.contingency_tables import Table
 
 from mlsec_survey.stats.bootstrap import percentile_interval, resampled_weights
 from mlsec_survey.stats.multiplicity import step_down_max_t
@@ -32,28 +31,6 @@ def counts_by_group(
     n = labels.value_counts().reindex(index, fill_value=0)
     counts = indicators.astype(int).groupby(labels).sum().reindex(index, fill_value=0).T
     return counts, n
-
-
-def adjusted_residuals(counts: pd.DataFrame, n: pd.Series) -> pd.DataFrame:
-    """Return adjusted standardised residuals of each code and group, one code at a time.
-
-    For each code the table is code given or not × group. Under independence a residual is roughly
-    standard normal. NaN where the code was given to none or to all, or a group has no unit.
-
-    Args:
-        counts: codes × groups, units with the code.
-        n: units of each group.
-
-    Source: Haberman (1973, doi:10.2307/2529686); what R's `chisq.test()$stdres` gives.
-    """
-    sizes, total = n.to_numpy(dtype=float), float(n.sum())
-    residuals = np.full(counts.shape, np.nan)
-    for row, given in zip(residuals, counts.to_numpy(dtype=float), strict=True):
-        some = (sizes > 0) & (sizes < total)
-        if 0 < given.sum() < total and some.any():
-            table = Table(np.stack([given, sizes - given]), shift_zeros=False)
-            row[some] = np.asarray(table.standardized_resids)[0][some]
-    return pd.DataFrame(residuals, index=counts.index, columns=counts.columns)
 
 
 def within_cluster_test(
