@@ -503,8 +503,9 @@ found = hyp.found_numbers(
     "perception", perception, confirmatory, "threat perception", alpha=the_plan.alpha
 )
 once = meas.counted_once(
-    "perception", perception, confirmatory, measured, "threat perception", alpha=the_plan.alpha
-)
+    "perception", perception, confirmatory, measured, "threat perception",
+    alpha=the_plan.alpha, **at_level,
+)  # fmt: skip
 pub.numbers(pd.concat([found, once]), "What is found on threat perception")
 pub.number(
     "perception_knowledge_effect",

@@ -28,7 +28,7 @@ import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 
 from mlsec_survey.analysis import hypotheses as hyp  # noqa: E402
-from mlsec_survey.analysis import multiverse, null_results  # noqa: E402
+from mlsec_survey.analysis import measurement, multiverse, null_results  # noqa: E402
 from mlsec_survey.base.files import write_whole  # noqa: E402
 from mlsec_survey.base.randomness import generator  # noqa: E402
 from mlsec_survey.base.text_safety import safe_csv  # noqa: E402
@@ -196,6 +196,12 @@ def numbers_of(
     data = hyp.analysis_data(responses, codebook, hyp.plan_variables(own))
     results = hyp.run_plan(own, data, codebook, kind="confirmatory", seed=seed, resamples=RESAMPLES)
     found = {f"{key}_found": hyp.found_among(entries, results, alpha=plan.alpha)}
+    if grids := measurement.grids_of(entries, codebook):
+        measured = measurement.measure(responses, grids)
+        distinct = measurement.counted_once(
+            key, entries, results, measured, key, alpha=plan.alpha, confidence=plan.confidence
+        )
+        found |= dict(zip(distinct["key"], distinct["value"], strict=True))
     if key == "exposure":
         readings = null_results.null_readings(entries, results, data, codebook, alpha=plan.alpha)
         found["exposure_open"] = null_results.left_open(entries, readings, alpha=plan.alpha)
@@ -229,6 +235,9 @@ def one_grade(
     responses, missing = sample(study, condition.moved, condition.weights, rng)
     numbers = numbers_of(study, condition.key, condition.entries, responses, missing, number)
     checks = [check for check in condition.claim.checks if check.number in numbers]
+    own = {c.number for c in condition.claim.checks if c.number.startswith(f"{condition.key}_")}
+    if own - set(numbers):
+        raise SystemExit(f"{', '.join(sorted(own - set(numbers)))} is checked and not simulated")
     values = [numbers[check.number] for check in checks]
     outcomes = [
         check.holds(None if np.isnan(value) else value)

@@ -213,7 +213,9 @@ def test_quote_in_the_middle_of_a_cell(read: Reader, rows: Rows) -> None:
     assert (error.row, error.column) == (2, "WHY[EVA]")
 
 
-@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\r\n\r\n", b" \n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xef\xbb\xbf", b"\r\n\r\n", b" \n", b"sep=;\n", b'"sep=,"\r\n \n']
+)
 def test_empty_file(read: Reader, content: bytes) -> None:
     assert "the file is empty" in refused(read, content).problem
 

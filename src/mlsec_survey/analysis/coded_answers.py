@@ -298,7 +298,6 @@ def count_codes(
     )
     firm = cells["p_adjusted"].to_numpy().reshape(counts.shape) <= alpha
     deviates = cells["z"].to_numpy().reshape(counts.shape)
-    labelled = {"index": list(labels.values()), "columns": list(parts.values())}
     cells["replies"] = replies[cells["group"]].to_numpy()
     cells["share"] = cells["count"] / cells["replies"].where(cells["replies"] > 0)
     cells["low"], cells["high"] = wilson(cells["count"], cells["replies"], confidence)
@@ -333,8 +332,8 @@ def count_codes(
     return CodeCounts(
         counts.rename(index=labels, columns=parts),
         replies.rename(index=parts),
-        pd.DataFrame(deviates, **labelled),
-        pd.DataFrame(firm, **labelled),
+        pd.DataFrame(deviates, index=list(labels.values()), columns=list(parts.values())),
+        pd.DataFrame(firm, index=list(labels.values()), columns=list(parts.values())),
         cells,
         spread.reset_index(drop=True),
     )

@@ -86,12 +86,7 @@ def decoded(
     if marks > 1:
         found.append(f"{marks} byte-order marks")
     start = marks * len(codecs.BOM_UTF8)
-    if re.compile(rb"[^ \t\r\n]").search(data, start) is None:
-        raise InputError(
-            "the file is empty",
-            file=path,
-            remedy="Export the responses again; the first line must hold the headings.",
-        )
+    _refuse_empty(data, start, path)
     # Arrow checks the rest of a large file.
     _refuse_other_encodings(data[:_FIRST_PART], path, whole=len(data) <= _FIRST_PART)
     nothing = data.find(b"\0")
@@ -120,6 +115,16 @@ def _refuse_other_encodings(data: bytes, path: Path, *, whole: bool = True) -> N
         ) from None
 
 
+def _refuse_empty(data: bytes, start: int, path: Path) -> None:
+    """Raise an InputError where nothing but blanks and line ends follows."""
+    if re.compile(rb"[^ \t\r\n]").search(data, start) is None:
+        raise InputError(
+            "the file is empty",
+            file=path,
+            remedy="Export the responses again; the first line must hold the headings.",
+        )
+
+
 def _lines(data: bytes, end: int | None = None, start: int = 0) -> int:
     """Return the number of line ends between two places."""
     feeds, returns = data.count(b"\n", start, end), data.count(b"\r", start, end)
@@ -134,6 +139,9 @@ def laid_out(data: bytes, path: Path, separator: str | None = None, start: int =
         path: for messages.
         separator: if known; else the one that splits the header and the first record into the same
             number of cells, and into most.
+
+    Raises:
+        InputError: there is no header, or none that can be read.
     """
     settings: list[str] = []
     line = 1
@@ -142,6 +150,7 @@ def laid_out(data: bytes, path: Path, separator: str | None = None, start: int =
         separator = separator or said.group(1).decode("latin-1")
         start = said.end()
         line = 2
+        _refuse_empty(data, start, path)
         settings.append("a line that names the separator")
     text = data[start : start + _FIRST_PART].decode("utf-8", errors="ignore")
     best: tuple[int, int, str, list[Record]] | None = None
