@@ -21,7 +21,11 @@ Floats = NDArray[np.float64]
 
 
 def nominal_distance(first: Hashable, second: Hashable) -> float:
-    """Return 0 for the same value and 1 for any other."""
+    """Return 0 for the same value and 1 for any other.
+
+    >>> nominal_distance("a", "a"), nominal_distance("a", "b")
+    (0.0, 1.0)
+    """
     return float(first != second)
 
 
@@ -61,6 +65,10 @@ def value_counts(
 ) -> tuple[list[Hashable], NDArray[np.int64]]:
     """Return the distinct values and how many coders gave each to each unit (units × values).
 
+    >>> values, counts = value_counts([["a", "b", None], ["a", "a", "b"]])
+    >>> values, counts.tolist()
+    (['a', 'b'], [[2, 0], [1, 1], [0, 1]])
+
     Args:
         ratings: one sequence per coder of the same length; None where a coder gave none.
     """
@@ -75,7 +83,11 @@ def value_counts(
 
 
 def distance_matrix(values: Sequence[Hashable], distance: Callable[..., float]) -> Floats:
-    """Return the distances of all pairs of values; a distance is the same both ways."""
+    """Return the distances of all pairs of values; a distance is the same both ways.
+
+    >>> distance_matrix(["a", "b"], nominal_distance).tolist()
+    [[0.0, 1.0], [1.0, 0.0]]
+    """
     matrix = np.zeros((len(values), len(values)))
     for (i, a), (j, b) in combinations(enumerate(values), 2):
         matrix[i, j] = matrix[j, i] = distance(a, b)
@@ -87,6 +99,10 @@ def krippendorff_alpha(counts: ArrayLike, distances: ArrayLike) -> float:
 
     NaN if no unit has two ratings or all ratings are equal: agreement beyond chance then has no
     meaning.
+
+    >>> counts = [[2, 0], [2, 0], [0, 2], [1, 1]]  # units × values, two coders
+    >>> round(krippendorff_alpha(counts, [[0, 1], [1, 0]]), 3)
+    0.533
 
     Args:
         counts: units × values, how many coders gave the value.
@@ -102,6 +118,10 @@ def resampled_alpha(
     counts: ArrayLike, distances: ArrayLike, clusters: ArrayLike, weights: ArrayLike
 ) -> Floats:
     """Return Krippendorff's alpha for each row of weights, where clusters of units are weighted.
+
+    >>> counts, weights = [[2, 0], [0, 2], [1, 1]], [[1, 1, 1], [2, 1, 0]]
+    >>> resampled_alpha(counts, [[0, 1], [1, 0]], [0, 1, 2], weights).round(3).tolist()
+    [0.444, 1.0]
 
     Args:
         counts: units × values as in `krippendorff_alpha`.
@@ -161,6 +181,9 @@ def pooled_kappa(cells: ArrayLike) -> Floats:
 
     Unlike a mean of kappas it is not thrown about by codes that hardly occur.
 
+    >>> pooled_kappa([[[40, 5], [5, 50]], [[90, 2], [3, 5]]]).round(3).tolist()
+    0.763
+
     Args:
         cells: (..., codes, 2, 2) counts.
 
@@ -194,6 +217,13 @@ def code_agreement(
     confidence: float = 0.95,
 ) -> pd.DataFrame:
     """Return for each code how far two coders agree on whether it applies.
+
+    >>> first = pd.DataFrame({"safety": [True, True, False, False, False, True]})
+    >>> second = pd.DataFrame({"safety": [True, False, False, False, False, True]})
+    >>> rng = np.random.default_rng(1)
+    >>> found = code_agreement(first, second, [1, 1, 2, 2, 3, 3], resamples=99, rng=rng)
+    >>> found[["units", "agreement", "kappa"]].round(3).to_numpy().tolist()
+    [[6.0, 0.833, 0.667]]
 
     Args:
         first, second: units × codes, true where the coder gave the code.
@@ -248,6 +278,13 @@ def set_agreement(
     confidence: float = 0.95,
 ) -> dict[str, TestResult]:
     """Return how far two coders agree on the whole set of codes of each unit.
+
+    >>> first = [frozenset("a"), frozenset("ab"), frozenset("b")]
+    >>> second = [frozenset("a"), frozenset("a"), frozenset("b")]
+    >>> rng = np.random.default_rng(1)
+    >>> found = set_agreement(first, second, ["a", "b"], [1, 2, 3], resamples=99, rng=rng)
+    >>> round(found["exact"].estimate, 3), round(found["alpha_masi"].estimate, 3)
+    (0.667, 0.643)
 
     Args:
         first, second: set of codes that each coder gave each unit.

@@ -31,7 +31,11 @@ LogLikelihood = Callable[[FloatArray], FloatArray]
 
 
 def log_prior(effects: FloatArray, scale: float, prior: Prior = "normal") -> FloatArray:
-    """Return the log density of a prior centred at no effect: normal with SD `scale`, or Cauchy."""
+    """Return the log density of a prior centred at no effect: normal with SD `scale`, or Cauchy.
+
+    >>> log_prior(np.array([0.0, 1.0]), 0.5).round(3).tolist()
+    [-0.226, -2.226]
+    """
     z = effects / scale
     if prior == "normal":
         return np.asarray(-(z**2) / 2 - math.log(scale * math.sqrt(2 * math.pi)))
@@ -127,7 +131,12 @@ def _mode(log_product: LogLikelihood, scale: float) -> tuple[float, float]:
 
 
 def normal_log_likelihood(estimate: float, standard_error: float) -> LogLikelihood:
-    """Return the log-likelihood of a normal estimate."""
+    """Return the log-likelihood of a normal estimate.
+
+    >>> likelihood = normal_log_likelihood(0.4, 0.2)
+    >>> (likelihood(np.array([0.4])) > likelihood(np.array([0.0]))).tolist()
+    [True]
+    """
 
     def log_likelihood(effects: FloatArray) -> FloatArray:
         return np.asarray(-(((effects - estimate) / standard_error) ** 2) / 2)
@@ -140,6 +149,11 @@ def conditional_log_likelihood(outcome: pd.Series, predictor: pd.Series) -> LogL
 
     The likelihood of logistic regression given both margins, the same from which
     `trend_permutation` has its estimate and interval; it stays proper in sparse data.
+
+    >>> met, size = pd.Series([0, 0, 1, 0, 1, 1]), pd.Series([1, 1, 1, 2, 2, 3])
+    >>> likelihood = conditional_log_likelihood(met, size)
+    >>> (likelihood(np.array([1.0])) > likelihood(np.array([-1.0]))).tolist()
+    [True]
 
     Raises:
         AnalysisError: a variable is constant, the outcome not binary, or the scores too fine.
@@ -202,7 +216,11 @@ def chi_square_bayes_factor(
 
 
 def evidence_in_words(bf01: float) -> str:
-    """Say what a Bayes factor amounts to, in the grades of Jeffreys with neutral words."""
+    """Say what a Bayes factor amounts to, in the grades of Jeffreys with neutral words.
+
+    >>> evidence_in_words(4.0)
+    'moderate evidence for no effect of interest'
+    """
     strength, sides = (
         (bf01, "for no effect of interest") if bf01 >= 1 else (1 / bf01, "for one of interest")
     )

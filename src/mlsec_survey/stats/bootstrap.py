@@ -24,6 +24,10 @@ def resampled_weights(
 ) -> Iterator[NDArray[np.int64]]:
     """Yield blocks of how often each pattern is drawn, shape (resamples in the block, patterns).
 
+    >>> blocks = resampled_weights([30, 10], 5, np.random.default_rng(1))
+    >>> sum(block.sum(axis=1).tolist() == [40] * len(block) for block in blocks)
+    1
+
     Args:
         weights: respondents per distinct pattern of answers. Resampling respondents is drawing
             these counts from a multinomial distribution, whatever the number of respondents.
@@ -66,6 +70,14 @@ def bca_interval(
 ) -> tuple[float, float]:
     """Return the bias-corrected and accelerated interval (Efron 1987, doi:10.2307/2289144).
 
+    >>> sample = np.arange(1.0, 21.0)
+    >>> rng = np.random.default_rng(1)
+    >>> draws = rng.choice(sample, (2000, 20)).mean(axis=1)
+    >>> left_out = (sample.sum() - sample) / 19
+    >>> low, high = bca_interval(draws, 10.5, left_out)
+    >>> 7 < low < 10.5 < high < 14
+    True
+
     Args:
         draws: resampled values of the statistic.
         estimate: its value in the sample.
@@ -96,6 +108,11 @@ def bootstrap_proportions(
 
     Each share is resampled from its own binomial distribution, which is what resampling respondents
     gives for one share at a time. NaN is left out; n is given.
+
+    >>> answers = pd.DataFrame({"met": [1.0] * 10 + [0.0] * 30})
+    >>> found = bootstrap_proportions(answers, 999, np.random.default_rng(1))
+    >>> found[["n", "estimate"]].to_numpy().tolist()
+    [[40.0, 0.25]]
 
     Args:
         answers: respondents × items of 0, 1 or NaN.

@@ -85,7 +85,11 @@ def contingency_on_tables(
     values: ArrayLike | None = None,
     trials: float | None = None,
 ) -> TableTest:
-    """Test independence by (n - 1)/n of chi-square, which under permutation averages its df."""
+    """Test independence by (n - 1)/n of chi-square, which under permutation averages its df.
+
+    >>> contingency_on_tables([[20, 10], [10, 20]]).p.round(4).tolist()
+    0.0105
+    """
     t = np.asarray(tables, dtype=float)
     n = t.sum((-2, -1))
     statistic, df = chi_square(t)
@@ -207,6 +211,9 @@ def fisher_on_tables(
     """Test each 2 × 2 table by Fisher's exact test, by the tables that are no more likely.
 
     Distinct tables are computed once. The statistic is the sample odds ratio.
+
+    >>> fisher_on_tables([[8, 2], [1, 5]]).p.round(4).tolist()
+    0.035
     """
     t = np.asarray(tables, dtype=np.int64)
     stack, which = np.unique(t.reshape(-1, 4), axis=0, return_inverse=True)
@@ -295,7 +302,11 @@ def trend_score_on_tables(
     values: ArrayLike | None = None,
     trials: float | None = None,
 ) -> TableTest:
-    """Test a trend by its normal approximation, without enumeration."""
+    """Test a trend by its normal approximation, without enumeration.
+
+    >>> trend_score_on_tables([[9, 1], [7, 3], [4, 6]]).p.round(4).tolist()
+    0.0197
+    """
     return result_from_z(trend_deviates(tables, scores))
 
 
@@ -309,6 +320,9 @@ def trend_on_tables(
 
     Elsewhere, and with more than 1,000 respondents or too fine scores, by the normal approximation
     with the variance under permutation.
+
+    >>> trend_on_tables([[9, 1], [7, 3], [4, 6]]).p.round(4).tolist()
+    0.0327
     """
     t = np.asarray(tables, dtype=float)
     s = scores_of(scores, t.shape[-2])
@@ -329,6 +343,12 @@ def trend_on_tables(
 
 def trend_distribution(table: CrossTable) -> tuple[SumDistribution | None, float]:
     """Return the permutation distribution of the cases' sum of scores, and the observed sum.
+
+    >>> from mlsec_survey.stats.tables import cross_table
+    >>> table = cross_table(pd.Series([0, 0, 1, 1]), pd.Series([0, 1, 1, 2]))
+    >>> distribution, observed = trend_distribution(table)
+    >>> observed
+    3.0
 
     Args:
         table: rows are ordered levels, columns the outcome 0 and 1.

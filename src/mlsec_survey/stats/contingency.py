@@ -21,6 +21,11 @@ def counts_by_group(
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return units with each code by group (codes × groups), and all units of each group.
 
+    >>> codes = pd.DataFrame({"safety": [True, False, True]})
+    >>> counts, n = counts_by_group(codes, ["evasion", "evasion", "theft"], ["evasion", "theft"])
+    >>> counts.to_numpy().tolist(), n.tolist()
+    ([[1, 1]], [2, 1])
+
     Args:
         indicators: units × codes, true where the code applies; several can.
         groups: group of each unit.
@@ -49,6 +54,12 @@ def within_cluster_test(
     groups and what they wrote; only which answer stands with which group is left to chance.
     The largest standardised deviation over all cells bounds the familywise error (step-down maxima,
     Westfall and Young 1993).
+
+    >>> codes, order = pd.DataFrame({"safety": [True, False] * 12}), ["evasion", "theft"]
+    >>> people, rng = np.repeat(range(12), 2), np.random.default_rng(1)
+    >>> found = within_cluster_test(codes, order * 12, people, order, resamples=999, rng=rng)
+    >>> found[["count", "expected", "p_adjusted"]].round(3).to_numpy().tolist()
+    [[12.0, 6.0, 0.001], [0.0, 6.0, 0.001]]
 
     Args:
         indicators: units × codes.
@@ -128,6 +139,10 @@ def evenness(counts: pd.DataFrame, n: pd.Series) -> pd.Series:
     Shannon entropy of the code's shares in the groups, normalised to sum to 1, over the logarithm
     of the number of groups (Pielou 1966, doi:10.1016/0022-5193(66)90013-0). Shares, not counts, so
     that a group with many units does not weigh more. NaN for a code that was never given.
+
+    >>> counts = pd.DataFrame({"evasion": [5, 9], "theft": [5, 0]}, index=["safety", "money"])
+    >>> evenness(counts, pd.Series([20, 20], index=["evasion", "theft"])).tolist()
+    [1.0, 0.0]
     """
     return pd.Series(
         _evenness(counts.to_numpy(dtype=float)[None], n.to_numpy(dtype=float)[None])[0],
@@ -158,6 +173,12 @@ def evenness_interval(
 
     Resampling leaves out rare cells by chance and can add none, so that the evenness of rare codes
     is biased downwards in the resamples: read the intervals of codes with few units as rough.
+
+    >>> codes, order = pd.DataFrame({"safety": [True, True] * 10}), ["evasion", "theft"]
+    >>> rng = np.random.default_rng(1)
+    >>> found = evenness_interval(codes, order * 10, range(20), order, resamples=99, rng=rng)
+    >>> found["estimate"].round(3).tolist()
+    [1.0]
 
     Returns:
         Indexed by code: estimate, low, high.
@@ -194,6 +215,10 @@ def evenness_interval(
 def pair_counts(indicators: pd.DataFrame) -> pd.DataFrame:
     """Return for each pair of codes how often both apply to a unit, and how often chance would.
 
+    >>> codes = pd.DataFrame({"a": [1, 1, 0, 0, 1], "b": [1, 1, 0, 0, 0]}).astype(bool)
+    >>> pair_counts(codes)[["count", "expected", "residual"]].round(2).to_numpy().tolist()
+    [[2.0, 1.2, 1.49]]
+
     Returns:
         One row per pair that occurs, most frequent first: first, second, count, expected (if the
         two were independent) and residual (adjusted standardised residual of the 2 × 2 table; NaN
@@ -223,6 +248,11 @@ def pair_counts(indicators: pd.DataFrame) -> pd.DataFrame:
 
 def intersections(indicators: pd.DataFrame, *, most: int) -> tuple[pd.DataFrame, int]:
     """Return the most frequent combinations of codes, and how many units have another one.
+
+    >>> codes = pd.DataFrame({"a": [1, 1, 0, 1], "b": [1, 1, 1, 0]}).astype(bool)
+    >>> table, others = intersections(codes, most=1)
+    >>> table.to_numpy().tolist(), others
+    ([[('a', 'b'), 2, 2]], 2)
 
     Args:
         indicators: units × codes; units without any code form no combination.

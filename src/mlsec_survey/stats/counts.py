@@ -133,6 +133,10 @@ def negative_binomial_fit(
 
     The dispersion is 0, the model Poisson, when the counts are not overdispersed.
 
+    >>> counts, matrix = np.array([0.0, 1, 1, 9, 0, 2, 12, 3]), np.ones((8, 1))
+    >>> round(negative_binomial_fit(counts, matrix).alpha, 2)
+    1.39
+
     Args:
         counts, matrix, offset: as for `count_fit`.
         near: a guess of the dispersion to begin at.
@@ -173,6 +177,10 @@ def poisson(outcome: pd.Series, predictor: pd.Series, *, confidence: float = 0.9
     likelihood interval and likelihood-ratio test. Both are wrong when the variance is not the
     mean: `extra` holds the Pearson dispersion (1 if Poisson) and its p-value, and a note says so.
 
+    >>> defences, likelihood = pd.Series([1, 2, 2, 4, 5, 7]), pd.Series([1, 1, 2, 2, 3, 3])
+    >>> round(poisson(defences, likelihood).estimate, 3)
+    2.0
+
     Raises:
         AnalysisError: a variable is constant, or the outcome is not a count.
     """
@@ -186,6 +194,10 @@ def quasi_poisson(
 
     Incidence-rate ratio per step; interval and p-value (Wald) from t with the Pearson dispersion,
     which may also be below 1 (Wedderburn 1974; R's `glm(family = quasipoisson)`).
+
+    >>> defences, likelihood = pd.Series([1, 2, 2, 4, 5, 7]), pd.Series([1, 1, 2, 2, 3, 3])
+    >>> round(quasi_poisson(defences, likelihood).estimate, 3)
+    2.0
 
     Raises:
         AnalysisError: a variable is constant, or the outcome is not a count.
@@ -201,6 +213,10 @@ def negative_binomial(
     Incidence-rate ratio per step with profile likelihood interval (dispersion estimated anew at
     every value) and likelihood-ratio test. Without overdispersion it is Poisson regression, which
     is conservative for underdispersed counts; a note says so.
+
+    >>> defences, likelihood = pd.Series([0, 2, 1, 8, 3, 14]), pd.Series([1, 1, 2, 2, 3, 3])
+    >>> round(negative_binomial(defences, likelihood).estimate, 2)
+    2.71
 
     Raises:
         AnalysisError: a variable is constant, or the outcome is not a count.
@@ -219,6 +235,10 @@ def quasi_binomial(
 
     The estimate is the odds ratio per step, of each item being ticked; interval and p-value (Wald)
     from t with the Pearson dispersion (R's `glm(family = quasibinomial)`).
+
+    >>> defences, likelihood = pd.Series([1, 2, 2, 4, 5, 7]), pd.Series([1, 1, 2, 2, 3, 3])
+    >>> round(quasi_binomial(defences, likelihood, trials=9).estimate, 3)
+    3.24
 
     Args:
         outcome: counts from 0 to `trials`.
@@ -250,6 +270,12 @@ def count_model(
     confidence: float = 0.95,
 ) -> ModelResult:
     """Regress a count on several predictors at once.
+
+    >>> defences = pd.Series([1, 2, 2, 4, 5, 7, 3, 6])
+    >>> predictors = pd.DataFrame({"likelihood": [1, 1, 2, 2, 3, 3, 1, 3], "size": [1, 2] * 4})
+    >>> found = count_model(defences, predictors, model="quasi_poisson")
+    >>> {name: round(result.estimate, 2) for name, result in found.terms.items()}
+    {'likelihood': 1.68, 'size': 1.35}
 
     Args:
         outcome: whole numbers from 0.
@@ -360,6 +386,9 @@ def choose_count_model(
     the variance there. Otherwise overdispersed counts (likelihood-ratio test of alpha = 0, with
     the halved p-value that belongs to a test at the boundary, below 0.05) take the negative
     binomial, and all others quasi-Poisson, which allows for underdispersion as well.
+
+    >>> choose_count_model(pd.Series([0, 1, 1, 2, 0, 3, 1, 2]), pd.Series([1, 2] * 4)).model
+    'quasi_poisson'
     """
     counts, coded, limit = _prepared(
         outcome, predictors, "poisson" if trials is None else "quasi_binomial", trials
@@ -480,6 +509,10 @@ def quasi_binomial_on_tables(
     Wald t test with the Pearson dispersion on n - 2 degrees of freedom, as
     `counts.quasi_poisson` and `counts.quasi_binomial`.
 
+    >>> tables = [[6, 3, 1], [2, 4, 4]]  # columns: a count of 0, 1, 2
+    >>> quasi_binomial_on_tables(tables, trials=2).p.round(3).tolist()
+    0.073
+
     Args:
         tables: columns are the values of the count.
         scores: of the rows; default 0, 1, ….
@@ -529,5 +562,9 @@ def quasi_poisson_on_tables(
     values: ArrayLike | None = None,
     trials: float | None = None,
 ) -> TableTest:
-    """Fit a quasi-Poisson trend to each table of counts; see `quasi_binomial_on_tables`."""
+    """Fit a quasi-Poisson trend to each table of counts; see `quasi_binomial_on_tables`.
+
+    >>> quasi_poisson_on_tables([[6, 3, 1], [2, 4, 4]]).p.round(3).tolist()
+    0.075
+    """
     return quasi_binomial_on_tables(tables, scores, values)

@@ -62,6 +62,11 @@ def complete_rows(
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Align an outcome with predictors by index and keep the respondents with all of them.
 
+    >>> outcome = pd.Series([1.0, 2.0, np.nan, 4.0])
+    >>> kept, predictors = complete_rows(outcome, pd.DataFrame({"x": [1, 2, 3, 4]}))
+    >>> kept.tolist(), predictors["x"].tolist()
+    ([1.0, 2.0, 4.0], [1, 2, 4])
+
     Raises:
         AnalysisError: fewer than three respondents have all variables.
         ValueError: an index or the columns have duplicates.
@@ -86,6 +91,10 @@ def complete_rows(
 
 def design(predictors: pd.DataFrame) -> Design:
     """Code predictors: ordered ones as scores (one column), unordered ones as indicators.
+
+    >>> coded = design(pd.DataFrame({"size": [1, 2, 3, 4], "field": ["a", "b", "c", "a"]}))
+    >>> coded.matrix.shape
+    (4, 3)
 
     Raises:
         AnalysisError: a predictor is constant, or columns depend on each other linearly.
@@ -131,6 +140,15 @@ def model_result(
 
     A term with one column is reported as a ratio with its interval. One with several has no one
     ratio: it is reported as Cohen's w, and the ratio of each group in `extra`.
+
+    >>> coded = design(pd.DataFrame({"size": [1, 2, 3, 4]}))
+    >>> row = {"estimate": 0.7, "se": 0.3, "low": 0.1, "high": 1.3}
+    >>> found = model_result(
+    ...     coded, pd.DataFrame([row]), lambda columns: (5.4, 0.02, 5.4),
+    ...     method="logistic regression", effect="odds ratio", n=90, confidence=0.95,
+    ... )
+    >>> round(found.terms["size"].estimate, 2)
+    2.01
 
     Args:
         coded: the design, without the intercept.
@@ -212,7 +230,12 @@ def joint_result(
     extra: Mapping[str, float] | None = None,
     statistic: float | None = None,
 ) -> TestResult:
-    """Report a test of several coefficients at once, with Cohen's w as effect size."""
+    """Report a test of several coefficients at once, with Cohen's w as effect size.
+
+    >>> found = joint_result(9.0, 2, method="Wald", p=0.011, n=100, confidence=0.95)
+    >>> found.effect, round(found.estimate, 3)
+    ("Cohen's w", 0.265)
+    """
     w, low, high = effect_size_w(chi_square, df, n, confidence)
     return TestResult(
         method=method,
@@ -233,6 +256,10 @@ def profile_bounds(
     gap: Callable[[float], float], estimate: float, se: float
 ) -> tuple[float, float]:
     """Find where a profile likelihood has fallen below its limit, on both sides of the estimate.
+
+    >>> low, high = profile_bounds(lambda value: 1.92 - (value - 1) ** 2 / 2, 1.0, 1.0)
+    >>> round(low, 2), round(high, 2)
+    (-0.96, 2.96)
 
     Args:
         gap: profile log-likelihood at a value of the coefficient, minus the limit; it is
@@ -262,7 +289,11 @@ def profile_bounds(
 
 
 def is_ordered(values: pd.Series) -> bool:
-    """Tell whether a variable is numeric, binary or an ordered category."""
+    """Tell whether a variable is numeric, binary or an ordered category.
+
+    >>> is_ordered(pd.Series([1, 2, 3])), is_ordered(pd.Series(["bank", "health"]))
+    (True, False)
+    """
     if isinstance(values.dtype, pd.CategoricalDtype):
         return bool(values.dtype.ordered)
     if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_numeric_dtype(values.dtype):
@@ -281,6 +312,9 @@ def effect_size_w(
 
     The estimate is corrected for bias: sqrt(max(0, statistic - df) / n). Source: Cohen (1988),
     ch. 7; Smithson (2003).
+
+    >>> [round(value, 3) for value in effect_size_w(9.0, 2, 100, 0.95)]
+    [0.265, 0.07, 0.483]
     """
     low, high = noncentral_interval(statistic, df, confidence)
     return math.sqrt(max(0.0, statistic - df) / n), math.sqrt(low / n), math.sqrt(high / n)
@@ -308,5 +342,9 @@ def noncentral_interval(statistic: float, df: int, confidence: float) -> tuple[f
 
 
 def safe_exp(value: float) -> float:
-    """Return e^value, infinite instead of an overflow."""
+    """Return e^value, infinite instead of an overflow.
+
+    >>> safe_exp(0.0), safe_exp(1e6)
+    (1.0, inf)
+    """
     return math.inf if value > 700 else math.exp(value)

@@ -110,6 +110,9 @@ def expected_table(
 ) -> FloatArray:
     """Return the expected counts of a table with these margins under proportional odds.
 
+    >>> expected_table([10, 10], [12, 8], 0.0).round(6).tolist()
+    [[6.0, 4.0], [6.0, 4.0]]
+
     Args:
         rows: respondents per level of the predictor.
         columns: respondents per level of the outcome.
@@ -127,6 +130,9 @@ def kendall_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
 
     Normal approximation with the standard error under the null for the test and the one under
     the alternative for the estimate.
+
+    >>> round(kendall_power([[20, 10], [10, 20]]), 3)
+    0.74
     """
     test = kendall_on_tables(table)
     assert test.effect is not None
@@ -141,7 +147,11 @@ def kendall_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
 
 
 def brunner_munzel_power(table: npt.ArrayLike, alpha: float = 0.05) -> float:
-    """Return the power of the Brunner–Munzel test when this is the expected table of two rows."""
+    """Return the power of the Brunner–Munzel test when this is the expected table of two rows.
+
+    >>> round(brunner_munzel_power([[20, 10], [10, 20]]), 3)
+    0.755
+    """
     test = brunner_munzel_on_tables(table)
     assert test.df is not None
     t, df = float(test.statistic), float(test.df)
@@ -156,6 +166,10 @@ def trend(
     outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
 ) -> Detectable:
     """Return the smallest odds ratio per step of a binary outcome, by the exact trend test.
+
+    >>> met, size = pd.Series([0, 0, 0, 1] * 25), pd.Series(np.repeat([1, 2, 3, 4], 25))
+    >>> round(trend(met, size).value, 2)
+    1.87
 
     Raises:
         AnalysisError: a variable is constant.
@@ -188,6 +202,10 @@ def contingency(
 ) -> Detectable:
     """Return the smallest Cramér's V between two sets of groups, by the noncentral chi-square.
 
+    >>> met, field = pd.Series([0, 0, 0, 1] * 25), pd.Series(np.repeat(list("abcd"), 25))
+    >>> round(contingency(met, field).value, 2)
+    0.33
+
     Raises:
         AnalysisError: a variable is constant.
     """
@@ -202,6 +220,10 @@ def kruskal(
     outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
 ) -> Detectable:
     """Return the smallest eta squared of ranks between groups, by the noncentral chi-square.
+
+    >>> concern, field = pd.Series([1, 2, 3, 4] * 25), pd.Series(np.repeat(list("abcd"), 25))
+    >>> round(kruskal(concern, field).value, 3)
+    0.11
 
     Raises:
         AnalysisError: a variable is constant.
@@ -227,6 +249,10 @@ def kendall(
 ) -> Detectable:
     """Return the smallest tau-b, for effects of proportional odds.
 
+    >>> concern, size = pd.Series([1, 2, 3, 4] * 25), pd.Series(np.repeat([1, 2, 3, 4], 25))
+    >>> round(kendall(concern, size).value, 2)
+    0.23
+
     Raises:
         AnalysisError: a variable is constant or has no order.
     """
@@ -238,6 +264,10 @@ def two_groups(
     outcome: pd.Series, predictor: pd.Series, *, power: float = 0.8, alpha: float = 0.05
 ) -> Detectable:
     """Return the smallest probability of superiority, for effects of proportional odds.
+
+    >>> concern, met = pd.Series([1, 2, 3, 4] * 25), pd.Series(np.repeat([0, 1], 50))
+    >>> round(two_groups(concern, met).value, 2)
+    0.65
 
     Raises:
         AnalysisError: a variable is constant, has no order, or neither has two values.
@@ -291,6 +321,10 @@ def proportional_odds(
     """Return the smallest odds ratio of proportional odds per step of the predictor.
 
     Whitehead (1993, doi:10.1002/sim.4780122404), for a predictor of any number of levels.
+
+    >>> concern, met = pd.Series([1, 2, 3, 4] * 25), pd.Series(np.repeat([0, 1], 50))
+    >>> round(proportional_odds(concern, met).value, 1)
+    2.7
 
     Raises:
         AnalysisError: a variable is constant or has no order.

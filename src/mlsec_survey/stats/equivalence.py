@@ -93,6 +93,14 @@ def equivalence_test(
 def one_sided_p(interval: Interval, bound: float, *, above: bool) -> float:
     """Return the p-value for an effect beyond a bound: the level whose interval just excludes it.
 
+    >>> from statistics import NormalDist
+    >>> def interval(confidence):  # of an estimate of 1 with standard error 0.5
+    ...     reach = 0.5 * NormalDist().inv_cdf((1 + confidence) / 2)
+    ...     return 1 - reach, 1 + reach
+    ...
+    >>> round(one_sided_p(interval, 0.0, above=True), 4)
+    0.0228
+
     Args:
         interval: two-sided, equal-tailed, at any confidence.
         bound: of the null hypothesis.

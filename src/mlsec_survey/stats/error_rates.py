@@ -35,6 +35,10 @@ def share_with_error(hits: ArrayLike) -> tuple[float, float]:
     """Return a simulated share and its Monte Carlo standard error.
 
     The error is at least that of one hit, so that a share of 0 or 1 is not taken for certain.
+
+    >>> share, error = share_with_error([True] * 5 + [False] * 95)
+    >>> round(share, 2), round(error, 4)
+    (0.05, 0.0218)
     """
     values = np.asarray(hits, dtype=float)
     m = len(values)
@@ -49,6 +53,10 @@ def respondents(
     """Return outcome and predictor of the respondents that a table (r × c) counts.
 
     Without an order the predictor is a category.
+
+    >>> outcome, predictor = respondents(np.array([[1, 2], [0, 1]]), [0, 1], [0, 1], ordered=True)
+    >>> outcome.tolist(), predictor.tolist()
+    ([0, 1, 1, 1], [0, 0, 0, 1])
     """
     rows, columns = (
         np.repeat(np.broadcast_to(values, table.shape).ravel(), table.ravel())
@@ -64,6 +72,13 @@ def procedure_rates(
     samples: list[tuple[pd.Series, pd.Series]], procedure: Procedure, true: float, alpha: float
 ) -> dict[str, tuple[float, float]]:
     """Run a procedure on simulated samples and count how often it rejects and covers.
+
+    >>> from mlsec_survey.stats.rank_tests import kendall_tau_b
+    >>> rng = np.random.default_rng(1)
+    >>> samples = [(pd.Series(rng.permutation(30)), pd.Series(range(30))) for _ in range(50)]
+    >>> rates = procedure_rates(samples, kendall_tau_b, 0.0, 0.05)
+    >>> rates["covered"][0] > 0.8, rates["failed"][0]
+    (True, 0.0)
 
     Args:
         samples: outcome and predictor of each sample.
@@ -95,7 +110,12 @@ def procedure_rates(
 
 
 def exact_coverage(interval: Interval, n: int, share: float) -> float:
-    """Return the coverage of an interval for a share by enumerating all counts."""
+    """Return the coverage of an interval for a share by enumerating all counts.
+
+    >>> from mlsec_survey.stats.proportions import wilson
+    >>> round(exact_coverage(wilson, 20, 0.5), 3)
+    0.959
+    """
     counts = np.arange(n + 1)
     low, high = interval(counts, np.full(n + 1, n))
     inside = (low <= share + 1e-12) & (high >= share - 1e-12)
@@ -104,6 +124,10 @@ def exact_coverage(interval: Interval, n: int, share: float) -> float:
 
 def holds(table: pd.DataFrame) -> pd.Series:
     """Tell for each row of a table of rates whether the method holds what it promises.
+
+    >>> rates = {"rate": [0.94, 0.90], "se": 0.003}
+    >>> holds(pd.DataFrame({"quantity": "coverage", "nominal": 0.95, **rates})).tolist()
+    [True, False]
 
     Args:
         table: columns quantity ("type I error" or "coverage"), nominal, rate and se.
@@ -121,6 +145,14 @@ def holds(table: pd.DataFrame) -> pd.Series:
 
 def summarise_rates(table: pd.DataFrame) -> pd.DataFrame:
     """Return the worst rates of each method over all conditions.
+
+    >>> table = pd.DataFrame([
+    ...     {"test": "tau-b", "method": "permuted", "form": "test", "quantity": "type I error",
+    ...      "prevalence": 0.3, "effect": 0.0, "nominal": 0.05, "rate": 0.052, "se": 0.002,
+    ...      "simulations": 10_000}
+    ... ])
+    >>> summarise_rates(table)[["error", "error_at", "holds"]].to_numpy().tolist()
+    [[0.052, 0.3, True]]
 
     Args:
         table: one row per condition: test, method, form, quantity, prevalence, effect, nominal,
@@ -154,6 +186,11 @@ def summarise_rates(table: pd.DataFrame) -> pd.DataFrame:
 def describe_rates(summary: pd.DataFrame, primary: Iterable[str]) -> str:
     """Say in words whether the primary tests hold what they promise, and which methods do not.
 
+    >>> row = {"test": "tau-b", "method": f"tau-b{AS_USED}", "form": "test", "error": 0.05}
+    >>> row |= {"error_at": 0.3, "error_holds": True, "coverage_holds": True, "holds": True}
+    >>> describe_rates(pd.DataFrame([row]), ["tau-b"])
+    'every primary method that was checked holds what it promises'
+
     Args:
         summary: of `summarise_rates`.
         primary: names of the plan's primary tests.
@@ -186,7 +223,12 @@ def describe_rates(summary: pd.DataFrame, primary: Iterable[str]) -> str:
 
 
 def describe_basis(table: pd.DataFrame) -> str:
-    """Say how the rates were obtained: simulations, seed and the largest Monte Carlo error."""
+    """Say how the rates were obtained: simulations, seed and the largest Monte Carlo error.
+
+    >>> rates = {"simulations": [5000, 10_000], "se": [0.003, 0.002], "seed": 7}
+    >>> describe_basis(pd.DataFrame(rates)).partition(";")[0]
+    '5,000 to 10,000 simulated samples per condition, seed 7'
+    """
     simulated = table[table["simulations"] > 0]
     if simulated.empty:
         return "By enumeration."

@@ -58,6 +58,13 @@ def factor_model(
 ) -> FactorFit:
     """Fit a model in which each item belongs to one factor.
 
+    >>> from mlsec_survey.stats.polychoric import polychoric
+    >>> rng = np.random.default_rng(1)
+    >>> level = rng.normal(size=(200, 1))
+    >>> items = pd.DataFrame(np.digitize(level + rng.normal(size=(200, 4)), [-1, 0, 1]))
+    >>> factor_model(polychoric(items), [0, 0, 0, 0]).df
+    2
+
     Args:
         items: polychoric correlations of the items.
         factors: number of the factor of each item, from 0.

@@ -146,6 +146,9 @@ def firth_on_tables(
     (2002, doi:10.1002/sim.1047). Tables with the same number of cases and the same sum of their
     scores are fitted once if the rows have the same sums in the whole stack, since the likelihood
     depends on nothing else. NaN where a variable is constant.
+
+    >>> firth_on_tables([[9, 1], [7, 3], [4, 6]]).effect.round(3).tolist()
+    1.156
     """
     t = np.asarray(tables, dtype=float)
     stack = t.reshape(-1, *t.shape[-2:])
@@ -186,6 +189,11 @@ class Slope:
 def firth_on_counts(table: CrossTable, confidence: float = 0.95) -> Slope:
     """Fit the slope of a binary outcome on the rows of a table, whatever its number of respondents.
 
+    >>> from mlsec_survey.stats.tables import cross_table
+    >>> met, size = pd.Series([0, 0, 1, 0, 1, 1]), pd.Series([1, 1, 1, 2, 2, 3])
+    >>> round(firth_on_counts(cross_table(met, size)).slope, 2)
+    0.87
+
     Args:
         table: columns are the outcome 0 and 1.
         confidence: level of the profile interval.
@@ -209,6 +217,13 @@ def profile_interval(
 
     Heinze & Schemper (2002, Stat. Med. 21:2409). A bound that the profile never reaches, within
     40 standard errors, is infinite.
+
+    >>> matrix = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])  # intercept and size
+    >>> cases, n = np.array([1.0, 3.0, 6.0]), np.array([10.0, 10.0, 10.0])
+    >>> fit = firth_fit(matrix, cases, n)
+    >>> low, high = profile_interval(matrix, cases, n, fit, 1)
+    >>> round(low, 2), round(high, 2)
+    (0.17, 2.37)
 
     Args:
         matrix, cases, n: of one sample, as for `firth_fit`.
@@ -260,6 +275,12 @@ def firth_logistic_model(
     outcome: pd.Series, predictors: pd.DataFrame | pd.Series, *, confidence: float = 0.95
 ) -> ModelResult:
     """Regress a binary outcome on several predictors at once with Firth's penalty.
+
+    >>> met = pd.Series([0, 0, 1, 0, 1, 1, 0, 1])
+    >>> predictors = pd.DataFrame({"size": [1, 1, 1, 2, 2, 3, 2, 3], "maturity": [1, 2] * 4})
+    >>> found = firth_logistic_model(met, predictors)
+    >>> {name: round(result.estimate, 2) for name, result in found.terms.items()}
+    {'size': 3.42, 'maturity': 0.4}
 
     Args:
         outcome: binary.

@@ -80,6 +80,11 @@ def step_down_max_t(observed: npt.ArrayLike, null: npt.ArrayLike) -> tuple[Float
 
     Suited to statistics on one scale (all standardised); otherwise use `step_down_min_p`.
 
+    >>> null = np.random.default_rng(1).normal(size=(999, 2))
+    >>> raw, adjusted = step_down_max_t([4.0, 0.1], abs(null))
+    >>> raw.round(3).tolist(), adjusted.round(3).tolist()
+    ([0.001, 0.922], [0.001, 0.922])
+
     Args:
         observed: (m,) statistics, larger is further from the null.
         null: (B, m) the same statistics in B joint permutations, without the observed data, which
@@ -101,6 +106,11 @@ def step_down_min_p(observed: npt.ArrayLike, null: npt.ArrayLike) -> tuple[Float
     As `step_down_max_t`, with every statistic first replaced by its p-value among its own
     permutations, so that statistics on different scales weigh the same. Needs more permutations:
     the smallest adjusted p-value is about m/(B + 1).
+
+    >>> null = np.random.default_rng(1).normal(size=(999, 2))
+    >>> raw, adjusted = step_down_min_p([4.0, 0.1], abs(null))
+    >>> raw.round(3).tolist(), adjusted.round(3).tolist()
+    ([0.001, 0.922], [0.002, 0.922])
 
     Source: Westfall and Young (1993), algorithm 2.8, as organised by Ge, Dudoit and Speed (2003,
     doi:10.1007/BF02595811).
@@ -164,6 +174,13 @@ def westfall_young(
     predictors of another respondent. Each hypothesis uses the respondents that then have both
     columns; a missing answer travels with its respondent. The smallest adjusted p-value is that of
     the joint null hypothesis that no outcome depends on any predictor.
+
+    >>> data = pd.DataFrame({"concern": range(20), "knowledge": range(20), "size": [1, 2] * 10})
+    >>> family = [Tested(f"by {x}", "concern", x, "kendall_tau_b") for x in ("knowledge", "size")]
+    >>> rng = np.random.default_rng(1)
+    >>> found = westfall_young(data, family, rng=rng, resamples=199)
+    >>> found[["label", "n", "p_adjusted"]].round(3).to_numpy().tolist()
+    [['by knowledge', 20, 0.01], ['by size', 20, 0.7]]
 
     Args:
         data: one row per respondent.

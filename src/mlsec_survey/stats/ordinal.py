@@ -238,6 +238,9 @@ def proportional_odds_score(
 
     McCullagh (1980, doi:10.1111/j.2517-6161.1980.tb01109.x): a linear trend of the outcome's
     midranks over the row scores. It takes any number of outcome levels.
+
+    >>> proportional_odds_score([[9, 5, 1], [4, 6, 5]]).p.round(4).tolist()
+    0.0327
     """
     t = np.asarray(tables, dtype=float)
     s = scores_of(scores, t.shape[-2])
@@ -256,7 +259,11 @@ def proportional_odds_on_tables(
     values: ArrayLike | None = None,
     trials: float | None = None,
 ) -> TableTest:
-    """Test the slope of a proportional-odds model, beyond 12 levels by its score."""
+    """Test the slope of a proportional-odds model, beyond 12 levels by its score.
+
+    >>> proportional_odds_on_tables([[9, 5, 1], [4, 6, 5]]).effect.round(3).tolist()
+    1.554
+    """
     if np.shape(tables)[-1] <= _FIT_UP_TO:
         return cumulative_logit_slopes(tables, scores)
     return proportional_odds_score(tables, scores)
@@ -290,6 +297,13 @@ def proportional_odds_model(
     outcome: pd.Series, predictors: pd.DataFrame | pd.Series, *, confidence: float = 0.95
 ) -> ModelResult:
     """Regress an ordered outcome on several predictors by the proportional-odds model.
+
+    >>> concern = pd.Series([1, 2, 1, 3, 2, 3, 1, 3, 2, 2, 3, 1])
+    >>> knowledge = [1, 1, 2, 3, 2, 3, 1, 2, 3, 1, 1, 3]
+    >>> predictors = pd.DataFrame({"knowledge": knowledge, "size": [1, 2] * 6})
+    >>> found = proportional_odds_model(concern, predictors)
+    >>> {name: round(result.estimate, 1) for name, result in found.terms.items()}
+    {'knowledge': 1.8, 'size': 5.2}
 
     Args:
         outcome: ordered categories or numbers; levels that nobody chose are left out.
@@ -425,6 +439,13 @@ def brant_test(
     regressions are equal. It is liberal in small samples, so adjacent levels are merged until
     each has `least` respondents; the model itself is not merged.
 
+    >>> rng = np.random.default_rng(1)
+    >>> knowledge = pd.Series(rng.integers(1, 4, 120))
+    >>> concern = pd.Series(np.digitize(knowledge + rng.logistic(size=120), [1, 3]))
+    >>> found = brant_test(concern, knowledge)
+    >>> found.p > 0.05
+    True
+
     Raises:
         AnalysisError: fewer than three levels are left, or a threshold is separated, so that the
             test is not defined.
@@ -445,6 +466,13 @@ def partial_proportional_odds(
     The fallback where `brant_test` speaks against proportional odds for those predictors
     (Peterson & Harrell 1990, Appl. Stat. 39:205). Adjacent levels are merged until each has
     `least` respondents, or the thresholds' coefficients could not be estimated.
+
+    >>> rng = np.random.default_rng(1)
+    >>> knowledge = pd.DataFrame({"knowledge": rng.integers(1, 4, 120)})
+    >>> concern = pd.Series(np.digitize(knowledge["knowledge"] + rng.logistic(size=120), [1, 3]))
+    >>> found = partial_proportional_odds(concern, knowledge, varying=["knowledge"])
+    >>> found.coefficients.index.tolist()
+    ['knowledge (above level 1)', 'knowledge (above level 2)']
 
     Args:
         outcome, predictors: as for `proportional_odds_model`.

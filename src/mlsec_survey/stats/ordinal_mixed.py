@@ -59,6 +59,13 @@ def mixed_ordinal(
 ) -> MixedOrdinal:
     """Regress ratings on what is rated, with a normal level of each respondent.
 
+    >>> rng = np.random.default_rng(1)
+    >>> level = rng.normal(size=(80, 1))
+    >>> ratings = pd.DataFrame(level + [0, 1] + rng.logistic(size=(80, 2)), columns=["a", "b"])
+    >>> fit = mixed_ordinal(ratings.apply(np.digitize, bins=[-1, 1]))
+    >>> fit.n, bool(fit.objects.loc["b", "estimate"] > fit.objects.loc["a", "estimate"])
+    (80, True)
+
     Args:
         ratings: respondents × objects of ordered values, missing where skipped.
         nodes: of the quadrature.

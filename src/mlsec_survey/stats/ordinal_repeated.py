@@ -68,6 +68,11 @@ def repeated_ordinal(
 ) -> RepeatedOrdinal:
     """Regress ratings on what is rated, and on predictors of each rating.
 
+    >>> ratings = pd.DataFrame({"a": [1, 2, 1, 2, 3, 1], "b": [2, 3, 3, 1, 3, 2]})
+    >>> fit = repeated_ordinal(ratings)
+    >>> fit.n
+    6
+
     Args:
         ratings: respondents × objects of ordered values, missing where skipped.
         predictors: per name a table of the shape of `ratings` with a number per rating; a rating
@@ -176,6 +181,11 @@ def parallel_check(
     Brant's (1990, Biometrics 46:1171) comparison of the binary regressions at each threshold, with
     the sandwich covariance over respondents in the place of that of independent ratings. A
     threshold counts if every object has at least `least` ratings on either side of it.
+
+    >>> rng = np.random.default_rng(1)
+    >>> ratings = pd.DataFrame(rng.integers(1, 5, (60, 2)), columns=["a", "b"])
+    >>> parallel_check(ratings).df
+    2
 
     Raises:
         AnalysisError: fewer than two thresholds are left, so that there is nothing to compare, or
@@ -324,6 +334,9 @@ def _sandwich(
 def against_average(objects: int, before: int, size: int) -> FloatArray:
     """Return what makes deviations from the average object of a model's coefficients.
 
+    >>> against_average(3, 0, 2).round(3).tolist()
+    [[-0.333, -0.333], [0.667, -0.333], [-0.333, 0.667]]
+
     Args:
         objects: how many; the first one is 0 in the fit and has no coefficient.
         before: coefficients that stand before those of the objects.
@@ -341,6 +354,10 @@ def estimates(
     values: FloatArray, covariance: FloatArray, df: float, confidence: float
 ) -> pd.DataFrame:
     """Return coefficients with their errors, intervals and tests of no effect.
+
+    >>> table = estimates(np.array([1.0]), np.array([[0.25]]), np.inf, 0.95)
+    >>> table.round(3).to_numpy().tolist()
+    [[1.0, 0.5, 0.02, 1.98, 0.046]]
 
     Args:
         values, covariance: of the coefficients.

@@ -16,6 +16,11 @@ BoolArray = npt.NDArray[np.bool_]
 def complete_pairs(outcome: pd.Series, predictor: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Align two variables by index and keep the respondents with both.
 
+    >>> met, size = pd.Series([1, np.nan, 3, 4]), pd.Series([5, 6, np.nan, 8])
+    >>> outcome, predictor = complete_pairs(met, size)
+    >>> outcome.tolist(), predictor.tolist()
+    ([1.0, 4.0], [5.0, 8.0])
+
     Raises:
         AnalysisError: fewer than two respondents have both.
         ValueError: an index has duplicates, so that alignment is ambiguous.
@@ -37,6 +42,10 @@ def as_scores(values: pd.Series) -> FloatArray:
     """Read an ordered variable as numbers: ordered categories count from 0, numbers stay.
 
     Categories that nobody chose keep their place, so that a step always means one option.
+
+    >>> options = pd.CategoricalDtype(["low", "middle", "high"], ordered=True)
+    >>> as_scores(pd.Series(["low", "high"], dtype=options)).tolist()
+    [0.0, 2.0]
 
     Raises:
         AnalysisError: the variable is constant, infinite, or has no order.
@@ -62,6 +71,9 @@ def as_scores(values: pd.Series) -> FloatArray:
 def as_binary(values: pd.Series) -> BoolArray:
     """Read a variable of two values as true (1, True, or the second ordered category) or false.
 
+    >>> as_binary(pd.Series([0, 1, 1])).tolist()
+    [False, True, True]
+
     Raises:
         AnalysisError: the variable is constant, or not coded as two ordered values.
     """
@@ -73,6 +85,10 @@ def as_binary(values: pd.Series) -> BoolArray:
 
 def as_groups(values: pd.Series) -> tuple[IntArray, list[object]]:
     """Number the groups that occur: in category order if there is one, else sorted.
+
+    >>> group, labels = as_groups(pd.Series(["health", "bank", "health"]))
+    >>> group.tolist(), labels
+    ([1, 0, 1], ['bank', 'health'])
 
     Returns:
         The group of each respondent, counted from 0, and the label of each group.
@@ -92,7 +108,10 @@ def as_groups(values: pd.Series) -> tuple[IntArray, list[object]]:
 
 
 def check_confidence(confidence: float) -> None:
-    """Raise ValueError unless the confidence level lies strictly between 0 and 1."""
+    """Raise ValueError unless the confidence level lies strictly between 0 and 1.
+
+    >>> check_confidence(0.95)
+    """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
 

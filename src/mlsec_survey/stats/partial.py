@@ -22,6 +22,11 @@ def partial_spearman(
     correlations, 1.06 / (n - 3 - others), so that they agree with each other. `extra` holds the
     correlation of the same respondents without the others (`alone`).
 
+    >>> outcome, predictor = pd.Series([2, 1, 4, 3, 6, 5, 8, 7]), pd.Series(range(8))
+    >>> given = pd.DataFrame({"size": [1, 2, 2, 3, 1, 3, 2, 1]})
+    >>> round(partial_spearman(outcome, predictor, given).estimate, 3)
+    0.924
+
     Args:
         outcome, predictor: ordered, as numbers.
         given: further ordered variables, a column each.
@@ -67,6 +72,13 @@ def item_functioning(
     doi:10.1097/01.mlr.0000245183.28384.ed): the estimate is the odds ratio of a higher answer per
     step of the group given the rest, with Wald's interval; the test asks by likelihood ratio for
     that and for a difference that depends on the rest (`extra`: `uniform_p`, `non_uniform_p`).
+
+    >>> rng = np.random.default_rng(1)
+    >>> rest, group = pd.Series(rng.normal(size=120)), pd.Series([0, 1] * 60)
+    >>> item = pd.Series(np.digitize(rest + rng.logistic(size=120), [-1, 1]))
+    >>> found = item_functioning(item, rest, group)
+    >>> found.low < 1 < found.high
+    True
 
     Args:
         item: ordered, as numbers.

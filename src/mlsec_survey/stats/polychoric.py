@@ -101,6 +101,13 @@ class Polychoric:
 def polychoric(items: pd.DataFrame) -> Polychoric:
     """Estimate the polychoric correlations of ordered items, each from those who answered both.
 
+    >>> rng = np.random.default_rng(1)
+    >>> level = rng.normal(size=(500, 1))
+    >>> items = pd.DataFrame(np.digitize(level + rng.normal(size=(500, 2)), [-1, 0, 1]))
+    >>> found = polychoric(items).matrix[0, 1]  # 0.5 in the population
+    >>> bool(abs(found - 0.5) < 0.1)
+    True
+
     Args:
         items: respondents × items, whole numbers or ordered levels as numbers; missing where there
             is no answer. Levels that nobody chose are left out.
@@ -244,6 +251,13 @@ def summarised(
 ) -> Summary:
     """Return a smooth function of the correlations with its interval by the delta method.
 
+    >>> rng = np.random.default_rng(1)
+    >>> level = rng.normal(size=(500, 1))
+    >>> items = pd.DataFrame(np.digitize(level + rng.normal(size=(500, 2)), [-1, 0, 1]))
+    >>> found = summarised(polychoric(items), lambda matrix: float(matrix[0, 1]))
+    >>> found.low < found.estimate < found.high
+    True
+
     Args:
         correlations: of items.
         quantity: takes the matrix of correlations.
@@ -296,6 +310,11 @@ def heterotrait_monotrait(
     The mean correlation between the sets, over the geometric mean of those within each; near 1 or
     above, the two measure the same (Henseler, Ringle and Sarstedt 2015,
     doi:10.1007/s11747-014-0403-8).
+
+    >>> matrix = np.full((4, 4), 0.3)
+    >>> matrix[:2, :2] = matrix[2:, 2:] = 0.6
+    >>> round(float(heterotrait_monotrait(matrix, [0, 1], [2, 3])), 3)
+    0.5
 
     Args:
         matrix: correlations of all items.

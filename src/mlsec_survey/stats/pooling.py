@@ -47,6 +47,10 @@ def pool(
 ) -> Pooled:
     """Pool estimates from m ≥ 2 imputed data sets by Rubin's rules.
 
+    >>> pooled = pool([0.5, 0.6, 0.4], [0.2, 0.2, 0.2])
+    >>> round(pooled.estimate, 3), round(pooled.standard_error, 3)
+    (0.5, 0.231)
+
     Args:
         estimates, standard_errors: (m,), on a scale where the estimate is about normal.
         df_complete: residual degrees of freedom had there been no missing answers.
@@ -101,6 +105,10 @@ def pool_wald(
 ) -> PooledTest:
     """Test k parameters jointly over m ≥ 2 imputed data sets (D1).
 
+    >>> covariance = [[0.04, 0.0], [0.0, 0.04]]
+    >>> round(pool_wald([[0.5, 0.1], [0.6, 0.2], [0.4, 0.0]], [covariance] * 3).p, 3)
+    0.098
+
     Args:
         estimates: (m, k); covariances: (m, k, k).
         null: value(s) to test.
@@ -132,6 +140,9 @@ def pool_chi_square(statistics: npt.ArrayLike, df: int) -> PooledTest:
     Cruder than `pool_wald`: the actual level of a 5 % test lies between about 4 and 7 %, and with
     much missing information it lacks power.
 
+    >>> round(pool_chi_square([9.0, 8.0, 11.0], 2).p, 3)
+    0.017
+
     Source: Li, Meng, Raghunathan and Rubin (1991), Statistica Sinica 1, 65–92.
     """
     d = np.asarray(statistics, float)
@@ -159,6 +170,12 @@ def pool_results(results: Sequence[TestResult]) -> TestResult:
     intervals there; p belongs to the pooled interval and replaces the p-values of the single data
     sets, exact ones too. Effect sizes without such a scale (Cramér's V, Cohen's w) are averaged
     without an interval, and their chi-square statistics pooled (`pool_chi_square`).
+
+    >>> from mlsec_survey.stats.rank_tests import kendall_tau_b
+    >>> x = pd.Series(range(8))
+    >>> filled = [pd.Series([1, 0, 2, 4, 3, 5, 7, 6]), pd.Series([1, 0, 2, 4, 3, 5, 6, 7])]
+    >>> round(pool_results([kendall_tau_b(y, x) for y in filled]).estimate, 2)
+    0.82
 
     Args:
         results: of the same method on m ≥ 2 imputed data sets.

@@ -76,7 +76,11 @@ def kendall_on_tables(
 def jonckheere_on_tables(
     tables: ArrayLike, scores: _Given = None, values: _Given = None, trials: float | None = None
 ) -> TableTest:
-    """Test a trend over the rows, with half of Somers' d as effect; the test is Kendall's."""
+    """Test a trend over the rows, with half of Somers' d as effect; the test is Kendall's.
+
+    >>> jonckheere_on_tables([[5, 2], [3, 3], [1, 4]]).p.round(4).tolist()
+    0.0912
+    """
     test = kendall_on_tables(tables)
     effect, se = _somers_d(np.asarray(tables, dtype=float))
     return TableTest(test.z, test.p, test.z, effect / 2, se=se / 2)
@@ -240,7 +244,11 @@ def _fisher_interval(estimate: float, se: float, confidence: float) -> tuple[flo
 def spearman_on_tables(
     tables: ArrayLike, scores: _Given = None, values: _Given = None, trials: float | None = None
 ) -> TableTest:
-    """Test the rank correlation of each table by its t on n - 2 degrees of freedom."""
+    """Test the rank correlation of each table by its t on n - 2 degrees of freedom.
+
+    >>> spearman_on_tables([[5, 2], [3, 3], [1, 4]]).statistic.round(3).tolist()
+    0.41
+    """
     t = np.asarray(tables, dtype=float)
     rho = score_correlation(t, (), (), ranks=True)
     z = t_deviate(rho, t.sum((-2, -1)) - 2)
@@ -322,6 +330,9 @@ def mann_whitney_on_tables(
     """Test two groups by ranks: normal approximation, corrected for ties and continuity.
 
     The same as scipy.stats.mannwhitneyu(method="asymptotic"). The statistic is U of the second.
+
+    >>> mann_whitney_on_tables([[5, 2, 1], [1, 3, 4]]).p.round(4).tolist()
+    0.0451
     """
     t = two_rows(np.asarray(tables, dtype=np.float64))
     n0, n1 = np.moveaxis(t.sum(-1), -1, 0)
@@ -341,6 +352,9 @@ def brunner_munzel_on_tables(
     Brunner and Munzel (2000, Biometrical J. 42:17), the same as scipy.stats.brunnermunzel with the
     t distribution, with the sign turned so that a positive statistic means larger outcomes in the
     second group. Where the groups do not overlap the statistic is infinite.
+
+    >>> brunner_munzel_on_tables([[5, 2, 1], [1, 3, 4]]).p.round(4).tolist()
+    0.0251
     """
     t = two_rows(np.asarray(tables, dtype=np.float64))
     n = t.sum(-1)
@@ -609,7 +623,11 @@ def _two_groups(
 def kruskal_on_tables(
     tables: ArrayLike, scores: _Given = None, values: _Given = None, trials: float | None = None
 ) -> TableTest:
-    """Test the rows of each table by their mean ranks: Kruskal–Wallis H, corrected for ties."""
+    """Test the rows of each table by their mean ranks: Kruskal–Wallis H, corrected for ties.
+
+    >>> kruskal_on_tables([[5, 2], [3, 3], [1, 4]]).statistic.round(3).tolist()
+    2.914
+    """
     t = np.asarray(tables, dtype=np.float64)
     rows, columns, n = t.sum(-1), t.sum(-2), t.sum(axis=(-2, -1))
     centred = midranks(columns) - (n[..., None] + 1) / 2

@@ -57,6 +57,9 @@ class Patterns:
 def rating_patterns(ratings: pd.DataFrame) -> Patterns:
     """Count the distinct rows of a table of ratings.
 
+    >>> rating_patterns(pd.DataFrame({"a": [1, 1, 2], "b": [2, 2, 1]})).counts.tolist()
+    [1, 2]
+
     Args:
         ratings: respondents × objects of numbers, missing where skipped.
 
@@ -111,6 +114,10 @@ def friedman(
     alike); by chance alone it is about 1/n, which the interval allows for: it is the bootstrap
     interval, over respondents, of the agreement between two different respondents, which is what W
     tends to in large samples.
+
+    >>> ratings = pd.DataFrame({"a": [3, 3, 2, 3], "b": [2, 2, 3, 2], "c": [1, 1, 1, 1]})
+    >>> round(friedman(ratings, rng=np.random.default_rng(1), resamples=99).estimate, 3)
+    0.812
 
     Args:
         ratings: respondents × objects, missing where skipped.
@@ -204,6 +211,10 @@ def skillings_mack(
     two respondents rated at least two, none tells two apart, or the objects fall into groups that
     no respondent rated together.
 
+    >>> ratings = pd.DataFrame({"a": [3, 3, 2, 3], "b": [2, np.nan, 3, 2], "c": [1, 1, 1, 1]})
+    >>> round(skillings_mack(ratings, rng=np.random.default_rng(1), resamples=99).estimate, 2)
+    0.81
+
     Raises:
         AnalysisError: there are fewer than two objects.
     """
@@ -284,6 +295,11 @@ def mean_ranks(
     (NaN), and those of the others are among the others. Two objects that were each rated, but never
     by the same respondent, have none either.
 
+    >>> ratings = pd.DataFrame({"a": [3, 3, 2], "b": [2, 2, 3], "c": [1, 1, 1]})
+    >>> found = mean_ranks(ratings, rng=np.random.default_rng(1), resamples=99)
+    >>> found["mean_rank"].round(2).tolist()
+    [1.33, 1.67, 3.0]
+
     Returns:
         One row per column of `ratings`, in its order: mean_rank (1 = rated highest), low, high, n
         (who rated it and at least one other), first_share (of resamples in which its mean rank is
@@ -314,6 +330,11 @@ def mean_rank_draws(
     ratings: pd.DataFrame, *, rng: np.random.Generator, resamples: int = RESAMPLES
 ) -> tuple[Patterns, FloatArray, FloatArray]:
     """Return what `mean_ranks` summarises: patterns used, mean ranks, and those of each resample.
+
+    >>> ratings = pd.DataFrame({"a": [3, 3, 2], "b": [2, 2, 3]})
+    >>> _, ranks, draws = mean_rank_draws(ratings, rng=np.random.default_rng(1), resamples=99)
+    >>> ranks.round(2).tolist(), draws.shape
+    ([1.33, 1.67], (99, 2))
 
     Returns:
         The patterns of respondents with at least two ratings, mean ranks (objects) and resampled
@@ -373,6 +394,11 @@ def pairwise_signed_rank(
     is the matched-pairs rank-biserial correlation (Kerby 2014, doi:10.2466/11.IT.3.1): the share of
     the rank sum in favour of the first object less that in favour of the second. Its interval is a
     bootstrap over respondents; where all point one way it is the exact interval of that share.
+
+    >>> ratings = pd.DataFrame({"a": [3, 3, 2, 4, 3], "b": [2, 1, 3, 1, 3]})
+    >>> found = pairwise_signed_rank(ratings, rng=np.random.default_rng(1), resamples=99)
+    >>> found[["higher", "equal", "lower"]].to_numpy().tolist()
+    [[3, 1, 1]]
 
     Args:
         ratings: respondents × objects, missing where skipped.

@@ -59,6 +59,10 @@ def pairwise_alpha(items: pd.DataFrame) -> float:
     Uses every respondent who answered two items or more, where `cronbach_alpha` needs all items.
     With complete answers the two are the same. NaN where a pair has fewer than two respondents.
 
+    >>> items = pd.DataFrame({"a": [1, 2, 3, 4], "b": [2, 2, 4, 4], "c": [1, 3, 3, np.nan]})
+    >>> round(pairwise_alpha(items), 3)
+    0.871
+
     Args:
         items: respondents × items, numeric.
     """
@@ -77,6 +81,11 @@ def alpha_bootstrap(
     Feldt's interval assumes normal items with equal covariances, which ratings in five steps do
     not have. Neither is exact: for 139 respondents with ratings near the ceiling, 95 % intervals
     covered alpha in 93 % of simulated samples, Feldt's in 92 % (tests/test_reliability.py).
+
+    >>> items = pd.DataFrame({"a": [1, 2, 3, 4] * 5, "b": [2, 2, 4, 4] * 5, "c": [1, 3, 2, 5] * 5})
+    >>> low, high = alpha_bootstrap(items, np.random.default_rng(1), resamples=199)
+    >>> 0.5 < low < high < 1
+    True
 
     Args:
         items: respondents × items, numeric; respondents with a missing item are left out.
@@ -117,7 +126,12 @@ def _alpha(
 
 
 def item_rest_correlations(items: pd.DataFrame) -> pd.Series:
-    """Return each item's correlation with the sum of the others, over complete respondents."""
+    """Return each item's correlation with the sum of the others, over complete respondents.
+
+    >>> items = pd.DataFrame({"a": [1, 2, 3, 4], "b": [2, 2, 4, 4], "c": [1, 3, 3, 5]})
+    >>> item_rest_correlations(items).round(3).tolist()
+    [1.0, 0.8, 0.857]
+    """
     complete = items.dropna().astype(float)
     total = complete.sum(axis=1)
     return pd.Series(

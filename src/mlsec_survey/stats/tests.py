@@ -368,5 +368,8 @@ def for_groups(test: Test) -> Test:
 
     A model of groups has no one slope; groups are then compared by their mean ranks, which is a
     test of the same null hypothesis.
+
+    >>> for_groups(TESTS["proportional_odds"]).label
+    'Kruskal–Wallis (permutation)'
     """
     return test if test.orderless else TESTS["kruskal_permutation"]

@@ -22,6 +22,10 @@ def rake(groups: pd.DataFrame, margins: Mapping[str, Mapping[Any, float]]) -> pd
 
     Iterative proportional fitting (Deming and Stephan 1940, doi:10.1214/aoms/1177731829).
 
+    >>> groups = pd.DataFrame({"size": ["small", "small", "small", "large"]})
+    >>> rake(groups, {"size": {"small": 0.5, "large": 0.5}}).round(3).tolist()
+    [0.667, 0.667, 0.667, 2.0]
+
     Args:
         groups: respondents × variables.
         margins: share of each group, by variable.
@@ -68,6 +72,10 @@ def weighted_mean(
 ) -> TestResult:
     """Estimate a mean, or a share, under weights; interval by linearisation.
 
+    >>> values, weights = pd.Series([1.0, 2.0, 3.0, 6.0]), pd.Series([1.0, 1.0, 1.0, 2.0])
+    >>> round(weighted_mean(values, weights).estimate, 3)
+    3.6
+
     Args:
         values: numbers; missing ones are left out.
         weights: of the same respondents; those without one are left out.
@@ -109,6 +117,11 @@ def weighted_rank_z(x: Floats, y: Floats, weights: Floats) -> tuple[Floats, Floa
 
     Midranks of the whole sample; z from the slope of standardised ranks with a variance that is
     robust to weights and unequal spread (White 1980).
+
+    >>> x = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> r, _ = weighted_rank_z(x, x[[1, 0, 2, 3]], np.ones((1, 4)))
+    >>> r.round(3).tolist()
+    [0.8]
 
     Args:
         x, y: n values each, without gaps, not all the same.
