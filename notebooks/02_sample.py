@@ -347,7 +347,7 @@ exposure = sample.binary_scales(responses, book, confidence=confidence)
 pub.table(
     "exposure",
     exposure,
-    "label:quantity count against unknown n:known_n estimate:share low high "
+    "label:quantity count:exposed against unknown n:known_n estimate:share low high "
     "bound_low bound_high outer_low outer_high",
     caption="Respondents who report at least one attack: known, unknown, what that leaves open.",
     note=f"Share: of those for whom it is known. {shares} Bounds: shares of all {len(responses)} "

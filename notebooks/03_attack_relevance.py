@@ -438,7 +438,7 @@ pub.number(
 pub.table(
     "concern_counts",
     counted.cells,
-    "label:attack count replies:of_reasons share low high expected z:deviate p_adjusted",
+    "label:each_attack count replies:of_reasons share low high expected z:deviate p_adjusted",
     caption="Reasons with each code, by attack: counts, shares, and what chance would give.",
     sections="code",
     note=f"{sample.wilson_note(level)} Expected, deviate and p are of one null: attacks are "

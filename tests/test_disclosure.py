@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlsec_survey.base.formatting import SUPPRESSED
-from mlsec_survey.report.columns import load_columns
+from mlsec_survey.report.columns import Column, load_columns
 from mlsec_survey.report.disclosure import (
     few_told,
     hidden_cells,
@@ -119,6 +120,56 @@ def test_parts_of_a_row_sums_of_rows_and_nested_counts() -> None:
     cases = pd.DataFrame({"reported": [20], "described": [18], "confirmed": [10], "doubted": [0]})
     mask = hidden(cases, "reported described confirmed doubted")
     assert mask.to_numpy().tolist() == [[False, True, False, False]]
+
+
+def test_the_parts_of_a_section_add_up_to_a_total_that_another_table_gives() -> None:
+    table = pd.DataFrame(
+        {
+            "code": ["safety"] * 4 + ["money"] * 4,
+            "label": ["a", "b", "c", "d"] * 2,
+            "count": [12, 1, 2, 9, 12, 0, 20, 9],
+        }
+    )
+    mask = hidden(table, "code label:each_attack count", "code")
+    assert mask["count"].tolist() == [False, True, True, True] + [False] * 4
+
+
+def test_known_and_opposite_tell_of_one_another() -> None:
+    exposed = pd.DataFrame({"count": [3, 36], "against": [83, 50], "n": [86, 86]})
+    mask = hidden(exposed, "count:exposed against n:known_n")
+    assert mask.loc[0, ["count", "against"]].all()
+    assert not mask.loc[1].any()
+
+
+def recorded() -> list[tuple[str, list[Column], pd.DataFrame]]:
+    found = []
+    for path in sorted((ROOT / "paper/generated/records").glob("*.json")):
+        for name, table in json.loads(path.read_text(encoding="utf-8"))["tables"].items():
+            shown = pd.read_csv(ROOT / f"paper/generated/tables/{name}.csv")
+            words = " ".join(f"{c['name']}:{c['entry']}" for c in table["columns"])
+            columns = [c for c in COLUMNS.named(words, shown.columns) if c.name in shown]
+            if table["basis"] not in ("published", "design"):
+                found.append((name, list(columns), shown))
+    return found
+
+
+def test_counts_that_add_up_in_a_published_table_are_said_to() -> None:
+    """Where one column is the sum of others, a count that is hidden could be had by subtraction."""
+    sums = set()
+    for name, columns, table in recorded():
+        counted = [c for c in columns if c.role in ("count", "aside", "base", "absent")]
+        values = table[[c.name for c in counted]].apply(pd.to_numeric, errors="coerce")
+        for total in counted:
+            others = [c for c in counted if c is not total and values[c.name].gt(0).any()]
+            for parts in (p for k in (2, 3, 4) for p in itertools.combinations(others, k)):
+                added = values[[c.name for c in parts]].sum(axis=1, skipna=False)
+                known = added.notna() & values[total.name].notna()
+                if known.sum() < 2 or (added != values[total.name])[known].any():
+                    continue
+                sums.add(name)
+                secret = [c for c in parts if c.role in ("count", "aside", "absent")]
+                assert len({c.part_of for c in secret} - {""}) == 1 < len(secret), (name, parts)
+    assert sums >= {"exposure", "relevance_pairs"}
 
 
 def test_the_value_of_one_respondent_is_never_shown() -> None:
