@@ -12,13 +12,12 @@ from scipy import optimize, special, stats
 from mlsec_survey.analysis import missing_answers
 from mlsec_survey.analysis.missing_answers import (
     _multinomial_logit,
-    complete_cases,
     dont_know_as_answer,
     impute,
     under_each_handling,
 )
 from mlsec_survey.base.errors import AnalysisError
-from mlsec_survey.stats.pooling import pool, pool_chi_square, pool_results, pool_wald
+from mlsec_survey.stats.pooling import pool, pool_chi_square, pool_results
 from mlsec_survey.stats.rank_tests import kendall_tau_b
 from mlsec_survey.stats.result import TestResult
 
@@ -45,25 +44,12 @@ def test_pooling_without_variation_between_imputations():
     assert pooled.high == pytest.approx(0.3 + stats.norm.ppf(0.975) * 0.1, **CLOSE)
 
 
-def test_joint_tests_agree_with_r():
-    d1, d2 = R["d1"], R["d2"]
-    wald = pool_wald(d1["q"], d1["u"])
-    assert wald.statistic == pytest.approx(d1["statistic"], **CLOSE)
-    assert wald.df == pytest.approx((2, d1["df"]), **CLOSE)
-    assert wald.p == pytest.approx(d1["p"], **CLOSE)
+def test_pooled_chi_squares_agree_with_r():
+    d2 = R["d2"]
     chi = pool_chi_square(d2["d"], d2["df1"])
     assert chi.statistic == pytest.approx(d2["statistic"], **CLOSE)
     assert chi.df == pytest.approx((3, d2["df"]), **CLOSE)
     assert chi.p == pytest.approx(d2["p"], **CLOSE)
-
-
-def test_a_joint_test_of_one_parameter_is_the_square_of_t():
-    given = R["scalar"]
-    pooled = pool(given["estimates"], given["errors"])
-    estimates = np.array(given["estimates"])[:, None]
-    wald = pool_wald(estimates, np.square(given["errors"])[:, None, None])
-    t = pooled.estimate / pooled.standard_error
-    assert wald.statistic == pytest.approx(t**2, **CLOSE)
 
 
 def slope(frame, columns=("know", "size")):
@@ -224,16 +210,6 @@ def test_intervals_cover_where_complete_cases_are_biased():
         covered_cc += abs(cc.mean() - 2) <= stats.t.ppf(0.975, len(cc) - 1) * cc.sem()
     assert covered / runs > 0.88
     assert covered_cc / runs < 0.5
-
-
-def test_complete_cases(survey):
-    handled = complete_cases(survey)
-    assert len(handled.data) == survey.notna().all(axis=1).sum()
-    assert f"{len(handled.data)} of 139" in handled.note
-    only = complete_cases(survey, ["size"])
-    assert len(only.data) == survey["size"].notna().sum() > len(handled.data)
-    with pytest.raises(AnalysisError, match="no respondent"):
-        complete_cases(survey.assign(empty=pd.NA))
 
 
 def test_dont_know_as_a_level():

@@ -10,7 +10,7 @@ import pytest
 
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.missing import KIND_DTYPE
-from mlsec_survey.responses.scales import derive_scales, describe_scales, scale_reliability
+from mlsec_survey.responses.scales import derive_scales, scale_reliability
 
 ROOT = Path(__file__).resolve().parent.parent
 ATTACKS = 6
@@ -111,11 +111,3 @@ def test_reliability_is_that_of_the_complete_answers(codebook: Codebook) -> None
         np.corrcoef(complete[:, k], np.delete(complete, k, 1).sum(axis=1))[0, 1] for k in range(6)
     ]
     assert row["weakest"] == pytest.approx(min(rest), abs=1e-12)
-
-
-def test_scales_are_documented(codebook: Codebook) -> None:
-    table = describe_scales(codebook).set_index("scale")
-    assert list(table.index) == [scale.id for scale in codebook.scales]
-    assert table.at["concern_scale", "rule"] == "mean of the answers, if at least 4 are given"
-    assert "“It happened” or “It was suspected”" in table.at["exposure", "rule"]
-    assert "“It did not happen”" in table.at["exposure", "rule"]

@@ -18,16 +18,9 @@ pooled <- function(n) {
        p = 2 * pt(-abs(s$qbar) / sqrt(s$t), s$df))
 }
 
-# D1 (Li, Raghunathan and Rubin 1991) and D2 (Li, Meng, Raghunathan and Rubin 1991) as in
-# van Buuren (2018), Flexible Imputation of Missing Data, section 5.3.
-q <- rbind(c(.4, -.2), c(.5, -.1), c(.35, -.3), c(.6, -.15), c(.45, -.25))
-u <- lapply(1:5, function(l) matrix(c(.04, .01, .01, .05), 2) * (1 + l / 20))
-m <- nrow(q); k <- 2
-ubar <- Reduce(`+`, u) / m
-r1 <- (1 + 1 / m) * sum(diag(cov(q) %*% solve(ubar))) / k
-d1 <- c(colMeans(q) %*% solve(ubar) %*% colMeans(q)) / (k * (1 + r1))
-t <- k * (m - 1)
-nu1 <- 4 + (t - 4) * (1 + (1 - 2 / t) / r1)^2
+# D2 (Li, Meng, Raghunathan and Rubin 1991) as in van Buuren (2018), Flexible Imputation of Missing
+# Data, section 5.3.
+m <- 5
 d <- c(5.2, 6.9, 4.4, 8.1, 5.7)
 r2 <- (1 + 1 / m) * var(sqrt(d))
 d2 <- (mean(d) / 3 - (m + 1) / (m - 1) * r2) / (1 + r2)
@@ -51,8 +44,6 @@ means <- sapply(complete(imp, "all"), function(x) mean(x$know))
 write_json(list(
   r = R.version.string, mice = as.character(packageVersion("mice")),
   scalar = list(estimates = estimates, errors = errors, large = pooled(Inf), small = pooled(139)),
-  d1 = list(q = q, u = u, statistic = d1, increase = r1, df = nu1,
-            p = pf(d1, k, nu1, lower.tail = FALSE)),
   d2 = list(d = d, df1 = 3, statistic = d2, increase = r2, df = nu2,
             p = pf(d2, 3, nu2, lower.tail = FALSE)),
   survey = list(data = data, know_mean = mean(means), know_spread = sd(means),

@@ -51,19 +51,6 @@ class Handled:
     note: str
 
 
-def complete_cases(data: pd.DataFrame, columns: Sequence[str] | None = None) -> Handled:
-    """Keep the respondents that answered all of the columns (default: all columns of the data).
-
-    Raises:
-        AnalysisError: nobody did.
-    """
-    names = list(data.columns) if columns is None else list(columns)
-    kept = data[data[names].notna().all(axis=1)]
-    if kept.empty:
-        raise AnalysisError(f"no respondent answered all of {', '.join(names)}")
-    return Handled(kept, f"{len(kept)} of {len(data)} respondents answered all {len(names)} items")
-
-
 def dont_know_as_answer(
     data: pd.DataFrame,
     dont_know: pd.DataFrame,

@@ -123,15 +123,6 @@ class AnalysisPlan(Entry):
         """Return the hypotheses of one family, in the order of the plan."""
         return tuple(entry for entry in self.hypotheses if entry.family == family_id)
 
-    def first_step(self, family_id: str) -> float:
-        """Return the level below which a p-value of a family is a finding, whatever the others are.
-
-        Holm's method judges the smallest p-value of m hypotheses at alpha / m; a p-value below that
-        is significant in any case, one above may still be after others. Power and detectable
-        effects under correction are those at this level.
-        """
-        return self.alpha / max(1, len(self.of_family(family_id)))
-
     def of_kind(self, kind: Literal["confirmatory", "exploratory"]) -> tuple[Hypothesis, ...]:
         """Return the hypotheses of all families of one kind, in the order of the plan."""
         families = {family.id for family in self.families if family.kind == kind}

@@ -204,29 +204,6 @@ def scale_reliability(
     return pd.DataFrame(rows, columns=_RELIABILITY)
 
 
-def describe_scales(codebook: Codebook) -> pd.DataFrame:
-    """Document the scales: how each is derived, from what, and when it is missing.
-
-    Returns:
-        One row per scale: scale, label, construct, measure, item, rule (in words), minimum, low,
-        high.
-    """
-    return pd.DataFrame(
-        {
-            "scale": scale.id,
-            "label": scale.label,
-            "construct": scale.construct_,
-            "measure": scale.measure,
-            "item": scale.item,
-            "rule": _rule_in_words(scale, codebook),
-            "minimum": scale.minimum,
-            "low": scale.low,
-            "high": scale.high,
-        }
-        for scale in codebook.scales
-    )
-
-
 def _rule_in_words(scale: MeanScale | CountScale | AnyScale, codebook: Codebook) -> str:
     if isinstance(scale, MeanScale):
         return f"mean of the answers, if at least {scale.minimum} are given"

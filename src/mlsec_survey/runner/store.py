@@ -168,13 +168,6 @@ class Store:
             done.append(entry["step"])
         return done
 
-    def forget(self, run: str, step: str) -> None:
-        """Remove the record of a step and its stored outputs, so that it is made anew."""
-        record = self.record(run, step)
-        if record is not None:
-            shutil.rmtree(self._entry(record.digest), ignore_errors=True)
-        self._record_path(run, step).unlink(missing_ok=True)
-
     def prune(self, largest: int = 1_500_000_000, keep: int = 2_000) -> None:
         """Drop the entries that were used longest ago until the store is within its bounds."""
         entries = sorted(

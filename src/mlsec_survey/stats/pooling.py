@@ -100,44 +100,10 @@ class PooledTest:
     relative_increase: float
 
 
-def pool_wald(
-    estimates: npt.ArrayLike, covariances: npt.ArrayLike, null: npt.ArrayLike = 0.0
-) -> PooledTest:
-    """Test k parameters jointly over m ≥ 2 imputed data sets (D1).
-
-    >>> covariance = [[0.04, 0.0], [0.0, 0.04]]
-    >>> round(pool_wald([[0.5, 0.1], [0.6, 0.2], [0.4, 0.0]], [covariance] * 3).p, 3)
-    0.098
-
-    Args:
-        estimates: (m, k); covariances: (m, k, k).
-        null: value(s) to test.
-
-    Source: Li, Raghunathan and Rubin (1991, doi:10.1080/01621459.1991.10475152).
-    """
-    q, u = np.asarray(estimates, float), np.asarray(covariances, float)
-    m, k = q.shape
-    if m < 2 or u.shape != (m, k, k):
-        raise ValueError("need (m, k) estimates and (m, k, k) covariances with m of two or more")
-    within = u.mean(axis=0)
-    between = np.atleast_2d(np.cov(q, rowvar=False))
-    increase = (1 + 1 / m) * float(np.trace(np.linalg.solve(within, between))) / k
-    away = q.mean(axis=0) - np.broadcast_to(np.asarray(null, float), (k,))
-    statistic = float(away @ np.linalg.solve(within, away)) / (k * (1 + increase))
-    t = k * (m - 1)
-    if increase == 0:
-        df = math.inf
-    elif t > 4:
-        df = 4 + (t - 4) * (1 + (1 - 2 / t) / increase) ** 2
-    else:
-        df = t * (1 + 1 / k) * (1 + 1 / increase) ** 2 / 2
-    return PooledTest(statistic, (float(k), df), _f_tail(statistic, k, df), increase)
-
-
 def pool_chi_square(statistics: npt.ArrayLike, df: int) -> PooledTest:
-    """Pool chi-square statistics of m ≥ 2 imputed data sets when nothing else is at hand (D2).
+    """Pool chi-square statistics of m ≥ 2 imputed data sets (D2).
 
-    Cruder than `pool_wald`: the actual level of a 5 % test lies between about 4 and 7 %, and with
+    Crude: the actual level of a 5 % test lies between about 4 and 7 %, and with
     much missing information it lacks power.
 
     >>> round(pool_chi_square([9.0, 8.0, 11.0], 2).p, 3)

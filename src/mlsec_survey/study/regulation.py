@@ -58,8 +58,8 @@ def load_regulation(path: Path, ledger: Ledger) -> Regulation:
         ledger: whose claims are mapped.
 
     Raises:
-        InputError: an entry names no claim or no source, a source is named by no entry, or a claim
-            is not mapped.
+        InputError: an entry names no claim or no source, says what an unread text asks, a source
+            is named by no entry, or a claim is not mapped.
     """
     document = read_yaml(path)
     regulation = validate(document, Regulation)
@@ -77,6 +77,15 @@ def load_regulation(path: Path, ledger: Ledger) -> Regulation:
                     value=value,
                     remedy=near(value, known),
                 )
+    unread = {source.id for source in regulation.sources if source.read == "unread"}
+    for at, entry in enumerate(regulation.mapping):
+        if entry.source in unread and not entry.asks.startswith("Not read"):
+            raise document.error(
+                ("mapping", at, "asks"),
+                "the text of this source was not read, so nobody can say what it asks",
+                value=entry.asks,
+                remedy="Write: Not read; see the text. Or say how it was read, at its source.",
+            )
     for key, known, used in (
         ("sources", sources, {entry.source for entry in regulation.mapping}),
         ("mapping", claims, {entry.claim for entry in regulation.mapping}),
