@@ -205,7 +205,7 @@ columns = "label:quantity n effect estimate low high p p_adjusted"
 about = (
     f"Low and high: {level} interval, not adjusted. Adjusted p: Holm within each comparison. "
     "Probability of superiority: that the group named last answers higher, ties half; odds ratio: "
-    "its odds against the other."
+    "its odds against the other. No interval of Cramér's V (–): the table is too sparse for one."
 )
 for key, table, what in (
     ("taking_part", by_way, "ways of taking part"),

@@ -99,7 +99,8 @@ pub.table(
     sections="family_label",
     note=f"Low and high: ends of the {level} interval of each hypothesis alone, not adjusted. "
     "Adjusted p: Holm within the family. "
-    f"{hyp.describe_monte_carlo(permutations, the_plan.alpha)}",
+    f"{hyp.describe_monte_carlo(permutations, the_plan.alpha)} "
+    f"{null_results.describe_sparse_tables(confirmatory)}",
 )
 
 # %%
@@ -204,7 +205,7 @@ pub.table(
     caption="Equivalence tests: which effects on exposure the data rule out, after correction.",
     note="Low and high: simultaneous intervals, at "
     f"{percent_text(1 - 2 * the_plan.alpha / max(1, len(exposure)))} each. Adjusted p and "
-    f"reading: Holm. {null_results.describe_sparse_tables(exposure, confirmatory)}",
+    f"reading: Holm. {null_results.describe_sparse_tables(confirmatory)}",
 )
 
 # %%
@@ -528,7 +529,8 @@ pub.table(
     "id label:hypothesis n missing effect estimate low high p p_adjusted",
     caption="Exploratory hypotheses, adjusted across all of them.",
     note=f"Low and high: ends of the {level} interval of each hypothesis alone, not adjusted. "
-    f"Adjusted p: Benjamini–Hochberg. {hyp.describe_monte_carlo(resamples, the_plan.alpha)}",
+    f"Adjusted p: Benjamini–Hochberg. {hyp.describe_monte_carlo(resamples, the_plan.alpha)} "
+    f"{null_results.describe_sparse_tables(exploratory)}",
 )
 
 # %% [markdown]
@@ -554,8 +556,9 @@ pub.table(
     note="p-values and intervals are not adjusted; permutations are fewer than in the main "
     f"table ({resamples:,}). {hyp.IMPUTATIONS} imputations by chained equations, pooled by "
     "Rubin's rules; their p is a large-sample one. Cramér's V is pooled without an interval. Don't "
-    "know is handled where it is an option of a single item and somebody chose it. Unknown as "
-    "none, as met: unknown exposure counts as 0, or as 1. Occurrence is imputed attack by attack.",
+    "know is handled where it is an option of a single item and somebody chose it. No interval of "
+    "Cramér's V: the table is too sparse for one that covers as often as it says. Unknown as none, "
+    "as met: unknown exposure counts as 0, or as 1. Occurrence is imputed attack by attack.",
 )
 
 # %% [markdown]

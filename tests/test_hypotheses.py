@@ -433,13 +433,15 @@ def test_a_sparse_table_leaves_equivalence_and_evidence_open(
     results = hyp.run_plan(plan, rare, codebook, kind="confirmatory", seed=SEED, resamples=99)
     e2 = results.results["E2"]
     assert (e2.low, e2.high) == (0.0, 1.0) and e2.p <= 1
+    shown = results.table.set_index("id").loc["E2"]
+    assert math.isnan(shown["low"]) and math.isnan(shown["high"])
     row = (
         null_results.null_readings(plan.of_family("E"), results, rare, codebook)
         .set_index("id")
         .loc["E2"]
     )
     assert row["verdict"] == "open" and row["p_equivalence"] > 0.05 and math.isnan(row["bf01"])
-    words = null_results.describe_sparse_tables(plan.of_family("E"), results)
+    words = null_results.describe_sparse_tables(results)
     assert words.startswith("For exposure by industry (E2) an expected count is below 1")
 
 

@@ -33,7 +33,7 @@ from mlsec_survey.instrument.plan import AnalysisPlan, Family, Hypothesis, Joint
 from mlsec_survey.responses.scales import part_indicators
 from mlsec_survey.stats import counts, ordinal
 from mlsec_survey.stats.design import ModelResult
-from mlsec_survey.stats.effects import EFFECTS
+from mlsec_survey.stats.effects import EFFECTS, told_interval
 from mlsec_survey.stats.multiplicity import Tested, benjamini_hochberg, holm, westfall_young
 from mlsec_survey.stats.pairs import as_scores, complete_pairs
 from mlsec_survey.stats.result import TestResult
@@ -188,19 +188,11 @@ def run_plan(
                 "family": entry.family,
                 "label": entry.label,
                 "direction": entry.direction,
-                "n": result.n,
                 "missing": len(data) - result.n,
-                "effect": result.effect,
-                "estimate": result.estimate,
-                "low": result.low,
-                "high": result.high,
                 "null": result.null,
-                "statistic": result.statistic,
-                "p": result.p,
                 "sesoi_low": bounds[0],
                 "sesoi_high": bounds[1],
-                "method": result.method,
-                "notes": "; ".join(result.notes),
+                **_fields(result),
             }
         )
     table = pd.DataFrame(rows, columns=_COLUMNS)
@@ -358,7 +350,8 @@ _RESULT_FIELDS = ("n", "effect", "estimate", "low", "high", "statistic", "p", "m
 
 def _fields(result: TestResult) -> dict[str, object]:
     values: dict[str, object] = {name: getattr(result, name) for name in _RESULT_FIELDS}
-    return values | {"notes": "; ".join(result.notes)}
+    low, high = told_interval(result.effect, result.low, result.high)
+    return values | {"low": low, "high": high, "notes": "; ".join(result.notes)}
 
 
 # Tables for readers
@@ -409,9 +402,10 @@ def effect_text(result: TestResult) -> str:
     if math.isnan(result.estimate):
         return "not estimable"
     level = as_text(100 * result.confidence, "3s").rstrip("0").rstrip(".")
+    low, high = told_interval(result.effect, result.low, result.high)
     return (
         f"{result.effect} {as_text(result.estimate, 2)} "
-        f"({level} % interval {interval_text(result.low, result.high)}; n = {result.n})"
+        f"({level} % interval {interval_text(low, high)}; n = {result.n})"
     )
 
 

@@ -17,6 +17,7 @@ from mlsec_survey.base.formatting import as_text, listed
 from mlsec_survey.base.randomness import generator
 from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.responses.readers import RawExport
+from mlsec_survey.stats.effects import told_interval
 from mlsec_survey.stats.multiplicity import holm
 from mlsec_survey.stats.tests import TESTS
 
@@ -154,10 +155,11 @@ def compare_groups(
                 )
             except AnalysisError:
                 continue
+            low, high = told_interval(result.effect, result.low, result.high)
             rows.append({
                 "comparison": title, "label": variable.label, "n": result.n,
-                "effect": result.effect, "estimate": result.estimate, "low": result.low,
-                "high": result.high, "null": result.null, "p": result.p,
+                "effect": result.effect, "estimate": result.estimate, "low": low,
+                "high": high, "null": result.null, "p": result.p,
                 "second": names[-1] if len(names) == 2 else "",
             })  # fmt: skip
     columns = [
@@ -259,7 +261,7 @@ def dont_know_table(
     except (AnalysisError, ValueError):
         return pd.DataFrame(columns=[*columns, "p_adjusted"])
     rows = [
-        [labels[name], r.n, r.effect, r.estimate, r.low, r.high, r.p]
+        [labels[name], r.n, r.effect, r.estimate, *told_interval(r.effect, r.low, r.high), r.p]
         for name, r in fit.terms.items()
     ]
     table = pd.DataFrame(rows, columns=columns)

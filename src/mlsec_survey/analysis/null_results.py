@@ -29,7 +29,7 @@ from mlsec_survey.instrument.codebook import Codebook
 from mlsec_survey.instrument.plan import Hypothesis
 from mlsec_survey.stats import bayes_factor as bayes
 from mlsec_survey.stats.categorical import LEAST_EXPECTED
-from mlsec_survey.stats.effects import effect_named
+from mlsec_survey.stats.effects import effect_named, told_interval
 from mlsec_survey.stats.equivalence import EquivalenceTest, Interval, Verdict, equivalence_test
 from mlsec_survey.stats.multiplicity import holm
 from mlsec_survey.stats.result import TestResult
@@ -202,9 +202,10 @@ def null_readings(
         tests.append(equivalence)
         if equivalence is not None:
             bounds = sesoi_bounds(entry, result)
+            low, high = told_interval(result.effect, equivalence.low, equivalence.high)
             row |= {
-                "low": equivalence.low,
-                "high": equivalence.high,
+                "low": low,
+                "high": high,
                 "sesoi_low": bounds[0],
                 "sesoi_high": bounds[1],
                 "p_equivalence": equivalence.p,
@@ -289,19 +290,19 @@ def left_open(
     return float(sum(entry.id not in closed for entry in hypotheses))
 
 
-def describe_sparse_tables(hypotheses: Sequence[Hypothesis], results: PlanResults) -> str:
+def describe_sparse_tables(results: PlanResults) -> str:
     """Name the hypotheses whose table is too sparse for an interval of Cramér's V; "" if none."""
+    labels = results.table.set_index("id")["label"]
     sparse = [
-        hypothesis_text(entry.id, entry.label)
-        for entry in hypotheses
-        if entry.id in results.results
-        and results.results[entry.id].extra.get("smallest_expected", math.inf) < LEAST_EXPECTED
+        hypothesis_text(name, labels[name])
+        for name, result in results.results.items()
+        if result.extra.get("smallest_expected", math.inf) < LEAST_EXPECTED
     ]
     if not sparse:
         return ""
     return (
         f"For {listed(sparse)} an expected count is below {LEAST_EXPECTED:g}, where no interval of "
-        "Cramér's V covers as often as it says; 0 to 1 stands for it, and equivalence is open."
+        "Cramér's V covers as often as it says: none is given."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -121,12 +122,14 @@ def _interval(
     low, high = np.clip([entry.low, entry.high], *limits)
     axes.plot([low, high], [y, y], color=colour, lw=1.4)
     for end, edge, marker in ((entry.low, limits[0], "<"), (entry.high, limits[1], ">")):
-        if not limits[0] <= end <= limits[1]:
+        if end < limits[0] or end > limits[1]:
             axes.plot(edge, y, marker, color=colour, ms=3.4)
     axes.plot(entry.estimate, y, "o" if found else "D", color=colour, ms=3.4)
 
 
 def _effect_text(entry: Any) -> str:
+    if math.isnan(entry.low):
+        return f"{as_text(entry.estimate, 2)} [–]"
     return f"{as_text(entry.estimate, 2)} [{as_text(entry.low, 2)}, {as_text(entry.high, 2)}]"
 
 

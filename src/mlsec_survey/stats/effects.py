@@ -196,6 +196,22 @@ EFFECTS: dict[str, EffectSize] = {
 }
 
 
+def told_interval(effect: str, low: float, high: float) -> tuple[float, float]:
+    """Return an interval as readers are shown it: none where it holds every value there is.
+
+    >>> told_interval("Cramér's V", 0.0, 1.0), told_interval("Cramér's V", 0.0, 0.4)
+    ((nan, nan), (0.0, 0.4))
+
+    Args:
+        effect: name of the measure; the interval of one that is not registered is always shown.
+        low, high: ends of the interval.
+    """
+    measure = effect_named(effect)
+    if measure is not None and low <= measure.low and high >= measure.high:
+        return math.nan, math.nan
+    return low, high
+
+
 def effect_named(name: str, effects: Mapping[str, EffectSize] = EFFECTS) -> EffectSize | None:
     """Return the measure that a result calls by this name; None for one that is not registered.
 
