@@ -63,7 +63,11 @@ def test_affinity_bounds_the_jobs() -> None:
 
 def test_memory_bounds_the_jobs(tmp_path: Path) -> None:
     small = groups(tmp_path / "small", memory_max=f"{500 * MB}\n")
-    assert (memory(small), jobs(small)) == (500 * MB, 1)
+    assert (memory(small), jobs(control=small)) == (500 * MB, 1)
+    # Two gigabytes hold two notebooks of a small export, and one of some ten thousand respondents.
+    two = groups(tmp_path / "two", memory_max=f"{2000 * MB}\n")
+    several = min(2, processors())
+    assert [min(2, jobs(size, two)) for size in (120_000, 12 * MB)] == [several, 1]
     free = memory(groups(tmp_path / "free", memory_max="max\n"))
     assert free == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 

@@ -50,9 +50,11 @@ def end_with_parent() -> None:
 
 # ── How many there may be ─────────────────────────────────────────────────────────────────────────
 
-# What a run takes for itself with the libraries loaded, and what each notebook adds to that.
+# What a run takes for itself with the libraries loaded, and what each notebook adds to that: some
+# for itself, and some for each byte of the export (benchmarks/sizes.py).
 _OWN_MEMORY = 400_000_000
-_NOTEBOOK_MEMORY = 250_000_000
+_NOTEBOOK_MEMORY = 450_000_000
+_MEMORY_PER_BYTE = 40
 
 
 def processors(control: Path = Path("/")) -> int:
@@ -83,13 +85,19 @@ def memory(control: Path = Path("/")) -> int | None:
     return min(found, default=None)
 
 
-def jobs(control: Path = Path("/")) -> int:
-    """Return how many notebooks to execute side by side: as processors and memory allow."""
+def jobs(export: int = 0, control: Path = Path("/")) -> int:
+    """Return how many notebooks to execute side by side: as processors and memory allow.
+
+    Args:
+        export: size of the raw export in bytes.
+        control: see `processors`.
+    """
     bytes_ = memory(control)
     most = processors(control)
     if bytes_ is None:
         return most
-    return max(1, min(most, (bytes_ - _OWN_MEMORY) // _NOTEBOOK_MEMORY))
+    each = _NOTEBOOK_MEMORY + _MEMORY_PER_BYTE * export
+    return max(1, min(most, (bytes_ - _OWN_MEMORY) // each))
 
 
 def _limits(control: Path, name: str, old_name: str) -> Iterator[list[str]]:

@@ -71,9 +71,8 @@ def parser(pipeline: Pipeline | None = None) -> argparse.ArgumentParser:
     how.add_argument(
         "--jobs",
         type=int,
-        default=jobs(),
         metavar="N",
-        help="side by side (default: %(default)s)",
+        help="side by side (default: as many as processors and memory allow)",
     )
     how.add_argument("--cold", action="store_true", help="ordinary kernels instead of forked ones")
     how.add_argument(
@@ -156,11 +155,16 @@ def _end(*_: object) -> None:
 
 def _main(options: argparse.Namespace, root: Path) -> int:
     started = time.monotonic()
-    if options.jobs < 1:
+    if options.jobs is not None and options.jobs < 1:
         raise InputError("--jobs must be at least 1", value=options.jobs)
     pipeline = load_pipeline(root)
+    sizes = [file.stat().st_size for file in (root / "data" / "raw").glob("*") if file.is_file()]
     work = Workspace(
-        root, pipeline, jobs=options.jobs, fork=not options.cold, scheduler=options.scheduler
+        root,
+        pipeline,
+        jobs=options.jobs or jobs(max(sizes, default=0)),
+        fork=not options.cold,
+        scheduler=options.scheduler,
     )
     if options.scheduler is not None:
         # Loaded only where there is a cluster.

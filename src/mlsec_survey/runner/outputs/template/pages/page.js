@@ -39,7 +39,9 @@
     link.addEventListener("click", () => { menu.checked = false; }));
 
   // Tables.
-  const LONG = 16, SHOWN = 12, WORDY = 36;
+  const WORDY = 36, narrow = matchMedia("(max-width: 34rem)");
+  const limits = (table) => narrow.matches && table.classList.contains("cards")
+    ? { long: 6, shown: 4 } : { long: 16, shown: 12 };
   const MISSING = new Set(["", "–", "(s)", "not estimable"]);
   const value = (cell) => {
     const text = cell.textContent.trim();
@@ -66,8 +68,8 @@
   };
   const fold = (table) => {
     const rows = all("tbody tr", table);
-    const hide = table.dataset.folded === "true";
-    rows.forEach((row, at) => { row.classList.toggle("folded", hide && at >= SHOWN); });
+    const hide = table.dataset.folded === "true", { shown } = limits(table);
+    rows.forEach((row, at) => { row.classList.toggle("folded", hide && at >= shown); });
   };
   const count = (table) => all("tbody tr:not(.section)", table).length;
 
@@ -108,23 +110,8 @@
       });
     }
 
-    // Long tables show their first rows and how many there are.
     // The explorer's rows change and are few.
     const live = table.hasAttribute("data-live");
-    if (!live && count(table) > LONG) {
-      const rows = count(table), button = make("button", { type: "button", class: "fold" });
-      const set = (folded) => {
-        table.dataset.folded = folded;
-        button.setAttribute("aria-expanded", !folded);
-        button.textContent = folded ? `Show all ${rows} rows` : `Show fewer of the ${rows} rows`;
-        fold(table);
-        reach();
-      };
-      button.addEventListener("click", () => set(table.dataset.folded !== "true"));
-      scroller.after(button);
-      set(true);
-    }
-
     // On a narrow screen a table of sentences reads as cards.
     const rows = all("tbody tr:not(.section)", table);
     const wordy = heads.some((_, column) => {
@@ -141,6 +128,26 @@
         // A card leaves out what has no value.
         cell.classList.toggle("nothing", ["", "–"].includes(cell.textContent.trim()));
       }));
+    }
+    // Long tables show their first rows and how many there are; cards are long sooner.
+    const button = make("button", { type: "button", class: "fold" });
+    const set = (folded) => {
+      table.dataset.folded = folded;
+      button.setAttribute("aria-expanded", !folded);
+      button.textContent = `Show ${folded ? "all" : "fewer of the"} ${rows.length} rows`;
+      fold(table);
+      reach();
+    };
+    const long = () => {
+      const many = rows.length > limits(table).long;
+      if (many && !button.isConnected) scroller.after(button);
+      if (!many) button.remove();
+      set(many);
+    };
+    button.addEventListener("click", () => set(table.dataset.folded !== "true"));
+    if (!live) {
+      narrow.addEventListener("change", long);
+      long();
     }
     reach();
     new ResizeObserver(reach).observe(scroller);
