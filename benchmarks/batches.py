@@ -1,0 +1,83 @@
+"""Batches on Dask: runs per hour by the number of worker processes.
+
+    python benchmarks/batches.py [--workers 1 2 4 8] [--runs 4]
+
+A scheduler and so many workers are started on this machine, and a batch of runs with another seed
+each goes to them, in a fresh copy of the project. Pages, paper and the comparison are left out: they
+are made here, whatever the number of workers. The `lab` extra has Dask.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner import environment, fresh_copy, machine, write_between
+
+
+@contextmanager
+def cluster(folder: Path, workers: int) -> Iterator[str]:
+    """Give the address of a scheduler on this machine with so many workers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    python, quiet = sys.executable, {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    calls = [
+        [python, "-m", "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"],
+        [python, "-m", "mlsec_survey.runner.cluster", address, "--nworkers", str(workers)],
+    ]
+    started = [subprocess.Popen(call, cwd=folder, env=environment(), **quiet) for call in calls]
+    try:
+        yield address
+    finally:
+        for process in reversed(started):
+            process.terminate()
+        for process in started:
+            process.wait()
+
+
+def measure(workers: int, runs: int) -> float:
+    """Return the seconds of a batch on so many workers."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
+        folder = fresh_copy(Path(scratch))
+        lines = ["runs:", *(f"  - {{name: s{seed}, seed: {seed}}}" for seed in range(1, runs + 1))]
+        (folder / "batch.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        with cluster(folder, workers) as address:
+            call = [
+                sys.executable,
+                "scripts/run_all.py",
+                "--batch",
+                "batch.yml",
+                "--notebooks-only",
+            ]
+            started = time.perf_counter()
+            subprocess.run(
+                [*call, "--scheduler", address, "--jobs", "1"],
+                cwd=folder, env=environment(), check=True, stdout=subprocess.DEVNULL,
+            )  # fmt: skip
+            return time.perf_counter() - started
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--workers", nargs="+", type=int, default=[1, 2, 4, 8])
+    arguments.add_argument("--runs", type=int, default=4)
+    options = arguments.parse_args()
+    lines = ["| worker processes | seconds | runs per hour |", "|---:|---:|---:|"]
+    for workers in options.workers:
+        seconds = measure(workers, options.runs)
+        lines.append(f"| {workers} | {seconds:.0f} | {3600 * options.runs / seconds:.0f} |")
+        print(lines[-1], flush=True)
+    text = f"{machine()}; {options.runs} runs, one measurement each.\n\n" + "\n".join(lines)
+    write_between("batches", "benchmarks/batches.py", text)
+
+
+if __name__ == "__main__":
+    main()
