@@ -3,8 +3,8 @@
     python benchmarks/batches.py [--workers 1 2 4 8] [--runs 4]
 
 A scheduler and so many workers are started on this machine, and a batch of runs with another seed
-each goes to them, in a fresh copy of the project. Pages, paper and the comparison are left out: they
-are made here, whatever the number of workers. The `lab` extra has Dask.
+each goes to them, in a fresh copy of the project. Pages, paper and the comparison are left out:
+they are made here, whatever the number of workers. The `lab` extra has Dask.
 """
 
 from __future__ import annotations
@@ -47,21 +47,19 @@ def measure(workers: int, runs: int) -> float:
     """Return the seconds of a batch on so many workers."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         folder = fresh_copy(Path(scratch))
-        lines = ["runs:", *(f"  - {{name: s{seed}, seed: {seed}}}" for seed in range(1, runs + 1))]
-        (folder / "batch.yml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        spec = "version: 1\npages: false\npdf: false\ncompare: false\n"
+        spec += f"grids: [{{name: seed, over: {{seed: {list(range(1, runs + 1))}}}}}]\n"
+        (folder / "batch.yml").write_text(spec, encoding="utf-8")
         with cluster(folder, workers) as address:
-            call = [
-                sys.executable,
-                "scripts/run_all.py",
-                "--batch",
-                "batch.yml",
-                "--notebooks-only",
-            ]
+            call = ["scripts/run_all.py", "--batch", "batch.yml", "--scheduler", address]
             started = time.perf_counter()
             subprocess.run(
-                [*call, "--scheduler", address, "--jobs", "1"],
-                cwd=folder, env=environment(), check=True, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
+                [sys.executable, *call, "--jobs", "1"],
+                cwd=folder,
+                env=environment(),
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
             return time.perf_counter() - started
 
 
