@@ -421,3 +421,17 @@ def test_outputs_carry_no_trace_of_the_machine_or_the_moment(quick: Runner) -> N
         if path.is_file()
     ]
     assert not any(str(quick.root).encode() in text for text in texts)
+
+
+def test_notebooks_that_read_no_export_run(tmp_path: Path) -> None:
+    """Somebody's own notebooks, that know nothing of a survey: no answers, nothing private."""
+    project = make_project(tmp_path / "project")
+    (project.root / "notebooks" / "pipeline.yml").write_text(
+        "parameters:\n  seed: {type: integer, default: 1, meaning: of every random draw}\n"
+        "notebooks:\n  01_first: {title: Alone, question: How many, parameters: [seed]}\n"
+    )
+    source = '# %% tags=["parameters"]\nseed = 1\n\n# %%\nprint(seed + 1)\n'
+    (project.root / "notebooks" / "01_first.py").write_text(source)
+    assert project.run("--notebooks-only").status == 0
+    executed = (project.root / "notebooks" / "01_first.ipynb").read_text(encoding="utf-8")
+    assert '"2\\n"' in executed

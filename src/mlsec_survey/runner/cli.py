@@ -211,8 +211,9 @@ def _run(options: argparse.Namespace, work: Workspace) -> Run:
             remedy="add --run NAME; the default run keeps the default parameters",
         )
     if not options.run:
-        export = resolve_export(root, str(work.pipeline.parameters["export"]))
-        if may_be_tracked(export):
+        # Notebooks that read no export show nobody's answers.
+        export = work.pipeline.parameters.get("export")
+        if export is None or may_be_tracked(resolve_export(root, str(export))):
             return Run(DEFAULT_RUN, root, {}, pdf=not options.no_pdf)
         private = root / PRIVATE_RUN
         return Run(private.name, private, {}, pdf=not options.no_pdf)
