@@ -58,8 +58,8 @@ pub.table(
     "claim_ledger",
     table,
     "claim rests_on this_run strength may may_not",
-    caption="Claim ledger: what is claimed in public, what this run adds, and what may be "
-    "concluded from a claim that is carried.",
+    caption="Claim ledger: what is claimed in public, what this run adds, and what may and may "
+    "not be concluded.",
     note="Claims in the words of this project, after the publication's abstract. Strength: grade "
     "by the checks in data/claims.yml, in brackets how many of them hold.",
 )

@@ -276,6 +276,19 @@ def test_long_tables_are_folded_with_their_number_of_rows(browser: Browser, site
         assert result.locator("tbody tr:not(.section):visible").count() == rows
 
 
+def test_cards_are_folded_sooner_than_rows(browser: Browser, site: Path) -> None:
+    with opened(browser, site / "03_attack_relevance.html", size=PHONE) as page:
+        cards = page.locator("#tab-concern_code_book tbody tr:not(.section)")
+        rows = cards.count()
+        assert cards.locator("visible=true").count() == 4 < rows
+        page.locator("#tab-concern_code_book button.fold").click()
+        assert cards.locator("visible=true").count() == rows
+    with opened(browser, site / "03_attack_relevance.html") as page:
+        table = page.locator("#tab-concern_code_book")
+        assert table.locator("tbody tr:not(.section):visible").count() == rows
+        assert table.locator("button.fold").count() == 0
+
+
 def test_the_first_column_stays_while_others_scroll(browser: Browser, site: Path) -> None:
     with opened(browser, site / "02_sample.html", size=PHONE) as page:
         scroller = page.locator(".scroll.wide").first

@@ -67,9 +67,12 @@
     fold(table);
   };
   const fold = (table) => {
-    const rows = all("tbody tr", table);
     const hide = table.dataset.folded === "true", { shown } = limits(table);
-    rows.forEach((row, at) => { row.classList.toggle("folded", hide && at >= shown); });
+    let at = 0;
+    all("tbody tr", table).forEach((row) => {
+      row.classList.toggle("folded", hide && at >= shown);
+      if (!row.classList.contains("section")) at += 1;
+    });
   };
   const count = (table) => all("tbody tr:not(.section)", table).length;
 
