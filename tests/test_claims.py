@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
+import sys
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given
@@ -53,6 +57,15 @@ def changed(tmp_path: Path, change) -> Path:
     path = tmp_path / "claims.yml"
     path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path
+
+
+def load_script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 # The committed ledger
@@ -260,3 +273,25 @@ def test_published_records_are_read_from_the_run(tmp_path: Path, monkeypatch) ->
     folder.mkdir(parents=True)
     (folder / "04_hypotheses.json").write_text('{"notebook": "04_hypotheses"}')
     assert project.published("04_hypotheses") == [{"notebook": "04_hypotheses"}]
+
+
+@pytest.mark.slow
+def test_the_simulated_grades_make_the_checks_that_the_ledger_makes() -> None:
+    """The committed table is of the checks of today: one sample per claim is graded again."""
+    rates = claims.grading_rates(ROOT / "data/simulation/grades.csv").set_index(["claim", "truth"])
+    simulation = load_script("check_grading")
+    study = simulation.the_study()
+    data = simulation.hyp.analysis_data(study.responses, study.codebook)
+    nothing = simulation.TRUTHS[0]
+    for key, claim_id in simulation.KEYS.items():
+        claim = next(entry for entry in study.ledger.claims if entry.id == claim_id)
+        entries = simulation.hyp.hypotheses_on(study.plan, claim.fact)
+        weights = simulation.weights_of(simulation.pair_scores(study, entries, data), 0.0)
+        moved = simulation.outcome_columns(study, entries)
+        condition = simulation.Condition(key, claim, nothing, entries, moved, weights)
+        _, grade, checks = simulation.one_grade(
+            (key, 1), np.random.default_rng(1), study=study, conditions={key: condition}
+        )
+        assert checks == rates.loc[(claim.label, nothing), "checks_simulated"]
+        assert grade in {entry.id for entry in study.ledger.grades}
+    assert (rates["simulations"] >= 200).all()
