@@ -92,8 +92,9 @@ pub.table(
 # Put the export as the survey tool wrote it at `data/raw/export.csv` (or `.lsa`, `.sav`, `.xlsx`,
 # `.parquet`: `data/raw/README.md` lists tools and formats) and run all. The run stops and prints
 # the manifest to put beside it, in `data/raw/export.manifest.yml`, which says what the file is.
-# `python scripts/check_export.py FILE` lists beforehand all that is wrong. Free text is coded afterwards, best by two people; `data/coding/README.md` says
-# how, and until then what rests on it says that it is not yet coded.
+# `python scripts/check_export.py FILE` lists beforehand all that is wrong. Free text is coded
+# afterwards, best by two people; `data/coding/README.md` says how, and until then what rests on it
+# says that it is not yet coded.
 # If a column or a code does not fit the codebook, the run stops with one message that names row,
 # column, value and remedy. With `synthetic: false` in the manifest the stand-in label disappears.
 

@@ -392,8 +392,8 @@ pub.number(
 # Where a method falls short, its p-values and intervals in notebook 04 have to be read with that in
 # mind, if it is used there at all. Under other shares, other sizes or answers that depend on one
 # another, the same method may do worse than in the conditions that were tried. Where a group
-# expects less than one case no interval of Cramér's V that was tried holds, so there it is 0 to 1,
-# which covers always and says nothing.
+# expects less than one case no interval of Cramér's V that was tried holds, so notebook 04 gives
+# none there; here it counts as 0 to 1, which covers always and says nothing.
 
 # %% [markdown]
 # ## Would other choices have led elsewhere?

@@ -80,6 +80,8 @@ def test_an_effect_carries_its_n() -> None:
         method="m", effect="odds ratio", estimate=0.5, low=0.3, high=0.8, n=57, null=1.0
     )
     assert effect_text(result) == "odds ratio 0.50 (95 % interval 0.30 to 0.80; n = 57)"
+    open_ = dataclasses.replace(result, effect="Cramér's V", low=0.0, high=1.0)
+    assert effect_text(open_) == "Cramér's V 0.50 (no interval; n = 57)"
 
 
 @pytest.mark.parametrize("estimate", [1.8, 0.4])

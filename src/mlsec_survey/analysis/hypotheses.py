@@ -401,12 +401,12 @@ def effect_text(result: TestResult) -> str:
     """Say an effect with interval and n: "odds ratio 1.2 (95 % interval 0.9 to 1.6; n = 134)"."""
     if math.isnan(result.estimate):
         return "not estimable"
-    level = as_text(100 * result.confidence, "3s").rstrip("0").rstrip(".")
     low, high = told_interval(result.effect, result.low, result.high)
-    return (
-        f"{result.effect} {as_text(result.estimate, 2)} "
-        f"({level} % interval {interval_text(low, high)}; n = {result.n})"
+    level = as_text(100 * result.confidence, "3s").rstrip("0").rstrip(".")
+    told = (
+        f"{level} % interval {interval_text(low, high)}" if not math.isnan(low) else "no interval"
     )
+    return f"{result.effect} {as_text(result.estimate, 2)} ({told}; n = {result.n})"
 
 
 def hypotheses_on(plan: AnalysisPlan, fact: str) -> list[Hypothesis]:

@@ -176,7 +176,7 @@ def describe_forest(effects: pd.DataFrame, *, confidence: float = 0.95, alpha: f
     found = list(effects.loc[effects["p_adjusted"] < alpha, "label"])
     parts = [
         f"{e.label}, {e.effect} {as_text(float(e.estimate), 2)} "
-        f"({interval_text(float(e.low), float(e.high))})"
+        f"({'no interval' if math.isnan(e.low) else interval_text(float(e.low), float(e.high))})"
         for e in entries(effects)
     ]
     verdict = (

@@ -168,7 +168,7 @@ def contingency_permutation(
         low, high = 0.0, 1.0
         notes += (
             f"no interval: the smallest expected count, {expected.min():.1g}, is below "
-            f"{LEAST_EXPECTED:g}, where the usual one covers too rarely; 0 to 1 stands for it",
+            f"{LEAST_EXPECTED:g}, where the usual one covers too rarely",
         )
     else:
         low, high = (
