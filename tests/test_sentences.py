@@ -1,5 +1,6 @@
 """Computed sentences where the sign is turned, groups are tiny, or nothing is found."""
 
+import dataclasses
 import math
 import re
 
