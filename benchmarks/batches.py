@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from distributed import Client
 from runner import environment, fresh_copy, machine, write_between
 
 
@@ -27,14 +28,20 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
     """Give the address of a scheduler on this machine with so many workers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
-    python, quiet = sys.executable, {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        port = free.getsockname()[1]
+    address, host = f"tcp://127.0.0.1:{port}", ["--host", "127.0.0.1", "--port", str(port)]
     calls = [
-        [python, "-m", "distributed.cli.dask_scheduler", "--host", address, "--no-dashboard"],
-        [python, "-m", "mlsec_survey.runner.cluster", address, "--nworkers", str(workers)],
+        ["distributed.cli.dask_scheduler", *host, "--no-dashboard"],
+        ["mlsec_survey.runner.cluster", address, "--nworkers", str(workers)],
     ]
-    started = [subprocess.Popen(call, cwd=folder, env=environment(), **quiet) for call in calls]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    started = [
+        subprocess.Popen([sys.executable, "-m", *call], cwd=folder, env=environment(), **quiet)
+        for call in calls
+    ]
     try:
+        with Client(address, timeout="60s") as client:
+            client.wait_for_workers(workers, timeout=60)
         yield address
     finally:
         for process in reversed(started):

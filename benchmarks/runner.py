@@ -408,7 +408,10 @@ def machine() -> str:
 
 def earlier() -> dict[str, dict[str, Timing]]:
     """Return what was measured before; scenarios that are measured again take its place."""
-    stored = json.loads((RESULTS / "runner.json").read_text(encoding="utf-8"))
+    path = RESULTS / "runner.json"
+    if not path.is_file():
+        return {}
+    stored = json.loads(path.read_text(encoding="utf-8"))
     return {
         name: {way: Timing(**timing) for way, timing in timings.items()}
         for name, timings in stored["scenarios"].items()

@@ -13,6 +13,8 @@ from mlsec_survey.base.errors import AnalysisError
 from mlsec_survey.stats.bootstrap import bca_interval, resampled_weights
 from mlsec_survey.stats.result import TestResult
 
+Floats = NDArray[np.float64]
+
 
 def cronbach_alpha(items: pd.DataFrame, *, confidence: float = 0.95) -> TestResult:
     """Cronbach's alpha with Feldt's interval; respondents with a missing item are left out.
@@ -101,23 +103,29 @@ def alpha_bootstrap(
     n = len(ratings)
     if n < 3:
         return math.nan, math.nan
+    columns = np.column_stack([ratings, ratings.sum(axis=1)])
+    squares = columns**2
     blocks = resampled_weights(np.ones(n), resamples, rng)
-    draws = np.concatenate([_alpha(ratings, weights) for weights in blocks])
-    left_out = _alpha(ratings, np.ones((n, n)) - np.eye(n))
+    draws = [_alpha(weights @ squares / n, weights @ columns / n) for weights in blocks]
+    # Each respondent left out in turn: all less that one, so that work grows with respondents.
+    left_out = _alpha(
+        (squares.sum(axis=0) - squares) / (n - 1), (columns.sum(axis=0) - columns) / (n - 1)
+    )
     if np.isnan(left_out).any():
         return math.nan, math.nan
-    return bca_interval(draws, float(_alpha(ratings, np.ones((1, n)))[0]), left_out, confidence)
+    (estimate,) = _alpha(squares.mean(axis=0, keepdims=True), columns.mean(axis=0, keepdims=True))
+    return bca_interval(np.concatenate(draws), float(estimate), left_out, confidence)
 
 
-def _alpha(
-    ratings: NDArray[np.float64], weights: NDArray[np.float64] | NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return alpha for each row of weights; NaN where the sums of a resample do not vary."""
-    k = ratings.shape[1]
-    columns = np.column_stack([ratings, ratings.sum(axis=1)])
-    n = weights.sum(axis=1, keepdims=True)
+def _alpha(squares: Floats, means: Floats) -> Floats:
+    """Return alpha for each row of mean squares and means; NaN where the sums do not vary.
+
+    Args:
+        squares, means: of the items and, last, of their sum.
+    """
+    k = means.shape[1] - 1
     # Alpha is a ratio of variances, so the divisor of the variances cancels.
-    variances = weights @ columns**2 / n - (weights @ columns / n) ** 2
+    variances = squares - means**2
     total = variances[:, k]
     ratio = np.divide(
         variances[:, :k].sum(axis=1), total, out=np.full(len(total), np.nan), where=total > 1e-12
