@@ -71,6 +71,8 @@ class Modules:
         self._cache = cache
         self._scans: dict[str, Scan] = {}
         self._sources: dict[str, bytes] = {}
+        self._paths: dict[str, Path | None] = {}
+        self._needs: dict[str, list[str]] = {}
         self._kept = _read_scans(cache)
         self._used: set[str] = set()
         self._added = False
@@ -93,7 +95,9 @@ class Modules:
                         "  What to do: run again"
                     )
                 found[module] = digest(self._source(module))
-                waiting += self._resolved(self._scan(module))
+                if module not in self._needs:
+                    self._needs[module] = self._resolved(self._scan(module))
+                waiting += self._needs[module]
         self._keep()
         return dict(sorted(found.items()))
 
@@ -144,14 +148,12 @@ class Modules:
             part.replace(self._cache)
 
     def _path(self, module: str) -> Path | None:
-        parts = module.split(".")
-        if parts[0] != PACKAGE:
-            return None
-        base = self._folder.joinpath(*parts[1:])
-        for path in (base / "__init__.py", base.with_suffix(".py")):
-            if path.is_file():
-                return path
-        return None
+        if module not in self._paths:
+            package, *parts = module.split(".")
+            base = self._folder.joinpath(*parts)
+            files = (base / "__init__.py", base.with_suffix(".py")) if package == PACKAGE else ()
+            self._paths[module] = next((path for path in files if path.is_file()), None)
+        return self._paths[module]
 
     def _is_package(self, module: str) -> bool:
         path = self._path(module)
@@ -164,7 +166,10 @@ class Modules:
 
     def _read(self, module: str) -> bytes:
         path = self._path(module)
-        return path.read_bytes() if path else b""
+        try:
+            return path.read_bytes() if path else b""
+        except FileNotFoundError:
+            return b""
 
 
 _OWN_SOURCE = digest(Path(__file__).read_bytes()).encode()
