@@ -202,17 +202,3 @@ def scale_reliability(
             }
         )
     return pd.DataFrame(rows, columns=_RELIABILITY)
-
-
-def _rule_in_words(scale: MeanScale | CountScale | AnyScale, codebook: Codebook) -> str:
-    if isinstance(scale, MeanScale):
-        return f"mean of the answers, if at least {scale.minimum} are given"
-    labels = {option.value: option.label for option in codebook.options(scale.item)}
-    size = len(codebook.subquestions(scale.item))
-    chosen = " or ".join(f"“{labels[value]}”" for value in scale.values)
-    if isinstance(scale, CountScale):
-        ticked = "; 0 if nothing is ticked" if _means_none(scale, codebook) else ""
-        return f"number of {chosen}, if at least {scale.minimum} answers are given{ticked}"
-    against = " or ".join(f"“{labels[value]}”" for value in scale.against)
-    least = "each" if scale.minimum == size else f"at least {scale.minimum}"
-    return f"1 if any is {chosen}; 0 if {least} is {against}; unknown otherwise"
