@@ -181,8 +181,11 @@ def test_two_at_a_time_do_not_collide(by_hand: SmallProject) -> None:
         *(sys.executable, "-m", "papermill", "--no-progress-bar"),
         *("01_first.ipynb", "../both.ipynb", "-p", "seed", "8"),
     ]
-    both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    for process in both:
-        _, printed = process.communicate()
-        assert process.returncode == 0, printed
+    # Two kernels that begin at once can be given one port by Jupyter, which is nobody's fault here.
+    for _ in range(4):
+        both = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+        printed = [process.communicate()[1] for process in both]
+        if not any("Address already in use" in text for text in printed):
+            break
+    assert [process.returncode for process in both] == [0, 0], printed
     assert not list((by_hand.root / "runs").rglob("*.part"))

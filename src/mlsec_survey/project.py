@@ -22,6 +22,7 @@ from mlsec_survey.base.locations import (
     resolve_export,
 )
 from mlsec_survey.base.parameters import PIPELINE, Parameter, Schema, read_schema
+from mlsec_survey.base.syntax import parsed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -315,7 +316,7 @@ def _injected() -> set[str]:
     names: set[str] = set()
     for source in cells:
         if source.startswith("# Parameters"):
-            for statement in ast.parse(source).body:
+            for statement in parsed(source).body:
                 if isinstance(statement, ast.Assign):
                     names |= {n.id for n in statement.targets if isinstance(n, ast.Name)}
     return names

@@ -23,6 +23,7 @@ import pandas as pd
 
 from mlsec_survey.base.errors import AnalysisError, InputError
 from mlsec_survey.base.formatting import as_text, interval_text
+from mlsec_survey.base.syntax import parsed
 from mlsec_survey.base.yaml_input import near, read_yaml
 from mlsec_survey.report.macros import TABLES
 
@@ -200,7 +201,7 @@ def _injected(notebook: Path) -> dict[str, Any]:
         return {}
     source = "".join(json.JSONDecoder().raw_decode(text, cell.end())[0])
     found: dict[str, Any] = {}
-    for node in ast.parse(source).body:
+    for node in parsed(source).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             found[node.targets[0].id] = ast.literal_eval(node.value)
     return found

@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from mlsec_survey.base.errors import AnalysisError
+from mlsec_survey.base.syntax import parsed
 
 PACKAGE = "mlsec_survey"
 MISSING = "missing"
@@ -130,7 +131,7 @@ class Modules:
         key = digest(b"\0".join([_OWN_SOURCE, module.encode(), source]))
         if key not in self._kept:
             try:
-                self._kept[key] = _scan_of(ast.parse(source), module, package)
+                self._kept[key] = _scan_of(parsed(source), module, package)
             except SyntaxError:
                 # The notebook that runs this code will say what is wrong and where.
                 self._kept[key] = Scan([], {}, True)
@@ -260,7 +261,7 @@ def computed_part(text_notebook: str) -> str:
 def imported_modules(code: str) -> set[str]:
     """Return the modules that Python code imports, and the names that it takes from them."""
     try:
-        tree = ast.parse(code)
+        tree = parsed(code)
     except SyntaxError:
         # The notebook says so itself when it runs.
         return set()

@@ -6,6 +6,8 @@ import ast
 import contextlib
 from typing import Any
 
+from mlsec_survey.base.syntax import parsed
+
 
 def own_parameters(source: str) -> dict[str, Any]:
     """Return names and values of the parameters cell of a notebook in percent format.
@@ -22,7 +24,7 @@ def own_parameters(source: str) -> dict[str, Any]:
             lines.append(line)
     found = {}
     try:
-        statements = ast.parse("\n".join(lines)).body
+        statements = parsed("\n".join(lines)).body
     except SyntaxError:
         return {}
     for statement in statements:

@@ -22,7 +22,7 @@ def counts_by_group(
     """Return units with each code by group (codes × groups), and all units of each group.
 
     >>> codes = pd.DataFrame({"safety": [True, False, True]})
-    >>> counts, n = counts_by_group(codes, ["evasion", "evasion", "theft"], ["evasion", "theft"])
+    >>> counts, n = counts_by_group(codes, ["first", "first", "second"], ["first", "second"])
     >>> counts.to_numpy().tolist(), n.tolist()
     ([[1, 1]], [2, 1])
 
@@ -55,7 +55,7 @@ def within_cluster_test(
     The largest standardised deviation over all cells bounds the familywise error (step-down maxima,
     Westfall and Young 1993).
 
-    >>> codes, order = pd.DataFrame({"safety": [True, False] * 12}), ["evasion", "theft"]
+    >>> codes, order = pd.DataFrame({"safety": [True, False] * 12}), ["first", "second"]
     >>> people, rng = np.repeat(range(12), 2), np.random.default_rng(1)
     >>> found = within_cluster_test(codes, order * 12, people, order, resamples=999, rng=rng)
     >>> found[["count", "expected", "p_adjusted"]].round(3).to_numpy().tolist()
@@ -140,8 +140,8 @@ def evenness(counts: pd.DataFrame, n: pd.Series) -> pd.Series:
     of the number of groups (Pielou 1966, doi:10.1016/0022-5193(66)90013-0). Shares, not counts, so
     that a group with many units does not weigh more. NaN for a code that was never given.
 
-    >>> counts = pd.DataFrame({"evasion": [5, 9], "theft": [5, 0]}, index=["safety", "money"])
-    >>> evenness(counts, pd.Series([20, 20], index=["evasion", "theft"])).tolist()
+    >>> counts = pd.DataFrame({"first": [5, 9], "second": [5, 0]}, index=["safety", "money"])
+    >>> evenness(counts, pd.Series([20, 20], index=["first", "second"])).tolist()
     [1.0, 0.0]
     """
     return pd.Series(
@@ -174,7 +174,7 @@ def evenness_interval(
     Resampling leaves out rare cells by chance and can add none, so that the evenness of rare codes
     is biased downwards in the resamples: read the intervals of codes with few units as rough.
 
-    >>> codes, order = pd.DataFrame({"safety": [True, True] * 10}), ["evasion", "theft"]
+    >>> codes, order = pd.DataFrame({"safety": [True, True] * 10}), ["first", "second"]
     >>> rng = np.random.default_rng(1)
     >>> found = evenness_interval(codes, order * 10, range(20), order, resamples=99, rng=rng)
     >>> found["estimate"].round(3).tolist()
