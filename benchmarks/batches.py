@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from distributed import Client
-from runner import environment, fresh_copy, machine, write_between
+from runner import environment, fresh_copy, write_table
 
 
 @contextmanager
@@ -75,13 +75,10 @@ def main() -> None:
     arguments.add_argument("--workers", nargs="+", type=int, default=[1, 2, 4, 8])
     arguments.add_argument("--runs", type=int, default=4)
     options = arguments.parse_args()
-    lines = ["| worker processes | seconds | runs per hour |", "|---:|---:|---:|"]
-    for workers in options.workers:
-        seconds = measure(workers, options.runs)
-        lines.append(f"| {workers} | {seconds:.0f} | {3600 * options.runs / seconds:.0f} |")
-        print(lines[-1], flush=True)
-    text = f"{machine()}; {options.runs} runs, one measurement each.\n\n" + "\n".join(lines)
-    write_between("batches", "benchmarks/batches.py", text)
+    measured = ((workers, measure(workers, options.runs)) for workers in options.workers)
+    rows = (f"{w} | {s:.0f} | {3600 * options.runs / s:.0f}" for w, s in measured)
+    how = f"{options.runs} runs, one measurement each"
+    write_table("batches", how, ["worker processes", "seconds", "runs per hour"], rows)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -431,6 +431,23 @@ def write_between(mark: str, program: str, text: str) -> None:
     before, rest = path.read_text(encoding="utf-8").split(begin)
     after = rest.split(end)[1]
     path.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def write_table(program: str, how: str, headings: Sequence[str], rows: Iterable[object]) -> None:
+    """Put a table into benchmarks/README.md as its rows are measured, and say how it was.
+
+    Args:
+        program: its name, which is the mark as well.
+        how: what stands after the description of the machine.
+        headings: of the columns; numbers stand in all but the first.
+        rows: each as the cells between its bars.
+    """
+    lines = [f"| {' | '.join(headings)} |", "|---|" + "---:|" * (len(headings) - 1)]
+    for row in rows:
+        lines.append(f"| {row} |")
+        print(lines[-1], flush=True)
+    text = f"{machine()}; {how}.\n\n" + "\n".join(lines)
+    write_between(program, f"benchmarks/{program}.py", text)
 
 
 def main() -> None:

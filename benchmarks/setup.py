@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from runner import ROOT, machine, write_between
+from runner import ROOT, write_table
 
 ENVIRONMENTS = {
     "what `make` needs": ["--lock", "requirements.lock"],
@@ -43,13 +43,10 @@ def measure(options: list[str]) -> tuple[float, float]:
 
 
 def main() -> None:
-    lines = ["| environment | seconds | MB |", "|---|---:|---:|"]
-    for name, options in ENVIRONMENTS.items():
-        seconds, megabytes = measure(options)
-        lines.append(f"| {name} | {seconds:.1f} | {megabytes:,.0f} |")
-        print(lines[-1], flush=True)
-    text = f"{machine()}; one run each, from an empty cache.\n\n" + "\n".join(lines)
-    write_between("setup", "benchmarks/setup.py", text)
+    measured = ((name, *measure(options)) for name, options in ENVIRONMENTS.items())
+    rows = (f"{name} | {seconds:.1f} | {size:,.0f}" for name, seconds, size in measured)
+    how = "one run each, from an empty cache"
+    write_table("setup", how, ["environment", "seconds", "MB"], rows)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,6 +15,7 @@ from mlsec_survey.base.errors import InputError
 from mlsec_survey.project import open_project
 from mlsec_survey.study import claims
 from mlsec_survey.study.literature import load_facts
+from project_files import load_script
 
 ROOT = Path(__file__).resolve().parents[1]
 LEDGER = ROOT / "data" / "claims.yml"
@@ -57,15 +55,6 @@ def changed(tmp_path: Path, change) -> Path:
     path = tmp_path / "claims.yml"
     path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     return path
-
-
-def load_script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 # The committed ledger

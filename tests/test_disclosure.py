@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +19,7 @@ from mlsec_survey.report.disclosure import (
     safe_number,
     safe_text,
 )
+from project_files import recorded_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = load_columns(ROOT / "data" / "columns.yml")
@@ -143,13 +143,12 @@ def test_known_and_opposite_tell_of_one_another() -> None:
 
 def recorded() -> list[tuple[str, list[Column], pd.DataFrame]]:
     found = []
-    for path in sorted((ROOT / "paper/generated/records").glob("*.json")):
-        for name, table in json.loads(path.read_text(encoding="utf-8"))["tables"].items():
-            shown = pd.read_csv(ROOT / f"paper/generated/tables/{name}.csv")
-            words = " ".join(f"{c['name']}:{c['entry']}" for c in table["columns"])
-            columns = [c for c in COLUMNS.named(words, shown.columns) if c.name in shown]
-            if table["basis"] not in ("published", "design"):
-                found.append((name, list(columns), shown))
+    for name, table in recorded_tables():
+        shown = pd.read_csv(ROOT / f"paper/generated/tables/{name}.csv")
+        words = " ".join(f"{c['name']}:{c['entry']}" for c in table["columns"])
+        columns = [c for c in COLUMNS.named(words, shown.columns) if c.name in shown]
+        if table["basis"] not in ("published", "design"):
+            found.append((name, list(columns), shown))
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 import jupytext
 import pytest
 import yaml
+
+from project_files import recorded_tables
 
 ROOT = Path(__file__).resolve().parent.parent
 PIPELINE = yaml.safe_load((ROOT / "notebooks" / "pipeline.yml").read_text(encoding="utf-8"))
@@ -105,15 +106,6 @@ def test_sections_stand_before_their_code(name: str) -> None:
     prose = [cell.source for cell in cells_of(name) if cell.cell_type == "markdown" and cell.source]
     assert kinds[0] == "markdown"
     assert sum(text.lstrip().startswith("## ") for text in prose) >= 2
-
-
-def recorded_tables() -> list[tuple[str, dict[str, Any]]]:
-    records = sorted((ROOT / "paper/generated/records").glob("*.json"))
-    return [
-        (f"{path.stem} {name}", table)
-        for path in records
-        for name, table in json.loads(path.read_text(encoding="utf-8"))["tables"].items()
-    ]
 
 
 def test_an_interval_beside_an_adjusted_p_says_whether_it_is_adjusted() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import re
 from collections import Counter
@@ -26,6 +25,7 @@ from mlsec_survey.responses.recode import recode
 from mlsec_survey.responses.scales import derive_scales
 from mlsec_survey.standin.draws import Draws, grade
 from mlsec_survey.standin.parameters import load_parameters
+from project_files import load_script
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "data"
@@ -36,12 +36,7 @@ Sheet = dict[tuple[str, str, str], Codes]
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_standin", ROOT / "scripts/make_standin.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("make_standin")
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,7 @@ def load_regulation(path: Path, ledger: Ledger) -> Regulation:
     regulation = validate(document, Regulation)
     claims = [claim.id for claim in ledger.claims]
     sources = [source.id for source in regulation.sources]
+    unread = {source.id for source in regulation.sources if source.read == "unread"}
     for at, entry in enumerate(regulation.mapping):
         for key, value, known in (
             ("claim", entry.claim, claims),
@@ -77,8 +78,6 @@ def load_regulation(path: Path, ledger: Ledger) -> Regulation:
                     value=value,
                     remedy=near(value, known),
                 )
-    unread = {source.id for source in regulation.sources if source.read == "unread"}
-    for at, entry in enumerate(regulation.mapping):
         if entry.source in unread and not entry.asks.startswith("Not read"):
             raise document.error(
                 ("mapping", at, "asks"),
